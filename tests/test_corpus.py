@@ -11,15 +11,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pyffnn import corpus as corpus_module
 from pyffnn.corpus import (
     IdVocabulary,
     WordVocabulary,
     as_vocabulary,
+    build_vocabulary,
     encode_corpus,
     encode_tokens,
+    encoding,
     evaluate,
     read_corpus,
+    reading,
 )
 
 SENTENCES = [["b", "a", "b"], [], ["c", "b", "a"], ["D"]]
@@ -68,7 +70,8 @@ def test_text_against_a_dictionary(sentences, min_count, max_vocab, eos_token, l
 @pytest.mark.parametrize("eos_token", [None, "</s>"])
 @pytest.mark.parametrize("block", [1, 2, 1 << 20])
 def test_path_tokens_gzip_and_memmap_agree(tmp_path, monkeypatch, eos_token, block):
-    monkeypatch.setattr(corpus_module, "_BLOCK", block)
+    for module in (encoding, reading):
+        monkeypatch.setattr(module, "BLOCK", block)
     text = "\ufeffb a\tb \r\n\n  c b a\nD"
     (tmp_path / "text.txt").write_text(text, encoding="utf-8", newline="")
     with gzip.open(tmp_path / "text.txt.gz", "wt", encoding="utf-8", newline="") as file:
@@ -98,13 +101,13 @@ def test_a_failed_memmap_leaves_the_old_file(tmp_path):
 def test_small_corpora_keep_every_word_and_large_ones_those_seen_four_times(monkeypatch):
     sentences = [["a"] * 4 + ["b"] * 3 + ["c"]]
     assert read_corpus(sentences).vocabulary.words == ["<unk>", "a", "b", "c"]
-    monkeypatch.setattr(corpus_module, "AUTO_MIN_COUNT_TOKENS", 8)
+    monkeypatch.setattr(encoding, "AUTO_MIN_COUNT_TOKENS", 8)
     assert read_corpus(sentences).vocabulary.words == ["<unk>", "a"]
     assert read_corpus(sentences, min_count=1).vocabulary.words == ["<unk>", "a", "b", "c"]
 
 
 def test_several_corpora_are_counted_together():
-    vocabulary = WordVocabulary.build([["a", "b"]], [["b", "c"]], [["c", "c"]], min_count=2)
+    vocabulary = build_vocabulary([["a", "b"]], [["b", "c"]], [["c", "c"]], min_count=2)
     assert vocabulary.words == ["<unk>", "c", "b"]
     assert vocabulary.counts.tolist() == [1, 3, 2]
 

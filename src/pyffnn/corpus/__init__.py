@@ -1,0 +1,53 @@
+"""Corpora and vocabularies of the language models: text in, one stream of word ids out.
+
+Every language model of the package reads its data here, so that perplexities can be compared.
+A corpus is one of
+
+* a path (``str`` or ``os.PathLike``): UTF-8 text, one sentence a line, tokens parted by white
+  space; a name ending in ``.gz`` is read through gzip; blank lines are no sentences;
+* an iterable of token lists (``[["the", "dog"], ["it", "barks"]]``); it is gone through once;
+* a 1-D integer array: token ids, taken as they are.
+
+Sentences are put end to end in one stream, as in Bengio et al. (2003, section 4): a model sees the
+words before a sentence as context. With ``eos_token`` an end-of-sentence token follows every
+sentence, in the context and among the predicted tokens alike; without it (the default) sentence
+ends leave no mark. A word outside the vocabulary is the token ``unk_token``, which is predicted
+and counted like any other.
+"""
+
+from __future__ import annotations
+
+from pyffnn.corpus.encoding import (
+    CorpusIds,
+    Tokens,
+    build_vocabulary,
+    encode_corpus,
+    encode_tokens,
+    read_corpus,
+)
+from pyffnn.corpus.evaluation import Evaluation, evaluate
+from pyffnn.corpus.reading import Corpus
+from pyffnn.corpus.vocabulary import (
+    IdVocabulary,
+    Vocabulary,
+    VocabularyLike,
+    WordVocabulary,
+    as_vocabulary,
+)
+
+__all__ = [
+    "Corpus",
+    "CorpusIds",
+    "Evaluation",
+    "IdVocabulary",
+    "Tokens",
+    "Vocabulary",
+    "VocabularyLike",
+    "WordVocabulary",
+    "as_vocabulary",
+    "build_vocabulary",
+    "encode_corpus",
+    "encode_tokens",
+    "evaluate",
+    "read_corpus",
+]
