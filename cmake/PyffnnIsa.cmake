@@ -1,0 +1,46 @@
+# The arch table. One row an ISA: its name (also the C++ namespace and the dispatch name), its compile flags, its sources.
+# Every ISA compiles the same kernel sources; `amx` only adds its matrix-product kernels and takes the rest from avx512.
+
+set(PYFFNN_KERNEL_SOURCES
+    kernels/activations.cpp
+    kernels/embedding.cpp
+    kernels/gemm_f32.cpp
+    kernels/gemm_f64.cpp
+    kernels/optim.cpp
+    kernels/softmax.cpp
+    kernels/table.cpp)
+
+# At least -O2 even in Debug: an unoptimised micro-kernel spills every accumulator. No LTO: it may move ISA code into the baseline.
+set(PYFFNN_KERNEL_FLAGS
+    -O3
+    -ffp-contract=off
+    -fno-math-errno
+    -fno-trapping-math
+    -fno-lto
+    -fvisibility=hidden
+    -fno-exceptions
+    -fno-rtti
+    -fno-asynchronous-unwind-tables)
+
+set(PYFFNN_ISAS reference)
+set(PYFFNN_FLAGS_reference "")
+if(CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|AMD64|amd64)$")
+  list(APPEND PYFFNN_ISAS sse2 avx2 avx512)
+  set(PYFFNN_FLAGS_sse2 "")
+  set(PYFFNN_FLAGS_avx2 -mavx2 -mfma -mf16c)
+  set(PYFFNN_FLAGS_avx512 ${PYFFNN_FLAGS_avx2} -mavx512f -mavx512bw -mavx512dq -mavx512vl -mprefer-vector-width=512)
+elseif(CMAKE_SYSTEM_PROCESSOR MATCHES "^(aarch64|arm64)$")
+  list(APPEND PYFFNN_ISAS neon)
+  set(PYFFNN_FLAGS_neon "")
+endif()
+
+# pyffnn_add_isa(<isa>): one OBJECT library `pyffnn_<isa>` over the kernel sources.
+function(pyffnn_add_isa isa)
+  list(TRANSFORM PYFFNN_KERNEL_SOURCES PREPEND src/cpp/ OUTPUT_VARIABLE sources)
+  add_library(pyffnn_${isa} OBJECT ${sources})
+  target_compile_features(pyffnn_${isa} PRIVATE cxx_std_17)
+  target_compile_options(pyffnn_${isa} PRIVATE ${PYFFNN_WARNINGS} ${PYFFNN_KERNEL_FLAGS} ${PYFFNN_FLAGS_${isa}})
+  target_compile_definitions(pyffnn_${isa} PRIVATE PYFFNN_ISA=${isa} PYFFNN_ISA_IS_${isa}=1)
+  target_include_directories(pyffnn_${isa} PRIVATE src/cpp)
+  set_target_properties(pyffnn_${isa} PROPERTIES POSITION_INDEPENDENT_CODE ON INTERPROCEDURAL_OPTIMIZATION OFF)
+endfunction()

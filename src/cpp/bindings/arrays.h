@@ -1,0 +1,200 @@
+// The one place where Python objects become pointers: dtype, rank, contiguity, aliasing and writability are checked here by hand
+// (array_t converts silently, so an output argument might not be written), and the one helper that releases the GIL.
+#pragma once
+#include <pybind11/numpy.h>
+#include <pybind11/pybind11.h>
+#include <unistd.h>
+
+#include <initializer_list>
+#include <string>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include "core/types.h"
+
+namespace pyffnn::bindings {
+
+namespace py = pybind11;
+
+struct memory_error : std::bad_alloc {
+  explicit memory_error(std::string text) : text_(std::move(text)) {}
+  const char* what() const noexcept override { return text_.c_str(); }
+  std::string text_;
+};
+
+inline std::string shape_text(const std::vector<Index>& shape) {
+  std::string s = "(";
+  for (std::size_t i = 0; i < shape.size(); ++i) s += (i ? ", " : "") + std::to_string(shape[i]);
+  return s + (shape.size() == 1 ? ",)" : ")");
+}
+inline std::vector<Index> shape_of(const py::array& a) { return {a.shape(), a.shape() + a.ndim()}; }
+inline std::string shape_text(const py::array& a) { return shape_text(shape_of(a)); }
+
+[[noreturn]] inline void value_error(const char* name, const std::string& text) { throw py::value_error(std::string(name) + " " + text); }
+
+inline int dtype_num(const py::array& a) { return py::detail::array_descriptor_proxy(py::detail::array_proxy(a.ptr())->descr)->type_num; }
+constexpr int kFloat32 = py::detail::npy_api::NPY_FLOAT_, kFloat64 = py::detail::npy_api::NPY_DOUBLE_;
+
+inline bool is_native(const py::array& a) {
+  const char order = a.dtype().byteorder();
+  return order == '=' || order == '|' || order == (__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__ ? '<' : '>');
+}
+
+// Any array-like to a NumPy array, without a copy where that is possible: ndarray, DLPack, __array__, buffer, sequences.
+inline py::array as_array(py::handle x, const char* name) {
+  if (py::isinstance<py::array>(x)) return py::reinterpret_borrow<py::array>(x);
+  if (x.is_none()) throw py::type_error(std::string(name) + " must be an array, got None");
+  static const py::handle numpy = py::module_::import("numpy").release();
+  try {
+    if (py::hasattr(x, "__dlpack__") && !py::hasattr(x, "__array__")) return py::array(numpy.attr("from_dlpack")(x));
+    return py::array(numpy.attr("asarray")(x));
+  } catch (py::error_already_set& e) {
+    if (!e.matches(PyExc_ValueError) && !e.matches(PyExc_TypeError)) throw;
+    throw py::type_error(std::string(name) + " cannot be taken as an array: " + std::string(py::str(e.value())));
+  }
+}
+
+// float32 or float64, native byte order. Sequences of Python numbers become float64; integer arrays are a TypeError.
+inline py::array as_floats(py::handle x, const char* name) {
+  py::array a = as_array(x, name);
+  int num = dtype_num(a);
+  if (num != kFloat32 && num != kFloat64 && !py::isinstance<py::array>(x) &&
+      (a.size() == 0 || std::string("iub").find(a.dtype().kind()) != std::string::npos) &&
+      (PyList_Check(x.ptr()) || PyTuple_Check(x.ptr()) || PyLong_Check(x.ptr()))) {
+    a = py::array(a.attr("astype")("float64"));
+    num = kFloat64;
+  }
+  if (num != kFloat32 && num != kFloat64)
+    throw py::type_error(std::string(name) + " must have dtype float32 or float64, got " + std::string(py::str(a.dtype())));
+  if (!is_native(a)) a = py::array(a.attr("astype")(num == kFloat32 ? "float32" : "float64"));
+  return a;
+}
+
+inline py::array as_dtype(const py::array& a, int num) {
+  return dtype_num(a) == num ? a : py::array(a.attr("astype")(num == kFloat32 ? "float32" : "float64"));
+}
+
+inline bool aligned(const py::array& a) { return (a.flags() & py::detail::npy_api::NPY_ARRAY_ALIGNED_) != 0; }
+
+inline py::array contiguous(const py::array& a) {
+  if ((a.flags() & py::array::c_style) && aligned(a)) return a;
+  static const py::handle numpy = py::module_::import("numpy").release();
+  return py::array(numpy.attr("array")(a, py::arg("order") = "C", py::arg("copy") = true));
+}
+
+// int32 or int64, native; other integers are widened; anything else is a TypeError.
+inline py::array as_ids(py::handle x, const char* name) {
+  py::array a = as_array(x, name);
+  const char kind = a.dtype().kind();
+  if (kind != 'i' && kind != 'u') {
+    if (a.size() == 0 && !py::isinstance<py::array>(x)) return contiguous(py::array(a.attr("astype")("int64")));
+    throw py::type_error(std::string(name) + " must have dtype int32 or int64, got " + std::string(py::str(a.dtype())));
+  }
+  if (kind == 'u' && a.itemsize() == 8) throw py::type_error(std::string(name) + " must have dtype int32 or int64, got uint64");
+  if (kind == 'u' || (a.itemsize() != 4 && a.itemsize() != 8) || !is_native(a)) a = py::array(a.attr("astype")("int64"));
+  return contiguous(a);
+}
+inline py::array as_int64(py::handle x, const char* name) {
+  py::array a = as_ids(x, name);
+  return a.itemsize() == 8 ? a : contiguous(py::array(a.attr("astype")("int64")));
+}
+
+inline void check_rank(const py::array& a, Index rank, const char* name) {
+  if (a.ndim() != rank) value_error(name, "must have " + std::to_string(rank) + " dimensions, got shape " + shape_text(a));
+}
+inline void check_shape(const py::array& a, const std::vector<Index>& shape, const char* name) {
+  if (shape_of(a) != shape) value_error(name, "must have shape " + shape_text(shape) + ", got " + shape_text(a));
+}
+
+inline Index physical_memory() {
+  static const Index bytes = static_cast<Index>(::sysconf(_SC_PHYS_PAGES)) * static_cast<Index>(::sysconf(_SC_PAGESIZE));
+  return bytes;
+}
+
+// A fresh array. More than the machine's memory is a MemoryError at once, not a killed process later.
+inline py::array new_array(const std::vector<Index>& shape, int num) {
+  double bytes = num == kFloat32 ? 4 : 8;
+  for (const Index s : shape) {
+    if (s < 0) throw py::value_error("a size must not be negative, got " + shape_text(shape));
+    bytes *= static_cast<double>(s);
+  }
+  if (bytes > static_cast<double>(physical_memory())) throw memory_error("cannot allocate an array of shape " + shape_text(shape));
+  if (num == kFloat32) return py::array_t<float>(shape);
+  return py::array_t<double>(shape);
+}
+
+struct Extent {
+  const char *begin, *end;
+};
+inline Extent extent(const py::array& a) {
+  const char* lo = static_cast<const char*>(a.data());
+  const char* hi = lo;
+  if (a.size() == 0) return {lo, lo};
+  for (Index d = 0; d < a.ndim(); ++d) {
+    const Index span = (a.shape(d) - 1) * a.strides(d);
+    (span < 0 ? lo : hi) += span;
+  }
+  return {lo, hi + a.itemsize()};
+}
+inline bool overlap(const py::array& a, const py::array& b) {
+  const Extent x = extent(a), y = extent(b);
+  return x.begin < y.end && y.begin < x.end;
+}
+
+enum class InPlace { no, allowed };
+
+// The result array: `out` as given when it fits exactly, else an error; a fresh one for None.
+inline py::array result(py::handle out, const std::vector<Index>& shape, int num, std::initializer_list<const py::array*> inputs,
+                        InPlace in_place = InPlace::no, const char* name = "out") {
+  if (out.is_none()) return new_array(shape, num);
+  if (!py::isinstance<py::array>(out))
+    throw py::type_error(std::string(name) + " must be a NumPy array, got " + std::string(py::str(py::type::of(out))));
+  py::array a = py::reinterpret_borrow<py::array>(out);
+  if (dtype_num(a) != num || !is_native(a))
+    throw py::type_error(std::string(name) + " must have dtype " + (num == kFloat32 ? "float32" : "float64") + ", got " +
+                         std::string(py::str(a.dtype())));
+  check_shape(a, shape, name);
+  if (!(a.flags() & py::array::c_style) || !aligned(a)) value_error(name, "must be C-contiguous");
+  if (!a.writeable()) value_error(name, "must be writable, got a read-only array");
+  for (const py::array* in : inputs) {
+    if (!overlap(a, *in)) continue;
+    const bool same = a.data() == in->data() && shape_of(a) == shape_of(*in) && (in->flags() & py::array::c_style);
+    if (!(in_place == InPlace::allowed && same && dtype_num(*in) == num)) value_error(name, "must not overlap an input");
+  }
+  return a;
+}
+
+template <class T>
+const T* in(const py::array& a) {
+  return static_cast<const T*>(a.data());
+}
+template <class T>
+T* out(py::array& a) {
+  return static_cast<T*>(a.mutable_data());
+}
+
+// f<T>() with the GIL released; T = float or double by dtype.
+template <class F>
+auto compute(int num, F&& f) {
+  py::gil_scoped_release release;
+  if (num == kFloat32) return f(float{});
+  return f(double{});
+}
+
+inline int wider(std::initializer_list<const py::array*> arrays) {
+  for (const py::array* a : arrays)
+    if (dtype_num(*a) == kFloat64) return kFloat64;
+  return kFloat32;
+}
+
+// A matrix argument that a product can read as it is: one of its strides is one element and the other no overlap; else copied.
+inline py::array as_matrix(const py::array& a) {
+  const Index item = a.itemsize(), r = a.strides(0), c = a.strides(1);
+  const bool fits =
+      aligned(a) && r >= 0 && c >= 0 && r % item == 0 && c % item == 0 &&
+      ((c == item && (a.shape(0) <= 1 || r >= a.shape(1) * item)) || (r == item && (a.shape(1) <= 1 || c >= a.shape(0) * item)));
+  return fits ? a : contiguous(a);
+}
+
+}  // namespace pyffnn::bindings

@@ -1,0 +1,11 @@
+#include "bindings/register.h"
+
+PYBIND11_MODULE(_pyffnn, m, pybind11::mod_gil_not_used()) {
+  using namespace pyffnn::bindings;
+  m.doc() = "Compiled core of pyffnn. Use pyffnn.ops, pyffnn.runtime and the models; names here may change.";
+  register_errors(m);
+  register_runtime(m);
+  register_ops(m);
+  register_text(m);
+  register_train(m);
+}

@@ -1,0 +1,13 @@
+// One function a topic; each stands in its own register_<topic>.cpp.
+#pragma once
+#include <pybind11/pybind11.h>
+
+namespace pyffnn::bindings {
+
+void register_errors(pybind11::module_& m);
+void register_runtime(pybind11::module_& m);
+void register_ops(pybind11::module_& m);
+void register_text(pybind11::module_& m);
+void register_train(pybind11::module_& m);
+
+}  // namespace pyffnn::bindings

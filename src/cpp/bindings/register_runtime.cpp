@@ -1,0 +1,44 @@
+#include <pybind11/stl.h>
+
+#include "bindings/arrays.h"
+#include "bindings/register.h"
+#include "core/cpu.h"
+#include "core/dispatch.h"
+#include "core/thread_pool.h"
+
+namespace pyffnn::bindings {
+
+void register_errors(py::module_&) {
+  py::register_exception_translator([](std::exception_ptr p) {
+    try {
+      if (p) std::rethrow_exception(p);
+    } catch (const memory_error& e) {
+      PyErr_SetString(PyExc_MemoryError, e.what());
+    }
+  });
+}
+
+void register_runtime(py::module_& m) {
+  dispatch::active();  // an unusable PYFFNN_ISA or PYFFNN_NUM_THREADS must fail the import, not the first call
+  threads::get_num_threads();
+  m.def("isa", [] { return std::string(dispatch::active().isa); });
+  m.def("available_isas", [] {
+    std::vector<std::string> names;
+    for (const KernelTable* t : dispatch::available()) names.emplace_back(t->isa);
+    return names;
+  });
+  m.def("set_isa", &dispatch::set_isa, py::arg("name"));
+  m.def("isa_has_fma", [] { return dispatch::active().has_fma; });
+  m.def("get_num_threads", &threads::get_num_threads);
+  m.def("set_num_threads", &threads::set_num_threads, py::arg("n"));
+  m.def("cpu_features", [] { return cpu::features().names; });
+  m.def("cpu_model", &cpu::model_name);
+  m.def("cpu_caches", [] {
+    const cpu::Caches& c = cpu::caches();
+    return py::dict(py::arg("l1d") = c.l1d, py::arg("l2") = c.l2, py::arg("l3") = c.l3);
+  });
+  m.attr("version") = PYFFNN_VERSION;
+  m.attr("compiler") = PYFFNN_COMPILER;
+}
+
+}  // namespace pyffnn::bindings

@@ -1,0 +1,119 @@
+#include "core/cpu.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <fstream>
+
+#if defined(__x86_64__)
+#include <cpuid.h>
+#include <sys/syscall.h>
+#endif
+
+namespace pyffnn::cpu {
+namespace {
+
+#if defined(__x86_64__)
+struct Leaf {
+  unsigned a = 0, b = 0, c = 0, d = 0;
+};
+
+Leaf cpuid(unsigned leaf, unsigned sub) {
+  Leaf r;
+  __get_cpuid_count(leaf, sub, &r.a, &r.b, &r.c, &r.d);
+  return r;
+}
+
+// `xgetbv` by its bytes: the intrinsic needs a compile flag that baseline code must not have.
+std::uint64_t xcr0() {
+  unsigned lo, hi;
+  __asm__ volatile(".byte 0x0f, 0x01, 0xd0" : "=a"(lo), "=d"(hi) : "c"(0));
+  return (std::uint64_t{hi} << 32) | lo;
+}
+
+bool bit(unsigned word, int i) { return (word >> i) & 1u; }
+
+Features detect() {
+  Features f;
+  f.sse2 = true;
+  f.names.emplace_back("sse2");
+  const Leaf l1 = cpuid(1, 0), l7 = cpuid(7, 0), l71 = cpuid(7, 1);
+  const bool osxsave = bit(l1.c, 27);
+  const std::uint64_t x = osxsave ? xcr0() : 0;
+  const bool ymm = (x & 0x6) == 0x6, zmm = (x & 0xe6) == 0xe6, tiles = (x & 0x60000) == 0x60000;
+  auto note = [&](const char* name, bool have) {
+    if (have) f.names.emplace_back(name);
+    return have;
+  };
+  const bool avx = note("avx", bit(l1.c, 28) && ymm);
+  const bool fma = note("fma", bit(l1.c, 12) && ymm);
+  const bool f16c = note("f16c", bit(l1.c, 29) && ymm);
+  const bool avx2 = note("avx2", bit(l7.b, 5) && ymm);
+  const bool f512 = note("avx512f", bit(l7.b, 16) && zmm);
+  const bool bw = note("avx512bw", bit(l7.b, 30) && zmm);
+  const bool dq = note("avx512dq", bit(l7.b, 17) && zmm);
+  const bool vl = note("avx512vl", bit(l7.b, 31) && zmm);
+  note("avx512_vnni", bit(l7.c, 11) && zmm);
+  const bool bf16 = note("avx512_bf16", bit(l71.a, 5) && zmm);
+  const bool tile = note("amx_tile", bit(l7.d, 24) && tiles);
+  const bool tile_bf16 = note("amx_bf16", bit(l7.d, 22) && tiles);
+  f.avx2 = avx && avx2 && fma && f16c;
+  f.avx512 = f.avx2 && f512 && bw && dq && vl;
+  f.amx = f.avx512 && bf16 && tile && tile_bf16 && request_amx_permission();
+  return f;
+}
+#else
+Features detect() {
+  Features f;
+#if defined(__aarch64__)
+  f.neon = true;
+  f.names.emplace_back("neon");
+#endif
+  return f;
+}
+#endif
+
+std::int64_t sysconf_or(int name, std::int64_t otherwise) {
+  const long v = ::sysconf(name);
+  return v > 0 ? v : otherwise;
+}
+
+}  // namespace
+
+const Features& features() {
+  static const Features f = detect();
+  return f;
+}
+
+bool request_amx_permission() {
+#if defined(__x86_64__) && defined(__linux__)
+  constexpr int kArchReqXcompPerm = 0x1023, kTileData = 18;
+  return ::syscall(SYS_arch_prctl, kArchReqXcompPerm, kTileData) == 0;
+#else
+  return false;
+#endif
+}
+
+const Caches& caches() {
+#if defined(_SC_LEVEL1_DCACHE_SIZE)
+  static const Caches c{
+      sysconf_or(_SC_LEVEL1_DCACHE_SIZE, 32 << 10), sysconf_or(_SC_LEVEL2_CACHE_SIZE, 512 << 10),
+      std::min<std::int64_t>(sysconf_or(_SC_LEVEL3_CACHE_SIZE, 8 << 20), 32 << 20)};  // a virtual machine may report the whole host
+#else
+  static const Caches c{32 << 10, 512 << 10, 8 << 20};
+#endif
+  return c;
+}
+
+std::string model_name() {
+  std::ifstream in("/proc/cpuinfo");
+  for (std::string line; std::getline(in, line);) {
+    if (line.rfind("model name", 0) == 0) {
+      const auto colon = line.find(':');
+      if (colon != std::string::npos && colon + 2 < line.size()) return line.substr(colon + 2);
+    }
+  }
+  return "unknown";
+}
+
+}  // namespace pyffnn::cpu

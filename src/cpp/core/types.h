@@ -1,0 +1,66 @@
+// Plain data shared by every layer: index type, enums, views. POD only, so that per-ISA kernel objects may include it.
+#pragma once
+#include <cstddef>
+#include <cstdint>
+
+namespace pyffnn {
+
+// Every size, stride and id is 64-bit: element counts beyond 2^31 are ordinary (vocabulary x dimension).
+using Index = std::int64_t;
+
+enum class Act : int { identity = 0, sigmoid = 1, tanh = 2, relu = 3 };
+
+enum class Optim : int { sgd = 0, momentum = 1, adagrad = 2, adam = 3 };
+
+// Settings of one optimizer step, constant over the step. `scale` multiplies the gradient first, then l2 * w is added;
+// decay is decoupled (AdamW): w *= 1 - decay. Updates, with g the scaled gradient and s1, s2 the state arrays:
+//   sgd:      w -= lr g
+//   momentum: s1 = beta1 s1 + g;  w -= lr s1
+//   adagrad:  s1 += g^2;  w -= lr g / (sqrt(s1) + eps)
+//   adam:     s1 = beta1 s1 + (1-beta1) g;  s2 = beta2 s2 + (1-beta2) g^2;  w -= lr (s1/c1) / (sqrt(s2/c2) + eps)
+// where c1 = 1 - beta1^t, c2 = 1 - beta2^t (t = step, from 1), given as `lr_over_c1` and `rsqrt_c2`.
+template <class T>
+struct OptimStep {
+  Optim kind;
+  T lr, beta1, beta2, eps;
+  T lr_over_c1, rsqrt_c2;
+  T scale, l2, decay;
+};
+
+// What happens to a finished m x n tile of sums.
+enum class Epilogue : int {
+  store = 0,       // c = sum (never reads c unless load_c)
+  bias_act = 1,    // c = act(sum + bias_n); bias may be null
+  times_dact = 2,  // c = sum * act'(y_mn), derivative from the saved output y
+  update = 3,      // c is a weight matrix: one optimizer step with gradient = sum; states s1, s2 laid out as c
+};
+
+// One macro-kernel call: C_mn (+)= A_mk B_kn, then the epilogue.
+//   A: element (i, p) of row panel q (panels of `mr` rows) is a[q * a_panel + i * a_rs + p * a_cs]; a_rs or a_cs is 1.
+//   B: element (p, j) of column panel q (panels of `nr` columns) is b[q * b_panel + p * b_rs + j].
+//   b_padded: panels are whole (zero-padded to nr), so full loads beyond column n are allowed.
+//   load_c: the FMA chain continues from C instead of 0 (second and later blocks of k).
+// The kernel handles edges in m and n. One FMA chain an output, in the order of p, on every ISA; so a split into
+// blocks or threads does not change a bit. No alignment is promised; c must not alias a or b.
+template <class T>
+struct GemmArgs {
+  Index m, n, k;
+  const T* a;
+  Index a_panel, a_rs, a_cs;
+  const T* b;
+  Index b_panel, b_rs;
+  bool b_padded;
+  bool load_c;
+  T* c;
+  Index ldc;
+  Epilogue epilogue;
+  Act act;
+  const T* bias;
+  const T* y;
+  Index ldy;
+  const OptimStep<T>* opt;
+  T* s1;
+  T* s2;
+};
+
+}  // namespace pyffnn

@@ -1,0 +1,35 @@
+// Scratch memory, 64-byte aligned, reused from call to call: kernels never allocate, and a fresh page costs more than the arithmetic on it.
+#pragma once
+#include "core/types.h"
+
+namespace pyffnn {
+
+// A grow-only aligned buffer. Throws std::bad_alloc.
+class Buffer {
+ public:
+  Buffer() = default;
+  ~Buffer();
+  Buffer(const Buffer&) = delete;
+  Buffer& operator=(const Buffer&) = delete;
+  Buffer(Buffer&& other) noexcept;
+  Buffer& operator=(Buffer&& other) noexcept;
+
+  // At least `bytes`; the content is lost when it grows.
+  void* reserve(Index bytes);
+  template <class T>
+  T* reserve_of(Index count) {
+    return static_cast<T*>(reserve(count * static_cast<Index>(sizeof(T))));
+  }
+  void* data() const { return data_; }
+  Index capacity() const { return capacity_; }
+
+ private:
+  void* data_ = nullptr;
+  Index capacity_ = 0;
+};
+
+// Per-thread scratch of an operation. Slots keep nested users apart (gemm inside linear_cross_entropy).
+enum class Scratch : int { pack_a = 0, pack_b = 1, op = 2, op2 = 3, count = 4 };
+Buffer& scratch(Scratch slot);
+
+}  // namespace pyffnn

@@ -1,0 +1,71 @@
+#include "kernels/act_math.h"
+#include "kernels/instantiate.h"
+
+namespace pyffnn {
+namespace PYFFNN_ISA {
+namespace {
+
+// y_i = f(x_i); two vectors in flight hide the latency of the polynomial.
+template <class T, class F>
+PYFFNN_INLINE void map1(const T* x, T* y, Index n, F f) {
+  constexpr Index L = kLanes<T>;
+  Index i = 0;
+  for (; i + 2 * L <= n; i += 2 * L) {
+    const Vec<T> a = f(load(x + i)), b = f(load(x + i + L));
+    store(y + i, a);
+    store(y + i + L, b);
+  }
+  for (; i + L <= n; i += L) store(y + i, f(load(x + i)));
+  if (i < n) store_tail(y + i, f(load_tail(x + i, n - i)), n - i);
+}
+
+template <class T>
+void act_forward_impl(Act act, const T* x, T* y, Index n) {
+  with_act(act, [=](auto tag) { map1(x, y, n, [](Vec<T> v) PYFFNN_LAMBDA_INLINE { return act_vec<T, decltype(tag)::act>(v); }); });
+}
+
+template <class T>
+void act_backward_impl(Act act, const T* dy, const T* y, T* dx, Index n) {
+  constexpr Index L = kLanes<T>;
+  with_act(act, [=](auto tag) {
+    constexpr Act A = decltype(tag)::act;
+    Index i = 0;
+    for (; i + L <= n; i += L) store(dx + i, dact_vec<T, A>(load(dy + i), load(y + i)));
+    if (i < n) store_tail(dx + i, dact_vec<T, A>(load_tail(dy + i, n - i), load_tail(y + i, n - i)), n - i);
+  });
+}
+
+// splitmix64: a counter-based generator, so element i's mask does not depend on who computes it.
+PYFFNN_INLINE std::uint64_t mix64(std::uint64_t z) {
+  z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
+  z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
+  return z ^ (z >> 31);
+}
+
+template <class T>
+void dropout_impl(const T* x, T* y, Index n, T rate, std::uint64_t key, std::uint64_t counter0) {
+  const T scale = rate < T(1) ? T(1) / (T(1) - rate) : T(0);
+  const std::uint64_t threshold = rate >= T(1) ? ~std::uint64_t{0} : static_cast<std::uint64_t>(static_cast<double>(rate) * 4294967296.0);
+  for (Index i = 0; i < n; ++i) {
+    const std::uint64_t r = mix64(key + (counter0 + static_cast<std::uint64_t>(i)) * 0x9e3779b97f4a7c15u) >> 32;
+    y[i] = r >= threshold ? x[i] * scale : T(0);
+  }
+}
+
+}  // namespace
+
+#define PYFFNN_DEFINE(T)                                                                                        \
+  void act_forward(Act act, const T* x, T* y, Index n) { act_forward_impl(act, x, y, n); }                      \
+  void act_backward(Act act, const T* dy, const T* y, T* dx, Index n) { act_backward_impl(act, dy, y, dx, n); } \
+  void exp_forward(const T* x, T* y, Index n) {                                                                 \
+    map1(x, y, n, [](Vec<T> v) PYFFNN_LAMBDA_INLINE { return vexp<T>(v); });                                    \
+  }                                                                                                             \
+  void log_forward(const T* x, T* y, Index n) {                                                                 \
+    map1(x, y, n, [](Vec<T> v) PYFFNN_LAMBDA_INLINE { return vlog<T>(v); });                                    \
+  }                                                                                                             \
+  void dropout(const T* x, T* y, Index n, T rate, std::uint64_t key, std::uint64_t counter0) { dropout_impl(x, y, n, rate, key, counter0); }
+PYFFNN_DEFINE(float)
+PYFFNN_DEFINE(double)
+
+}  // namespace PYFFNN_ISA
+}  // namespace pyffnn

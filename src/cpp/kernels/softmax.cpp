@@ -1,0 +1,184 @@
+#include "kernels/instantiate.h"
+#include "simd/pack.h"
+#include "simd/vmath.h"
+
+namespace pyffnn {
+namespace PYFFNN_ISA {
+namespace {
+
+template <class T>
+constexpr T kInf = T(__builtin_inf());
+
+template <class T>
+PYFFNN_INLINE T row_max_impl(const T* x, Index n) {
+  // Four packs: the maximum has no rounding, so its order is free and only latency counts.
+  Pack<T> m[4];
+  for (auto& p : m) p = pack_set1<T>(-kInf<T>);
+  Index i = 0;
+  auto max_of = [](Vec<T> a, Vec<T> b) PYFFNN_LAMBDA_INLINE { return max_nan<T>(a, b); };
+  for (; i + 4 * kWide <= n; i += 4 * kWide) {
+    PYFFNN_UNROLL for (int j = 0; j < 4; ++j) m[j] = pack_map<T>(max_of, m[j], pack_load(x + i + j * kWide));
+  }
+  for (; i + kWide <= n; i += kWide) m[0] = pack_map<T>(max_of, m[0], pack_load(x + i));
+  if (i < n) m[1] = pack_map<T>(max_of, m[1], pack_load_tail(x + i, n - i, -kInf<T>));
+  return pack_max(pack_map<T>(max_of, pack_map<T>(max_of, m[0], m[1]), pack_map<T>(max_of, m[2], m[3])));
+}
+
+// y = exp(x - ref), returns the sum; y null: the sum only.
+template <class T, bool kStore>
+PYFFNN_INLINE T exp_sum_impl(const T* x, T ref, T* y, Index n) {
+  Pack<T> sum = pack_set1<T>(0);
+  const Vec<T> r = set1(ref);
+  auto add = [](Vec<T> a, Vec<T> b) PYFFNN_LAMBDA_INLINE { return a + b; };
+  auto e = [r](Vec<T> v) PYFFNN_LAMBDA_INLINE { return vexp<T>(v - r); };
+  Index i = 0;
+  for (; i + 2 * kWide <= n; i += 2 * kWide) {
+    const Pack<T> a = pack_map<T>(e, pack_load(x + i)), b = pack_map<T>(e, pack_load(x + i + kWide));
+    sum = pack_map<T>(add, pack_map<T>(add, sum, a), b);
+    if (kStore) {
+      pack_store(y + i, a);
+      pack_store(y + i + kWide, b);
+    }
+  }
+  for (; i < n; i += kWide) {
+    const Pack<T> a = pack_map<T>(e, i + kWide <= n ? pack_load(x + i) : pack_load_tail(x + i, n - i, -kInf<T>));
+    sum = pack_map<T>(add, sum, a);
+    if (kStore) {
+      if (i + kWide <= n)
+        pack_store(y + i, a);
+      else
+        pack_store_tail(y + i, a, n - i);
+    }
+  }
+  return pack_sum(sum);
+}
+
+// y = f(x) elementwise over one row.
+template <class T, class F>
+PYFFNN_INLINE void map_row(const T* x, T* y, Index n, F f) {
+  constexpr Index L = kLanes<T>;
+  Index i = 0;
+  for (; i + L <= n; i += L) store(y + i, f(load(x + i)));
+  if (i < n) store_tail(y + i, f(load_tail(x + i, n - i)), n - i);
+}
+
+template <class T>
+PYFFNN_INLINE T log_scalar(T x) {
+  return vlog<T>(set1(x))[0];
+}
+
+template <class T>
+PYFFNN_INLINE T dot_impl(const T* x, const T* y, Index n) {
+  Pack<T> sum = pack_set1<T>(0);
+  auto mul_add = [](Vec<T> s, Vec<T> a, Vec<T> b) PYFFNN_LAMBDA_INLINE { return fma(a, b, s); };
+  Index i = 0;
+  for (; i + kWide <= n; i += kWide) sum = pack_map<T>(mul_add, sum, pack_load(x + i), pack_load(y + i));
+  if (i < n) sum = pack_map<T>(mul_add, sum, pack_load_tail(x + i, n - i, T(0)), pack_load_tail(y + i, n - i, T(0)));
+  return pack_sum(sum);
+}
+
+template <class T>
+void softmax_impl(const T* x, Index ldx, T* y, Index ldy, Index m, Index n) {
+  for (Index i = 0; i < m; ++i, x += ldx, y += ldy) {
+    const T sum = exp_sum_impl<T, true>(x, row_max_impl(x, n), y, n);
+    const Vec<T> inv = set1(T(1) / sum);
+    map_row(y, y, n, [inv](Vec<T> v) PYFFNN_LAMBDA_INLINE { return v * inv; });
+  }
+}
+
+template <class T>
+void log_softmax_impl(const T* x, Index ldx, T* y, Index ldy, Index m, Index n) {
+  for (Index i = 0; i < m; ++i, x += ldx, y += ldy) {
+    const T ref = row_max_impl(x, n);
+    const Vec<T> r = set1(ref), l = set1(log_scalar(exp_sum_impl<T, false>(x, ref, static_cast<T*>(nullptr), n)));
+    map_row(x, y, n, [r, l](Vec<T> v) PYFFNN_LAMBDA_INLINE { return (v - r) - l; });
+  }
+}
+
+template <class T>
+void softmax_backward_impl(const T* dy, Index lddy, const T* y, Index ldy, T* dx, Index lddx, Index m, Index n) {
+  constexpr Index L = kLanes<T>;
+  for (Index i = 0; i < m; ++i, dy += lddy, y += ldy, dx += lddx) {
+    const Vec<T> s = set1(dot_impl(dy, y, n));
+    Index j = 0;
+    for (; j + L <= n; j += L) store(dx + j, load(y + j) * (load(dy + j) - s));
+    if (j < n) store_tail(dx + j, load_tail(y + j, n - j) * (load_tail(dy + j, n - j) - s), n - j);
+  }
+}
+
+template <class T>
+void softmax_xent_impl(const T* z, Index ldz, const std::int64_t* target, const T* weight, T* loss, T* dz, Index lddz, Index m, Index n) {
+  for (Index i = 0; i < m; ++i, z += ldz) {
+    const T w = weight != nullptr ? weight[i] : T(1);
+    const T ref = row_max_impl(z, n), zt = z[target[i]];
+    const T sum = dz != nullptr ? exp_sum_impl<T, true>(z, ref, dz, n) : exp_sum_impl<T, false>(z, ref, dz, n);
+    loss[i] = w * (log_scalar(sum) - (zt - ref));
+    if (dz != nullptr) {
+      const Vec<T> scale = set1(w / sum);
+      map_row(dz, dz, n, [scale](Vec<T> v) PYFFNN_LAMBDA_INLINE { return v * scale; });
+      dz[target[i]] -= w;
+      dz += lddz;
+    }
+  }
+}
+
+template <class T>
+void sigmoid_xent_impl(const T* z, Index ldz, const T* target, Index ldt, const T* weight, T* loss, T* dz, Index lddz, Index m, Index n) {
+  for (Index i = 0; i < m; ++i, z += ldz, target += ldt, dz += dz != nullptr ? lddz : 0) {
+    const T w = weight != nullptr ? weight[i] : T(1);
+    Pack<T> sum = pack_set1<T>(0);
+    for (Index j = 0; j < n; j += kWide) {
+      const Index left = n - j;
+      // -inf beyond the row: softplus(-inf) - 0 * ... would be NaN, so the fill is a number whose softplus is 0.
+      const Pack<T> zj = pack_load_tail(z + j, left, T(-1e4)), tj = pack_load_tail(target + j, left, T(0));
+      Pack<T> l, d;
+      PYFFNN_UNROLL for (int p = 0; p < Pack<T>::kParts; ++p) {
+        const Vec<T> v = zj.v[p], t = tj.v[p];
+        // softplus(z) - t z = max(z, 0) - t z + log(1 + e^-|z|)
+        const Vec<T> pos = v < zero<T>() ? zero<T>() : v;
+        l.v[p] = pos - t * v + vlog<T>(set1<T>(1) + vexp<T>(-vabs<T>(v)));
+        d.v[p] = set1(w) * (vsigmoid<T>(v) - t);
+      }
+      sum = pack_map<T>([](Vec<T> a, Vec<T> b) PYFFNN_LAMBDA_INLINE { return a + b; }, sum, l);
+      if (dz != nullptr) pack_store_tail(dz + j, d, left < kWide ? left : Index{kWide});
+    }
+    loss[i] = w * pack_sum(sum);
+  }
+}
+
+template <class T>
+void axpy_impl(T alpha, const T* x, T* y, Index n) {
+  constexpr Index L = kLanes<T>;
+  const Vec<T> a = set1(alpha);
+  Index i = 0;
+  for (; i + L <= n; i += L) store(y + i, fma(a, load(x + i), load(y + i)));
+  if (i < n) store_tail(y + i, fma(a, load_tail(x + i, n - i), load_tail(y + i, n - i)), n - i);
+}
+
+}  // namespace
+
+#define PYFFNN_DEFINE(T)                                                                                                                \
+  void softmax(const T* x, Index ldx, T* y, Index ldy, Index m, Index n) { softmax_impl(x, ldx, y, ldy, m, n); }                        \
+  void log_softmax(const T* x, Index ldx, T* y, Index ldy, Index m, Index n) { log_softmax_impl(x, ldx, y, ldy, m, n); }                \
+  void softmax_backward(const T* dy, Index lddy, const T* y, Index ldy, T* dx, Index lddx, Index m, Index n) {                          \
+    softmax_backward_impl(dy, lddy, y, ldy, dx, lddx, m, n);                                                                            \
+  }                                                                                                                                     \
+  void softmax_xent(const T* z, Index ldz, const std::int64_t* target, const T* weight, T* loss, T* dz, Index lddz, Index m, Index n) { \
+    softmax_xent_impl(z, ldz, target, weight, loss, dz, lddz, m, n);                                                                    \
+  }                                                                                                                                     \
+  void sigmoid_xent(const T* z, Index ldz, const T* target, Index ldt, const T* weight, T* loss, T* dz, Index lddz, Index m, Index n) { \
+    sigmoid_xent_impl(z, ldz, target, ldt, weight, loss, dz, lddz, m, n);                                                               \
+  }                                                                                                                                     \
+  T exp_sum(const T* x, T ref, T* y, Index n) { return exp_sum_impl<T, true>(x, ref, y, n); }                                           \
+  T row_max(const T* x, Index n) { return row_max_impl(x, n); }                                                                         \
+  T dot(const T* x, const T* y, Index n) { return dot_impl(x, y, n); }                                                                  \
+  void axpy(T alpha, const T* x, T* y, Index n) { axpy_impl(alpha, x, y, n); }                                                          \
+  void scal(T alpha, T* y, Index n) {                                                                                                   \
+    const Vec<T> a = set1(alpha);                                                                                                       \
+    map_row(y, y, n, [a](Vec<T> v) PYFFNN_LAMBDA_INLINE { return v * a; });                                                             \
+  }
+PYFFNN_DEFINE(float)
+PYFFNN_DEFINE(double)
+
+}  // namespace PYFFNN_ISA
+}  // namespace pyffnn

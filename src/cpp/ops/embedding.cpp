@@ -1,0 +1,136 @@
+#include "ops/embedding.h"
+
+#include <cstring>
+#include <vector>
+
+#include "core/dispatch.h"
+#include "core/thread_pool.h"
+
+namespace pyffnn::ops {
+namespace {
+
+void gather(const Kernels<float>& k, const float* t, Index ld, const std::int32_t* ids, Index c, Index d, float* o, Index ldo) {
+  k.gather_i32(t, ld, ids, c, d, o, ldo);
+}
+void gather(const Kernels<float>& k, const float* t, Index ld, const std::int64_t* ids, Index c, Index d, float* o, Index ldo) {
+  k.gather_i64(t, ld, ids, c, d, o, ldo);
+}
+void gather(const Kernels<double>& k, const double* t, Index ld, const std::int32_t* ids, Index c, Index d, double* o, Index ldo) {
+  k.gather_i32(t, ld, ids, c, d, o, ldo);
+}
+void gather(const Kernels<double>& k, const double* t, Index ld, const std::int64_t* ids, Index c, Index d, double* o, Index ldo) {
+  k.gather_i64(t, ld, ids, c, d, o, ldo);
+}
+template <class T>
+void pool(const Kernels<T>& k, const T* t, Index ld, const std::int32_t* ids, const T* w, Index c, T scale, Index d, T* o) {
+  k.pool_i32(t, ld, ids, w, c, scale, d, o);
+}
+template <class T>
+void pool(const Kernels<T>& k, const T* t, Index ld, const std::int64_t* ids, const T* w, Index c, T scale, Index d, T* o) {
+  k.pool_i64(t, ld, ids, w, c, scale, d, o);
+}
+
+template <class T>
+T bag_scale(const T* weights, Index begin, Index end) {
+  if (begin == end) return T(0);
+  double sum = 0;
+  if (weights == nullptr) {
+    sum = static_cast<double>(end - begin);
+  } else {
+    for (Index i = begin; i < end; ++i) sum += static_cast<double>(weights[i]);
+  }
+  return sum == 0 ? T(0) : static_cast<T>(1.0 / sum);
+}
+
+}  // namespace
+
+template <class I>
+Index first_bad_id(const I* ids, Index count, Index rows) {
+  using U = std::make_unsigned_t<I>;
+  // One unsigned compare an id catches negatives too; the block without a branch vectorises.
+  constexpr Index kBlock = 256;
+  for (Index i = 0; i < count; i += kBlock) {
+    const Index n = count - i < kBlock ? count - i : kBlock;
+    bool bad = false;
+    if constexpr (sizeof(I) == 4) {
+      const U limit = rows > INT32_MAX ? static_cast<U>(INT32_MAX) + 1u : static_cast<U>(rows);
+      for (Index j = 0; j < n; ++j) bad |= static_cast<U>(ids[i + j]) >= limit;
+    } else {
+      for (Index j = 0; j < n; ++j) bad |= static_cast<U>(ids[i + j]) >= static_cast<U>(rows);
+    }
+    if (bad) {
+      for (Index j = 0; j < n; ++j)
+        if (ids[i + j] < 0 || static_cast<Index>(ids[i + j]) >= rows) return i + j;
+    }
+  }
+  return -1;
+}
+
+template <class T, class I>
+void embedding(const T* table, Index ld, const I* ids, Index count, Index d, T* out, Index ldo) {
+  const auto& k = dispatch::kernels<T>();
+  const int parts = threads::threads_for(static_cast<double>(count) * static_cast<double>(d * 2 + 16));
+  threads::parallel_for(count, parts, [&](Index b, Index e) { gather(k, table, ld, ids + b, e - b, d, out + b * ldo, ldo); });
+}
+
+template <class T, class I>
+void embedding_backward(const T* dy, const I* ids, Index count, Index rows, Index d, T* grad) {
+  const auto& k = dispatch::kernels<T>();
+  const int parts = threads::threads_for(static_cast<double>(count + rows) * static_cast<double>(d));
+  threads::parallel_for(rows, parts, [&](Index b, Index e) {
+    std::memset(grad + b * d, 0, static_cast<std::size_t>((e - b) * d) * sizeof(T));
+    for (Index i = 0; i < count; ++i) {
+      const Index id = static_cast<Index>(ids[i]);
+      if (id >= b && id < e) k.axpy(T(1), dy + i * d, grad + id * d, d);
+    }
+  });
+}
+
+template <class T, class I>
+void mean_pool(const T* table, Index ld, const I* ids, const Index* offsets, const T* weights, Index bags, Index d, T* out, Index ldo) {
+  const auto& k = dispatch::kernels<T>();
+  const Index count = bags > 0 ? offsets[bags] - offsets[0] : 0;
+  const int parts = threads::threads_for(static_cast<double>(count) * static_cast<double>(d * 2 + 16));
+  threads::parallel_for(bags, parts, [&](Index b, Index e) {
+    for (Index bag = b; bag < e; ++bag) {
+      const Index begin = offsets[bag], end = offsets[bag + 1];
+      const T scale = bag_scale(weights, begin, end);
+      pool(k, table, ld, ids + begin, weights == nullptr ? nullptr : weights + begin, scale == T(0) ? Index{0} : end - begin, scale, d,
+           out + bag * ldo);
+    }
+  });
+}
+
+template <class T, class I>
+void mean_pool_backward(const T* dy, const I* ids, const Index* offsets, const T* weights, Index bags, Index rows, Index d, T* grad) {
+  const auto& k = dispatch::kernels<T>();
+  const Index count = bags > 0 ? offsets[bags] - offsets[0] : 0;
+  std::vector<T> scale(static_cast<std::size_t>(bags));
+  for (Index b = 0; b < bags; ++b) scale[static_cast<std::size_t>(b)] = bag_scale(weights, offsets[b], offsets[b + 1]);
+  const int parts = threads::threads_for(static_cast<double>(count + rows) * static_cast<double>(d));
+  threads::parallel_for(rows, parts, [&](Index rb, Index re) {
+    std::memset(grad + rb * d, 0, static_cast<std::size_t>((re - rb) * d) * sizeof(T));
+    for (Index bag = 0; bag < bags; ++bag) {
+      const T s = scale[static_cast<std::size_t>(bag)];
+      for (Index i = offsets[bag]; i < offsets[bag + 1]; ++i) {
+        const Index id = static_cast<Index>(ids[i]);
+        if (id >= rb && id < re) k.axpy(weights == nullptr ? s : s * weights[i], dy + bag * d, grad + id * d, d);
+      }
+    }
+  });
+}
+
+template Index first_bad_id(const std::int32_t*, Index, Index);
+template Index first_bad_id(const std::int64_t*, Index, Index);
+#define PYFFNN_INSTANTIATE(T, I)                                                                       \
+  template void embedding(const T*, Index, const I*, Index, Index, T*, Index);                         \
+  template void embedding_backward(const T*, const I*, Index, Index, Index, T*);                       \
+  template void mean_pool(const T*, Index, const I*, const Index*, const T*, Index, Index, T*, Index); \
+  template void mean_pool_backward(const T*, const I*, const Index*, const T*, Index, Index, Index, T*);
+PYFFNN_INSTANTIATE(float, std::int32_t)
+PYFFNN_INSTANTIATE(float, std::int64_t)
+PYFFNN_INSTANTIATE(double, std::int32_t)
+PYFFNN_INSTANTIATE(double, std::int64_t)
+#undef PYFFNN_INSTANTIATE
+
+}  // namespace pyffnn::ops

@@ -1,0 +1,32 @@
+// aarch64 overrides.
+#pragma once
+#include <arm_neon.h>
+
+namespace pyffnn {
+namespace PYFFNN_ISA {
+namespace {
+
+constexpr bool kFma = true;
+
+PYFFNN_INLINE VecF fma(VecF a, VecF b, VecF c) { return (VecF)vfmaq_f32((float32x4_t)c, (float32x4_t)a, (float32x4_t)b); }
+PYFFNN_INLINE VecD fma(VecD a, VecD b, VecD c) { return (VecD)vfmaq_f64((float64x2_t)c, (float64x2_t)a, (float64x2_t)b); }
+PYFFNN_INLINE VecF sqrt(VecF a) { return (VecF)vsqrtq_f32((float32x4_t)a); }
+PYFFNN_INLINE VecD sqrt(VecD a) { return (VecD)vsqrtq_f64((float64x2_t)a); }
+
+// n in [0, lanes]; touches no byte past p + n.
+template <class T>
+PYFFNN_INLINE Vec<T> load_tail(const T* p, Index n) {
+  Vec<T> v{};
+  for (int i = 0; i < kLanes<T>; ++i)
+    if (i < n) v[i] = p[i];
+  return v;
+}
+template <class T>
+PYFFNN_INLINE void store_tail(T* p, Vec<T> v, Index n) {
+  for (int i = 0; i < kLanes<T>; ++i)
+    if (i < n) p[i] = v[i];
+}
+
+}  // namespace
+}  // namespace PYFFNN_ISA
+}  // namespace pyffnn

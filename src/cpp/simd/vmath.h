@@ -1,0 +1,158 @@
+// exp, log, tanh, sigmoid: one polynomial for every vector width, so all FMA ISAs give the same bits. Measured bounds: docs/kernels.md.
+#pragma once
+#include "simd/vec.h"
+
+namespace pyffnn {
+namespace PYFFNN_ISA {
+namespace {
+
+template <class T>
+struct ExpConst;
+template <>
+struct ExpConst<float> {
+  static constexpr float log2e = 1.44269504088896341f, ln2_hi = 0.693145751953125f, ln2_lo = 1.42860682030941723e-6f;
+  static constexpr float magic = 12582912.0f;       // 1.5 * 2^23: adding it rounds to an integer, held in the low bits
+  static constexpr float lo = -104.0f, hi = 89.0f;  // beyond these the result is 0 or inf in any case
+  static constexpr int bias = 127, mantissa = 23;
+};
+template <>
+struct ExpConst<double> {
+  static constexpr double log2e = 1.44269504088896340736, ln2_hi = 0.693147180369123816490, ln2_lo = 1.90821492927058770002e-10;
+  static constexpr double magic = 6755399441055744.0;  // 1.5 * 2^52
+  static constexpr double lo = -746.0, hi = 710.0;
+  static constexpr int bias = 1023, mantissa = 52;
+};
+
+template <class T>
+PYFFNN_INLINE Vec<T> horner(Vec<T>, Vec<T> acc) {
+  return acc;
+}
+template <class T, class... Rest>
+PYFFNN_INLINE Vec<T> horner(Vec<T> x, Vec<T> acc, T next, Rest... rest) {
+  return horner<T>(x, fma(acc, x, set1<T>(next)), rest...);
+}
+
+// (e^r - 1 - r) / r^2 on |r| <= ln2/2: Taylor with the last float coefficients adjusted (minimax).
+PYFFNN_INLINE VecF exp_poly(VecF r) {
+  return horner<float>(r, set1<float>(1.9875691500e-4f), 1.3981999507e-3f, 8.3334519073e-3f, 4.1665795894e-2f, 1.6666665459e-1f,
+                       5.0000001201e-1f);
+}
+PYFFNN_INLINE VecD exp_poly(VecD r) {
+  return horner<double>(r, set1<double>(1.0 / 6227020800.0), 1.0 / 479001600.0, 1.0 / 39916800.0, 1.0 / 3628800.0, 1.0 / 362880.0,
+                        1.0 / 40320.0, 1.0 / 5040.0, 1.0 / 720.0, 1.0 / 120.0, 1.0 / 24.0, 1.0 / 6.0, 0.5);
+}
+
+template <class T>
+PYFFNN_INLINE Vec<T> pow2(IVec<T> n) {
+  using C = ExpConst<T>;
+  return bits<Vec<T>>((n + C::bias) << C::mantissa);
+}
+
+// x = n ln2 + r; r in [-ln2/2, ln2/2]. x must lie in [lo, hi].
+template <class T>
+PYFFNN_INLINE IVec<T> exp_reduce(Vec<T> x, Vec<T>* r) {
+  using C = ExpConst<T>;
+  const Vec<T> shifted = fma(x, set1<T>(C::log2e), set1<T>(C::magic));
+  const Vec<T> n = shifted - set1<T>(C::magic);
+  *r = fma(n, set1<T>(-C::ln2_lo), fma(n, set1<T>(-C::ln2_hi), x));
+  return bits<IVec<T>>(shifted) - bits<IVec<T>>(set1<T>(C::magic));
+}
+
+// Overflows to inf, underflows through the subnormals to 0; NaN stays NaN.
+template <class T>
+PYFFNN_INLINE Vec<T> vexp(Vec<T> x) {
+  using C = ExpConst<T>;
+  const Vec<T> low = x < set1<T>(C::lo) ? set1<T>(C::lo) : x;
+  const Vec<T> clamped = low > set1<T>(C::hi) ? set1<T>(C::hi) : low;
+  Vec<T> r;
+  const IVec<T> n = exp_reduce<T>(clamped, &r);
+  const Vec<T> p = fma(exp_poly(r), r * r, r) + set1<T>(1);
+  const IVec<T> half = n >> 1;  // two factors: 2^n alone overflows at n = 128 and has no subnormal form
+  const Vec<T> y = p * pow2<T>(half) * pow2<T>(n - half);
+  return x != x ? x : y;
+}
+
+// e^x - 1 for 0 <= x <= 40 or so (tanh): no cancellation, since e^r - 1 is formed without the 1.
+template <class T>
+PYFFNN_INLINE Vec<T> vexpm1_positive(Vec<T> x) {
+  Vec<T> r;
+  const IVec<T> n = exp_reduce<T>(x, &r);
+  const Vec<T> p = fma(exp_poly(r), r * r, r);
+  const Vec<T> s = pow2<T>(n);
+  return fma(s, p, s - set1<T>(1));
+}
+
+template <class T>
+PYFFNN_INLINE Vec<T> vabs(Vec<T> x) {
+  return bits<Vec<T>>(bits<UVec<T>>(x) & ~bits<UVec<T>>(set1<T>(T(-0.0))));
+}
+template <class T>
+PYFFNN_INLINE Vec<T> with_sign(Vec<T> magnitude, Vec<T> sign) {
+  return bits<Vec<T>>(bits<UVec<T>>(magnitude) | (bits<UVec<T>>(sign) & bits<UVec<T>>(set1<T>(T(-0.0)))));
+}
+
+template <class T>
+PYFFNN_INLINE Vec<T> vtanh(Vec<T> x) {
+  constexpr T big = sizeof(T) == 4 ? T(10) : T(20);  // tanh rounds to 1 from 9.01 (float), 19.06 (double) on
+  const Vec<T> a = vabs<T>(x);
+  const Vec<T> t = a > set1<T>(big) ? set1<T>(big) : a;
+  const Vec<T> e = vexpm1_positive<T>(t + t);
+  const Vec<T> y = with_sign<T>(e / (e + set1<T>(2)), x);
+  return x != x ? x : y;
+}
+
+// e^-|x| / (1 + e^-|x|) on the left, 1 / (1 + e^-|x|) on the right: no overflow, full relative accuracy in the left tail.
+template <class T>
+PYFFNN_INLINE Vec<T> vsigmoid(Vec<T> x) {
+  const Vec<T> e = vexp<T>(-vabs<T>(x));
+  const Vec<T> num = x < zero<T>() ? e : set1<T>(1);
+  return num / (set1<T>(1) + e);
+}
+
+template <class T>
+struct LogConst;
+template <>
+struct LogConst<float> {
+  static constexpr std::int32_t sqrt_half = 0x3f3504f3, one = 0x3f800000, mask = 0x007fffff;
+  static constexpr float subnormal = 1.17549435e-38f, scale = 8388608.0f, scale_log2 = 23.0f;
+  static constexpr float ln2_hi = 0.693359375f, ln2_lo = -2.12194440054690583e-4f;
+};
+template <>
+struct LogConst<double> {
+  static constexpr std::int64_t sqrt_half = 0x3fe6a09e667f3bcd, one = 0x3ff0000000000000, mask = 0x000fffffffffffff;
+  static constexpr double subnormal = 2.2250738585072014e-308, scale = 4503599627370496.0, scale_log2 = 52.0;
+  static constexpr double ln2_hi = 6.93147180369123816490e-01, ln2_lo = 1.90821492927058770002e-10;
+};
+
+// log(1+f) - f + f^2/2 = s (f^2/2 + R(s^2)) with s = f / (2 + f): the series of 2 atanh(s), last terms adjusted.
+PYFFNN_INLINE VecF log_poly(VecF z) {
+  return z * horner<float>(z, set1<float>(0.24279078841f), 0.28498786688f, 0.40000972152f, 0.66666662693f);
+}
+PYFFNN_INLINE VecD log_poly(VecD z) {
+  return z * horner<double>(z, set1<double>(1.479819860511658591e-01), 1.531383769920937332e-01, 1.818357216161805012e-01,
+                            2.222219843214978396e-01, 2.857142874366239149e-01, 3.999999999940941908e-01, 6.666666666666735130e-01);
+}
+
+// log(0) = -inf, log(negative) = NaN, log(inf) = inf.
+template <class T>
+PYFFNN_INLINE Vec<T> vlog(Vec<T> x) {
+  using C = LogConst<T>;
+  const auto tiny = x < set1<T>(C::subnormal);
+  const Vec<T> scaled = tiny ? x * set1<T>(C::scale) : x;
+  IVec<T> i = bits<IVec<T>>(scaled) + (IVec<T>{} + (C::one - C::sqrt_half));
+  const IVec<T> exponent = (i >> ExpConst<T>::mantissa) - ExpConst<T>::bias;
+  i = (i & (IVec<T>{} + C::mask)) + (IVec<T>{} + C::sqrt_half);
+  const Vec<T> f = bits<Vec<T>>(i) - set1<T>(1);
+  const Vec<T> e = __builtin_convertvector(exponent, Vec<T>) - (tiny ? set1<T>(C::scale_log2) : zero<T>());
+  const Vec<T> s = f / (set1<T>(2) + f);
+  const Vec<T> half = set1<T>(T(0.5)) * f * f;
+  const Vec<T> r = log_poly(s * s);
+  const Vec<T> y = fma(e, set1<T>(C::ln2_hi), f - (half - fma(s, half + r, e * set1<T>(C::ln2_lo))));
+  const Vec<T> inf = set1<T>(T(__builtin_inf()));
+  const Vec<T> special = x == zero<T>() ? -inf : (x == inf ? inf : x - x + set1<T>(T(__builtin_nan(""))));
+  return ((x > zero<T>()) & (x < inf)) ? y : special;
+}
+
+}  // namespace
+}  // namespace PYFFNN_ISA
+}  // namespace pyffnn

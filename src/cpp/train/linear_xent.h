@@ -1,0 +1,15 @@
+// Softmax cross-entropy of x_mk w_kn + b_n without the m x n logits: the vocabulary is walked in tiles, twice.
+#pragma once
+#include <cstdint>
+
+#include "core/types.h"
+
+namespace pyffnn::train {
+
+// Returns the weighted mean loss; writes its gradients dx_mk, dw_kn, db_n. b and sample_weight may be null.
+// Pass 1 keeps a running maximum and sum of exponentials a row; pass 2 recomputes a tile's logits and uses them at once.
+template <class T>
+double linear_xent(Index m, Index n, Index k, const T* x, const T* w, const T* b, const std::int64_t* target, const T* sample_weight, T* dx,
+                   T* dw, T* db);
+
+}  // namespace pyffnn::train

@@ -1,0 +1,264 @@
+"""Kernels on NumPy arrays.
+
+Arguments are array-likes (NumPy arrays, buffers, `__array__`, DLPack, sequences of numbers); results are NumPy arrays. Element types
+are float32 and float64 (mixed: the wider); ids are int32 or int64. Inputs are never written and are copied only when their layout
+cannot be read as it is (a stride that no kernel takes, another byte order). Results are C-contiguous. `out` must be a writable,
+C-contiguous array of exactly the result's shape and dtype; only the elementwise operations and the softmaxes accept the input itself
+as `out`. The GIL is released while a kernel runs.
+
+Errors, each naming the argument and what it got: ValueError (shape, layout, value), TypeError (dtype, or not an array),
+IndexError (an id outside its table), MemoryError (a result that the machine cannot hold).
+"""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+from numpy.typing import ArrayLike, NDArray
+
+from . import _pyffnn
+
+__all__ = [
+    "binary_cross_entropy",
+    "cross_entropy",
+    "embedding",
+    "embedding_backward",
+    "exp",
+    "linear",
+    "linear_backward",
+    "linear_cross_entropy",
+    "log",
+    "log_softmax",
+    "matmul",
+    "mean_pool",
+    "mean_pool_backward",
+    "relu",
+    "relu_backward",
+    "sigmoid",
+    "sigmoid_backward",
+    "softmax",
+    "softmax_backward",
+    "tanh",
+    "tanh_backward",
+]
+
+Array = NDArray[Any]
+
+ACTIVATIONS = {None: 0, "identity": 0, "sigmoid": 1, "tanh": 2, "relu": 3}
+PRECISIONS = ("float32", "bfloat16x3", "bfloat16", "auto")
+
+_warned = False
+
+
+def resolve_precision(precision: str) -> str:
+    """The precision that runs on this machine for `precision`; warns once when a bf16 mode must run in float32.
+
+    Raises ValueError for a name that is not in `PRECISIONS`.
+    """
+    if precision not in PRECISIONS:
+        raise ValueError(f"precision must be one of {', '.join(PRECISIONS)}, got {precision!r}")
+    if precision in ("bfloat16", "bfloat16x3"):
+        global _warned
+        if not _warned:
+            _warned = True
+            warnings.warn(
+                f"precision={precision!r} needs AMX, which the active ISA ({_pyffnn.isa()}) does not have: float32 runs instead",
+                RuntimeWarning,
+                stacklevel=3,
+            )
+    return "float32"
+
+
+def activation_code(activation: str | None) -> int:
+    """The kernels' number of an activation name. Raises ValueError for an unknown one."""
+    try:
+        return ACTIVATIONS[activation]
+    except (KeyError, TypeError):
+        raise ValueError(f"activation must be None, 'sigmoid', 'tanh' or 'relu', got {activation!r}") from None
+
+
+def matmul(
+    a: ArrayLike,
+    b: ArrayLike,
+    *,
+    transpose_a: bool = False,
+    transpose_b: bool = False,
+    out: Array | None = None,
+    precision: str = "float32",
+) -> Array:
+    """Matrix product of a [m, k] and b [k, n] -> [m, n]; with `transpose_a` a is [k, m], with `transpose_b` b is [n, k].
+
+    float32 sums are one FMA chain an output in the order of k, so the bits depend neither on the thread count nor on the ISA (SSE2,
+    which has no FMA, excepted). Transposed views are read without a copy.
+    """
+    if precision != "float32":
+        resolve_precision(precision)
+    return _pyffnn.matmul(a, b, transpose_a, transpose_b, out)
+
+
+def linear(
+    x: ArrayLike,
+    w: ArrayLike,
+    b: ArrayLike | None = None,
+    *,
+    activation: str | None = None,
+    out: Array | None = None,
+    precision: str = "float32",
+) -> Array:
+    """A layer, `activation(x @ w + b)`, in one pass: x [m, k], w [k, n], b [n] -> [m, n] (Jurafsky & Martin, two-layer network: z = Wx + b)."""
+    if precision != "float32":
+        resolve_precision(precision)
+    return _pyffnn.linear(x, w, b, activation_code(activation), out)
+
+
+def linear_backward(
+    dy: ArrayLike,
+    x: ArrayLike,
+    w: ArrayLike,
+    y: ArrayLike | None = None,
+    *,
+    activation: str | None = None,
+) -> tuple[Array, Array, Array]:
+    """Gradients (dx [m, k], dw [k, n], db [n]) of `linear`, from dy [m, n], its inputs, and its saved output y when `activation` is given."""
+    return _pyffnn.linear_backward(dy, x, w, y, activation_code(activation))
+
+
+def sigmoid(x: ArrayLike, out: Array | None = None) -> Array:
+    """1 / (1 + exp(-x)), elementwise, any shape. `out` may be x."""
+    return _pyffnn.activation(1, x, out)
+
+
+def tanh(x: ArrayLike, out: Array | None = None) -> Array:
+    """Hyperbolic tangent, elementwise, any shape. `out` may be x."""
+    return _pyffnn.activation(2, x, out)
+
+
+def relu(x: ArrayLike, out: Array | None = None) -> Array:
+    """max(x, 0), elementwise, any shape; NaN stays NaN. `out` may be x."""
+    return _pyffnn.activation(3, x, out)
+
+
+def exp(x: ArrayLike, out: Array | None = None) -> Array:
+    """e ** x, elementwise, any shape. `out` may be x."""
+    return _pyffnn.exp(x, out)
+
+
+def log(x: ArrayLike, out: Array | None = None) -> Array:
+    """Natural logarithm, elementwise, any shape: -inf at 0, NaN below. `out` may be x."""
+    return _pyffnn.log(x, out)
+
+
+def sigmoid_backward(dy: ArrayLike, y: ArrayLike, out: Array | None = None) -> Array:
+    """dy * y (1 - y), with y the saved output of `sigmoid`; dy and y of one shape."""
+    return _pyffnn.activation_backward(1, dy, y, out)
+
+
+def tanh_backward(dy: ArrayLike, y: ArrayLike, out: Array | None = None) -> Array:
+    """dy * (1 - y^2), with y the saved output of `tanh`; dy and y of one shape."""
+    return _pyffnn.activation_backward(2, dy, y, out)
+
+
+def relu_backward(dy: ArrayLike, y: ArrayLike, out: Array | None = None) -> Array:
+    """dy where y > 0, else 0, with y the saved output (or the input) of `relu`; dy and y of one shape."""
+    return _pyffnn.activation_backward(3, dy, y, out)
+
+
+def softmax(x: ArrayLike, out: Array | None = None) -> Array:
+    """exp(x) / sum(exp(x)) over the last axis; the maximum is subtracted first, so it never overflows. `out` may be x.
+
+    A row of -inf alone, or with +inf or NaN in it, gives NaN. Raises ValueError for a scalar.
+    """
+    return _pyffnn.softmax(x, out)
+
+
+def log_softmax(x: ArrayLike, out: Array | None = None) -> Array:
+    """x - log(sum(exp(x))) over the last axis, without overflow. `out` may be x. Raises ValueError for a scalar."""
+    return _pyffnn.log_softmax(x, out)
+
+
+def softmax_backward(dy: ArrayLike, y: ArrayLike, out: Array | None = None) -> Array:
+    """y * (dy - sum(dy * y)) over the last axis, with y the saved output of `softmax`."""
+    return _pyffnn.softmax_backward(dy, y, out)
+
+
+def cross_entropy(
+    logits: ArrayLike,
+    targets: ArrayLike,
+    *,
+    class_weight: ArrayLike | None = None,
+    sample_weight: ArrayLike | None = None,
+) -> tuple[float, Array]:
+    """Softmax cross-entropy of logits [m, n] and class ids [m]: (loss in nats, dlogits [m, n]).
+
+    The loss is the weighted mean, sum(w_i L_i) / sum(w_i) with w_i = class_weight[targets_i] * sample_weight_i (weights [n] and [m],
+    default 1), and dlogits the gradient of that mean: w_i / sum(w) * (softmax(z_i) - onehot_i). An empty batch, or weights that are all 0,
+    give 0. Raises IndexError for a target outside [0, n), ValueError for weights that are negative or not finite.
+    """
+    return _pyffnn.cross_entropy(logits, targets, class_weight, sample_weight)
+
+
+def binary_cross_entropy(
+    logits: ArrayLike, targets: ArrayLike, *, sample_weight: ArrayLike | None = None
+) -> tuple[float, Array]:
+    """Sigmoid cross-entropy, the mean over every entry: (loss in nats, dlogits).
+
+    logits and targets have one shape, [m] or [m, n] (multi-label); targets lie in [0, 1]. sample_weight [m] weights the rows.
+    """
+    return _pyffnn.binary_cross_entropy(logits, targets, sample_weight)
+
+
+def linear_cross_entropy(
+    x: ArrayLike,
+    w: ArrayLike,
+    b: ArrayLike | None,
+    targets: ArrayLike,
+    *,
+    sample_weight: ArrayLike | None = None,
+    precision: str = "float32",
+) -> tuple[float, Array, Array, Array]:
+    """`cross_entropy(x @ w + b, targets)` without ever holding the m x n logits: (loss in nats, dx [m, k], dw [k, n], db [n]).
+
+    x [m, k], w [k, n], b [n] or None, class ids [m], sample_weight [m]. The vocabulary n is walked in tiles, twice.
+    """
+    if precision != "float32":
+        resolve_precision(precision)
+    return _pyffnn.linear_cross_entropy(x, w, b, targets, sample_weight)
+
+
+def embedding(table: ArrayLike, ids: ArrayLike, out: Array | None = None) -> Array:
+    """Rows of table [V, d] for ids of any shape -> ids.shape + (d,). Equals the one-hot product; raises IndexError outside [0, V)."""
+    return _pyffnn.embedding(table, ids, out)
+
+
+def embedding_backward(dy: ArrayLike, ids: ArrayLike, num_rows: int, out: Array | None = None) -> Array:
+    """Gradient [num_rows, d] of the table from dy, ids.shape + (d,): rows of dy added in the order of ids, whatever the thread count."""
+    return _pyffnn.embedding_backward(dy, ids, num_rows, out)
+
+
+def mean_pool(
+    table: ArrayLike,
+    ids: ArrayLike,
+    offsets: ArrayLike,
+    *,
+    weights: ArrayLike | None = None,
+    out: Array | None = None,
+) -> Array:
+    """Mean of table rows over bags of ids -> [bags, d]; bag i is `ids[offsets[i]:offsets[i + 1]]`, so offsets has bags + 1 entries.
+
+    With weights (one an id, not negative) the mean is sum(w_j row_j) / sum(w_j). An empty bag, or one whose weights are all 0, gives zeros.
+    """
+    return _pyffnn.mean_pool(table, ids, offsets, weights, out)
+
+
+def mean_pool_backward(
+    dy: ArrayLike,
+    ids: ArrayLike,
+    offsets: ArrayLike,
+    num_rows: int,
+    *,
+    weights: ArrayLike | None = None,
+    out: Array | None = None,
+) -> Array:
+    """Gradient [num_rows, d] of `mean_pool`'s table from dy [bags, d]; deterministic at any thread count."""
+    return _pyffnn.mean_pool_backward(dy, ids, offsets, num_rows, weights, out)

@@ -1,0 +1,107 @@
+"""Run-time choices: the instruction set whose kernels run, and the number of threads."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from . import _pyffnn
+
+__all__ = [
+    "available_isas",
+    "config",
+    "get_num_threads",
+    "isa",
+    "num_threads",
+    "set_isa",
+    "set_num_threads",
+    "show_config",
+    "use_isa",
+]
+
+_OPTIONAL = ("fasttext", "graphviz", "matplotlib", "pandas", "scipy", "sklearn", "thinc", "threadpoolctl", "tokenizers", "torch", "tqdm")
+
+
+def isa() -> str:
+    """Name of the active instruction set: "reference", "sse2", "avx2", "avx512", "amx" or "neon"."""
+    return _pyffnn.isa()
+
+
+def available_isas() -> list[str]:
+    """Names of the instruction sets that this machine can run, worst first."""
+    return _pyffnn.available_isas()
+
+
+def set_isa(name: str) -> None:
+    """Make `name` the active instruction set of the process.
+
+    Raises ValueError, naming the usable ones, when it is unknown or this machine cannot run it.
+    """
+    _pyffnn.set_isa(name)
+
+
+@contextmanager
+def use_isa(name: str) -> Iterator[None]:
+    """Context manager: `set_isa(name)` inside, the previous one after. The choice is process-wide, not per thread."""
+    before = isa()
+    set_isa(name)
+    try:
+        yield
+    finally:
+        set_isa(before)
+
+
+def get_num_threads() -> int:
+    """Number of threads that an operation may use.
+
+    The default is PYFFNN_NUM_THREADS, else OMP_NUM_THREADS, else the CPUs of the affinity mask capped by the cgroup quota.
+    """
+    return _pyffnn.get_num_threads()
+
+
+def set_num_threads(n: int) -> None:
+    """Set the pool size of the process, from 1 to 1024. Raises ValueError outside, TypeError for anything but an integer."""
+    if isinstance(n, bool) or not hasattr(n, "__index__"):
+        raise TypeError(f"n must be an integer, got {n!r}")
+    n = int(n)
+    if not 1 <= n <= 1024:
+        raise ValueError(f"n must be from 1 to 1024, got {n}")
+    _pyffnn.set_num_threads(n)
+
+
+@contextmanager
+def num_threads(n: int) -> Iterator[None]:
+    """Context manager: `set_num_threads(n)` inside, the previous count after."""
+    before = get_num_threads()
+    set_num_threads(n)
+    try:
+        yield
+    finally:
+        set_num_threads(before)
+
+
+def config() -> dict[str, Any]:
+    """Version, ISA, CPU features and caches (bytes), threads, compiler, and which optional packages are installed."""
+    return {
+        "version": _pyffnn.version,
+        "isa": isa(),
+        "available_isas": available_isas(),
+        "cpu": _pyffnn.cpu_model(),
+        "cpu_features": _pyffnn.cpu_features(),
+        "caches": _pyffnn.cpu_caches(),
+        "threads": get_num_threads(),
+        "compiler": _pyffnn.compiler,
+        "optional": {name: importlib.util.find_spec(name) is not None for name in _OPTIONAL},
+    }
+
+
+def show_config() -> None:
+    """Print `config()`, a line an entry."""
+    for key, value in config().items():
+        if isinstance(value, dict):
+            value = ", ".join(f"{k}: {v}" for k, v in value.items())
+        elif isinstance(value, list):
+            value = " ".join(value)
+        print(f"{key:15} {value}")
