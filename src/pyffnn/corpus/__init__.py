@@ -23,6 +23,7 @@ from pyffnn.corpus.encoding import (
     build_vocabulary,
     encode_corpus,
     encode_tokens,
+    is_ids,
     read_corpus,
 )
 from pyffnn.corpus.evaluation import Evaluation, evaluate
@@ -49,5 +50,6 @@ __all__ = [
     "encode_corpus",
     "encode_tokens",
     "evaluate",
+    "is_ids",
     "read_corpus",
 ]

@@ -123,6 +123,8 @@ def encode_corpus(
             for start in range(0, checked.size, BLOCK):
                 file(checked[start : start + BLOCK].astype(np.int32))
         return file.open()
+    if isinstance(corpus, (list, tuple)) and not corpus:
+        return np.zeros(0, np.int32)
     if isinstance(vocabulary, IdVocabulary):
         raise TypeError(f"the vocabulary is one of ids, so {name} must be a 1-D integer array")
     table = vocabulary.table()
@@ -191,6 +193,11 @@ def build_vocabulary(
     return WordVocabulary(
         words, numbers, unk_token=unk_token, eos_token=eos_token, lowercase=lowercase
     )
+
+
+def is_ids(corpus: Any) -> bool:
+    """Whether a corpus or a run of tokens consists of ids; TypeError for other numbers."""
+    return _as_ids(corpus) is not None
 
 
 def _read_text(

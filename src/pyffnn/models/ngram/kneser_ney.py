@@ -1,0 +1,286 @@
+"""The n-gram baseline of the language models."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pyffnn.corpus import (
+    Corpus,
+    Evaluation,
+    Tokens,
+    VocabularyLike,
+    encode_corpus,
+    encode_tokens,
+    evaluate,
+    read_corpus,
+)
+from pyffnn.models.ngram.smoothing import counts_of_counts, discounts, interpolate
+from pyffnn.models.ngram.trie import NgramTrie
+
+if TYPE_CHECKING:
+    from pyffnn.models.ngram.cache import UnigramCache
+    from pyffnn.models.ngram.mixture import LanguageModelLike, Mixture
+
+__all__ = ["KneserNeyLM"]
+
+MAX_ORDER = 5
+_BLOCK = 1 << 20
+
+
+class KneserNeyLM:
+    """Interpolated modified Kneser-Ney n-gram model (Chen & Goodman 1998, section 3).
+
+    For a context h and the context h' one word shorter,
+
+        p(w | h) = (c(hw) - D(c(hw))) / c(h) + gamma(h) p(w | h'),
+
+    down to the unigrams, which are interpolated with the uniform distribution over the
+    vocabulary. c counts occurrences at the highest order and distinct words before the n-gram
+    (continuation counts) below it; gamma(h) is the mass that the discounts of h set free, so that
+    the probabilities of all words sum to one in every context.
+
+    The text is one stream: sentences stand end to end, and a context reaches across a sentence
+    end, with or without an ``eos_token``. The first tokens of a stream have shorter contexts.
+
+    Parameters
+    ----------
+    order
+        Longest n-gram, 1 to 5: ``order - 1`` words of context.
+    discounts
+        None: D_1, D_2, D_3+ of each order from its counts of counts; one whose formula meets a
+        count of counts of zero, or is not positive, becomes 0.5, 1.0 or 1.5. Else fixed
+        values, 0 <= D_i <= i: a number (interpolated Kneser-Ney with one discount), three
+        numbers, or an array of shape (order, 3), unigrams first.
+    vocabulary
+        A fixed vocabulary: a `WordVocabulary`, a sequence of words, or a number of ids. None: the
+        words of the training corpus, or ids up to the largest of training and validation data.
+    min_count
+        Words seen less often than this become ``unk_token``. None: 4 (words seen more than 3
+        times stay, as in Bengio et al. 2003) for a corpus of 100,000 tokens and more, else 1.
+    max_vocab
+        At most so many vocabulary entries, special tokens included.
+    unk_token
+        Stands for all words outside the vocabulary, and is predicted and counted like a word.
+    eos_token
+        If given, an end-of-sentence token that follows every sentence of a text corpus.
+    lowercase
+        Lower-case all words.
+
+    Attributes
+    ----------
+    vocabulary_ : WordVocabulary or IdVocabulary
+    discounts_ : float64 array, shape (order, 3)
+    counts_of_counts_ : int64 array, shape (order, 4)
+        n_1 .. n_4 of each order.
+    num_ngrams_ : tuple of int
+        Distinct n-grams of each order; for unigrams the vocabulary size.
+    num_tokens_ : int
+        Tokens of the training stream.
+    valid_perplexity_ : float or None
+    """
+
+    def __init__(
+        self,
+        order: int = 3,
+        *,
+        discounts: float | Sequence[float] | NDArray[np.floating[Any]] | None = None,
+        vocabulary: VocabularyLike | None = None,
+        min_count: int | None = None,
+        max_vocab: int | None = None,
+        unk_token: str = "<unk>",
+        eos_token: str | None = None,
+        lowercase: bool = False,
+    ) -> None:
+        self.order = order
+        self.discounts = discounts
+        self.vocabulary = vocabulary
+        self.min_count = min_count
+        self.max_vocab = max_vocab
+        self.unk_token = unk_token
+        self.eos_token = eos_token
+        self.lowercase = lowercase
+
+    def fit(self, corpus: Corpus, *, valid: Corpus | None = None) -> KneserNeyLM:
+        """Count the n-grams of a corpus: a path, an iterable of token lists, or a 1-D id array.
+
+        ``valid`` changes nothing in the model; its perplexity becomes ``valid_perplexity_``, and
+        `mix` fits its weights on it.
+
+        Raises ValueError (order outside 1 .. 5, empty corpus, negative ids, discounts out of
+        range, ...), TypeError (what is no corpus) and IndexError (an id outside ``vocabulary``).
+        """
+        order = self._check_order()
+        fixed = None if self.discounts is None else _check_discounts(self.discounts, order)
+        data = read_corpus(
+            corpus,
+            valid=valid,
+            vocabulary=self.vocabulary,
+            min_count=self.min_count,
+            max_vocab=self.max_vocab,
+            unk_token=self.unk_token,
+            eos_token=self.eos_token,
+            lowercase=self.lowercase,
+        )
+        trie, counts = NgramTrie.count(data.ids, len(data.vocabulary), order)
+        self.vocabulary_ = data.vocabulary
+        self.num_tokens_ = int(data.ids.size)
+        self._set_counts(trie, counts, fixed)
+        self._valid_ids = data.valid
+        self.valid_perplexity_ = None if data.valid is None else self.perplexity(data.valid)
+        return self
+
+    def log_prob(self, tokens: Tokens) -> NDArray[np.float64]:
+        """Natural log-probability of each token after those before it in ``tokens``.
+
+        ``tokens``: words, a string of words parted by white space, or ids. Nothing is added to
+        them. Returns shape (number of tokens,).
+        """
+        self._check_fitted()
+        return self._log_prob_of_ids(encode_tokens(tokens, self.vocabulary_))
+
+    def evaluate(self, corpus: Corpus) -> Evaluation:
+        """Perplexity of a corpus, with the numbers of tokens, unknown words and sentence ends."""
+        self._check_fitted()
+        ids = encode_corpus(corpus, self.vocabulary_)
+        return evaluate(self._log_prob_of_ids(ids), ids, self.vocabulary_)
+
+    def perplexity(self, corpus: Corpus) -> float:
+        """``exp`` of the mean negative log-probability of all tokens of a corpus.
+
+        Every token counts: unknown words as ``unk_token``, and, if the model has an
+        ``eos_token``, one end of sentence after each sentence of a text corpus. The corpus is one
+        stream; its first token is predicted without context.
+        """
+        return self.evaluate(corpus).perplexity
+
+    def next_distribution(self, context: Tokens) -> NDArray[np.float64]:
+        """Probability of every vocabulary entry after ``context``, shape (V,); sums to one."""
+        self._check_fitted()
+        words = encode_tokens(context, self.vocabulary_, name="context").astype(np.int64)
+        size = self._trie.size
+        p: NDArray[np.float64] = self._levels[0].alpha[:-1] + self._levels[0].gamma[0] / size
+        for k in range(2, min(self._trie.order, words.size + 1) + 1):
+            node = self._node(words[words.size - k + 1 :])
+            if node < 0:
+                break
+            level = self._levels[k - 1]
+            span = self._trie.continuations(k, node)
+            p *= level.gamma[node]
+            p[self._trie.keys[k - 1][span] % size] += level.alpha[span]
+        return p
+
+    def next_words(self, context: Tokens, k: int = 10) -> list[tuple[str | int, float]]:
+        """The ``k`` likeliest next tokens with their probabilities, likeliest first.
+
+        Ties go to the smaller id. Words from a text corpus, ids from a corpus of ids.
+        """
+        if isinstance(k, bool) or not isinstance(k, (int, np.integer)):
+            raise TypeError(f"k must be an integer, got {type(k).__name__}")
+        if k < 1:
+            raise ValueError(f"k must be at least 1, got {k}")
+        p = self.next_distribution(context)
+        best = np.argsort(-p, kind="stable")[:k]
+        return list(zip(self.vocabulary_.decode(best), p[best].tolist(), strict=True))
+
+    def mix(
+        self,
+        neural: LanguageModelLike,
+        weight: float | None = None,
+        *,
+        cache: bool | UnigramCache = False,
+        valid: Corpus | None = None,
+    ) -> Mixture:
+        """Mixture of a neural model with this one (Bengio et al. 2003, section 4).
+
+        Parameters
+        ----------
+        neural
+            Any model over the same vocabulary with ``log_prob(tokens)``.
+        weight
+            Share of the neural model, 0 to 1; None: fitted by EM on ``valid``.
+        cache
+            Add a decayed unigram cache as a third member: True, or a `UnigramCache` with settings
+            of its own. Its share is fitted on ``valid`` even where ``weight`` is given.
+        valid
+            Data for EM; None: the validation data of `fit`.
+        """
+        from pyffnn.models.ngram.mixture import Mixture
+
+        self._check_fitted()
+        return Mixture._fitted(self, neural, weight, cache, valid)
+
+    def _check_order(self) -> int:
+        order = self.order
+        if isinstance(order, bool) or not isinstance(order, (int, np.integer)):
+            raise TypeError(f"order must be an integer, got {type(order).__name__}")
+        if not 1 <= order <= MAX_ORDER:
+            raise ValueError(f"order must be in 1 .. {MAX_ORDER}, got {order}")
+        return int(order)
+
+    def _check_fitted(self) -> None:
+        if not hasattr(self, "_levels"):
+            raise ValueError("this KneserNeyLM is not fitted yet: call fit first")
+
+    def _set_counts(
+        self,
+        trie: NgramTrie,
+        counts: list[NDArray[np.int64]],
+        fixed: NDArray[np.float64] | None,
+    ) -> None:
+        self._trie = trie
+        self._counts = counts
+        self.num_ngrams_ = tuple(keys.size for keys in trie.keys)
+        self.counts_of_counts_ = np.stack([counts_of_counts(c) for c in counts])
+        self.discounts_ = (
+            np.stack([discounts(n) for n in self.counts_of_counts_]) if fixed is None else fixed
+        )
+        num_contexts = (1, *self.num_ngrams_)
+        self._levels = [
+            interpolate(counts[k - 1], trie.contexts(k), num_contexts[k - 1], discount)
+            for k, discount in enumerate(self.discounts_, 1)
+        ]
+
+    def _log_prob_of_ids(self, ids: NDArray[np.integer[Any]]) -> NDArray[np.float64]:
+        out = np.empty(ids.size)
+        before = self._trie.order - 1
+        for start in range(0, ids.size, _BLOCK):
+            context = min(start, before)
+            block = ids[start - context : start + _BLOCK].astype(np.int64)
+            with np.errstate(divide="ignore"):  # a discount fixed at 0 may leave a word none
+                out[start : start + _BLOCK] = np.log(self._prob(block)[context:])
+        return out
+
+    def _prob(self, words: NDArray[np.int64]) -> NDArray[np.float64]:
+        size = self._trie.size
+        p: NDArray[np.float64] = self._levels[0].alpha[words] + self._levels[0].gamma[0] / size
+        contexts = words[:-1]
+        for k in range(2, min(self._trie.order, words.size) + 1):
+            level = self._levels[k - 1]
+            nodes = self._trie.find(k, contexts, words[k - 1 :])
+            p[k - 1 :] = level.alpha[nodes] + level.gamma[contexts] * p[k - 1 :]
+            contexts = nodes[:-1]
+        return p
+
+    def _node(self, words: NDArray[np.int64]) -> int:
+        node = words[:1]
+        for k in range(2, words.size + 1):
+            node = self._trie.find(k, node, words[k - 1 : k])
+        return int(node[0])
+
+
+def _check_discounts(given: Any, order: int) -> NDArray[np.float64]:
+    try:
+        out = np.broadcast_to(np.asarray(given, np.float64), (order, 3)).copy()
+    except (TypeError, ValueError):
+        raise ValueError(
+            f"discounts must be a number, three numbers or an array of shape ({order}, 3), "
+            f"got {given!r}"
+        ) from None
+    # written so that NaN is refused
+    if not ((out >= 0) & (out <= [1, 2, 3])).all():
+        raise ValueError(f"discounts must satisfy 0 <= D_i <= i for i = 1, 2, 3+, got {given!r}")
+    return out
