@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import json
 from collections import Counter
 from pathlib import Path
 
@@ -22,6 +23,7 @@ from pyffnn.corpus import (
     evaluate,
     read_corpus,
     reading,
+    vocabulary_from_dict,
 )
 
 SENTENCES = [["b", "a", "b"], [], ["c", "b", "a"], ["D"]]
@@ -143,6 +145,17 @@ def test_encoding_tokens():
     assert encode_tokens([3, 2], vocabulary).tolist() == [3, 2]
     assert encode_tokens([], vocabulary).shape == encode_tokens("", vocabulary).shape == (0,)
     assert vocabulary["DOG"] == 3 and "DOG" in vocabulary and "cat" not in vocabulary
+
+
+def test_vocabularies_go_through_json():
+    words = build_vocabulary([["é", "b"], ["b"]], eos_token="</s>", lowercase=True)
+    for vocabulary in (words, IdVocabulary(7)):
+        again = vocabulary_from_dict(json.loads(json.dumps(vocabulary.to_dict())))
+        assert again == vocabulary and len(again) == len(vocabulary)
+    assert vocabulary_from_dict(words.to_dict()).counts.tolist() == [0, 2, 2, 1]
+    for damaged in ({}, {"size": "7"}, {"size": 0}, {"words": [3]}, {"word": ["a"]}, None):
+        with pytest.raises(ValueError):
+            vocabulary_from_dict(damaged)
 
 
 def test_evaluation_says_what_it_counts():

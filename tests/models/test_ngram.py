@@ -268,3 +268,12 @@ def test_use_errors():
         model.log_prob([0.0])
     with pytest.raises(TypeError, match="must be integers"):
         model.log_prob(["a"])
+
+
+def test_it_is_an_estimator():
+    base = pytest.importorskip("sklearn.base")
+    model = KneserNeyLM(5, eos_token="</s>")
+    copy = base.clone(model)
+    assert copy.get_params() == model.get_params()
+    assert repr(copy) == "KneserNeyLM(order=5, eos_token='</s>')"
+    assert model.fit([["a", "b"]]) is model

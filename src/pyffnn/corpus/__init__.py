@@ -34,6 +34,7 @@ from pyffnn.corpus.vocabulary import (
     VocabularyLike,
     WordVocabulary,
     as_vocabulary,
+    vocabulary_from_dict,
 )
 
 __all__ = [
@@ -52,4 +53,5 @@ __all__ = [
     "evaluate",
     "is_ids",
     "read_corpus",
+    "vocabulary_from_dict",
 ]

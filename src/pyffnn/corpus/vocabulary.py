@@ -115,6 +115,16 @@ class WordVocabulary:
         """A new word -> id mapping that gives ``unk_id`` for a word outside the vocabulary."""
         return FixedTable(self._ids, self.unk_id, self.lowercase)
 
+    def to_dict(self) -> dict[str, Any]:
+        """All of it as a JSON-able dict, for model files; `vocabulary_from_dict` reads it."""
+        return {
+            "words": self.words,
+            "counts": self.counts.tolist(),
+            "unk_token": self.unk_token,
+            "eos_token": self.eos_token,
+            "lowercase": self.lowercase,
+        }
+
     def decode(self, ids: Iterable[int] | NDArray[np.integer[Any]]) -> list[str]:
         """Words of ``ids``; IndexError for an id outside ``0 .. len - 1``."""
         return [self.words[i] for i in check_range(np.asarray(ids), len(self), "ids").tolist()]
@@ -148,6 +158,10 @@ class IdVocabulary:
 
     def __repr__(self) -> str:
         return f"<IdVocabulary of {self.size} ids>"
+
+    def to_dict(self) -> dict[str, Any]:
+        """All of it as a JSON-able dict, for model files; `vocabulary_from_dict` reads it."""
+        return {"size": self.size}
 
     def encode(self, tokens: Iterable[int]) -> IdArray:
         """``tokens`` as int32 ids; IndexError outside ``0 .. size - 1``."""
@@ -185,6 +199,16 @@ def as_vocabulary(
     if isinstance(vocabulary, (str, bytes)):
         raise TypeError("vocabulary must be a sequence of words, not one string")
     return WordVocabulary(vocabulary, unk_token=unk_token, eos_token=eos_token, lowercase=lowercase)
+
+
+def vocabulary_from_dict(fields: dict[str, Any]) -> Vocabulary:
+    """The vocabulary that ``to_dict`` wrote; ValueError for anything else."""
+    try:
+        if fields.keys() == {"size"}:
+            return IdVocabulary(fields["size"])
+        return WordVocabulary(**fields)
+    except (AttributeError, TypeError) as error:
+        raise ValueError(f"this is no vocabulary: {error}") from None
 
 
 def check_specials(unk_token: str, eos_token: str | None) -> list[str]:

@@ -18,6 +18,7 @@ from pyffnn.corpus import (
     evaluate,
     read_corpus,
 )
+from pyffnn.models.estimator import Estimator, NotFittedError
 from pyffnn.models.ngram.smoothing import counts_of_counts, discounts, interpolate
 from pyffnn.models.ngram.trie import NgramTrie
 
@@ -31,7 +32,7 @@ MAX_ORDER = 5
 _BLOCK = 1 << 20
 
 
-class KneserNeyLM:
+class KneserNeyLM(Estimator):
     """Interpolated modified Kneser-Ney n-gram model (Chen & Goodman 1998, section 3).
 
     For a context h and the context h' one word shorter,
@@ -223,7 +224,7 @@ class KneserNeyLM:
 
     def _check_fitted(self) -> None:
         if not hasattr(self, "_levels"):
-            raise ValueError("this KneserNeyLM is not fitted yet: call fit first")
+            raise NotFittedError("this KneserNeyLM is not fitted yet: call fit first")
 
     def _set_counts(
         self,
