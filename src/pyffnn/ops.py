@@ -25,6 +25,7 @@ __all__ = [
     "embedding",
     "embedding_backward",
     "exp",
+    "fingerprint",
     "linear",
     "linear_backward",
     "linear_cross_entropy",
@@ -119,9 +120,13 @@ def linear_backward(
     y: ArrayLike | None = None,
     *,
     activation: str | None = None,
+    need_dx: bool = True,
 ) -> tuple[Array, Array, Array]:
-    """Gradients (dx [m, k], dw [k, n], db [n]) of `linear`, from dy [m, n], its inputs, and its saved output y when `activation` is given."""
-    return _pyffnn.linear_backward(dy, x, w, y, activation_code(activation))
+    """Gradients (dx [m, k], dw [k, n], db [n]) of `linear`, from dy [m, n], its inputs, and its saved output y when `activation` is given.
+
+    With `need_dx=False` the product for dx is not computed and None stands in its place: a first layer needs none.
+    """
+    return _pyffnn.linear_backward(dy, x, w, y, activation_code(activation), need_dx)
 
 
 def sigmoid(x: ArrayLike, out: Array | None = None) -> Array:
@@ -262,3 +267,11 @@ def mean_pool_backward(
 ) -> Array:
     """Gradient [num_rows, d] of `mean_pool`'s table from dy [bags, d]; deterministic at any thread count."""
     return _pyffnn.mean_pool_backward(dy, ids, offsets, num_rows, weights, out)
+
+
+def fingerprint(x: Array) -> int:
+    """A 64-bit hash of an array's entries, at memory speed: tells whether somebody has written into it since. Not cryptographic.
+
+    Depends on the bits of the entries in index order and on neither shape, strides nor thread count. Takes arrays of any fixed-size dtype.
+    """
+    return _pyffnn.fingerprint(x)

@@ -4,6 +4,7 @@
 #include "bindings/register.h"
 #include "ops/dense.h"
 #include "ops/embedding.h"
+#include "ops/fingerprint.h"
 #include "ops/rowwise.h"
 #include "train/linear_xent.h"
 
@@ -68,7 +69,7 @@ py::array linear(py::handle x_in, py::handle w_in, py::handle b_in, int act, py:
   return y;
 }
 
-py::tuple linear_backward(py::handle dy_in, py::handle x_in, py::handle w_in, py::handle y_in, int act) {
+py::tuple linear_backward(py::handle dy_in, py::handle x_in, py::handle w_in, py::handle y_in, int act, bool need_dx) {
   py::array dy = matrix(dy_in, "dy"), x = matrix(x_in, "x"), w = matrix(w_in, "w"), y;
   const bool has_y = act_of(act) != Act::identity;
   if (has_y && y_in.is_none()) value_error("y", "(the saved output) is needed when activation is given, got None");
@@ -85,14 +86,14 @@ py::tuple linear_backward(py::handle dy_in, py::handle x_in, py::handle w_in, py
   dy = contiguous(as_dtype(dy, num));
   x = contiguous(as_dtype(x, num));
   w = contiguous(as_dtype(w, num));
-  py::array dx = new_array({m, k}, num), dw = new_array({k, n}, num), db = new_array({n}, num);
+  py::array dx = need_dx ? new_array({m, k}, num) : py::array(), dw = new_array({k, n}, num), db = new_array({n}, num);
   py::array dz = has_y ? new_array({m, n}, num) : dy;
   compute(num, [&](auto t) {
     using T = decltype(t);
     if (has_y) ops::activation_backward<T>(act_of(act), in<T>(dy), in<T>(y), out<T>(dz), m * n);
-    ops::linear_backward<T>(m, n, k, in<T>(x), k, in<T>(w), n, in<T>(dz), n, out<T>(dx), k, out<T>(dw), n, out<T>(db));
+    ops::linear_backward<T>(m, n, k, in<T>(x), k, in<T>(w), n, in<T>(dz), n, need_dx ? out<T>(dx) : nullptr, k, out<T>(dw), n, out<T>(db));
   });
-  return py::make_tuple(dx, dw, db);
+  return py::make_tuple(need_dx ? py::object(dx) : py::none(), dw, db);
 }
 
 py::array activation(int act, py::handle x_in, py::handle out_in) {
@@ -357,6 +358,13 @@ py::array mean_pool_backward(py::handle dy_in, py::handle ids_in, py::handle off
   return grad;
 }
 
+// Bytes in index order, so that two equal arrays of different strides have one fingerprint.
+std::uint64_t fingerprint(const py::array& given) {
+  const py::array a = contiguous(given);
+  py::gil_scoped_release release;
+  return ops::fingerprint(a.data(), a.nbytes());
+}
+
 }  // namespace
 
 void register_ops(py::module_& m) {
@@ -386,6 +394,7 @@ void register_ops(py::module_& m) {
   m.def("embedding_backward", &embedding_backward);
   m.def("mean_pool", &mean_pool);
   m.def("mean_pool_backward", &mean_pool_backward);
+  m.def("fingerprint", &fingerprint);
 }
 
 }  // namespace pyffnn::bindings
