@@ -7,7 +7,6 @@ set(PYFFNN_KERNEL_SOURCES
     kernels/gemm_f32.cpp
     kernels/gemm_f64.cpp
     kernels/optim.cpp
-    kernels/row_step.cpp
     kernels/softmax.cpp
     kernels/table.cpp)
 

@@ -7,7 +7,7 @@ try:
 except ValueError as _error:  # an unusable PYFFNN_ISA or PYFFNN_NUM_THREADS
     raise ImportError(str(_error)) from None
 
-from . import ops
+from . import autograd, nn, ops
 from .runtime import (
     available_isas,
     config,
@@ -24,10 +24,12 @@ __version__: str = _pyffnn.version
 
 __all__ = [
     "__version__",
+    "autograd",
     "available_isas",
     "config",
     "get_num_threads",
     "isa",
+    "nn",
     "num_threads",
     "ops",
     "set_isa",
