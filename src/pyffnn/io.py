@@ -107,7 +107,9 @@ def load_model(path: PathLike, models: str | Iterable[str]) -> ModelFile:
     header, start = _read_header(where, data)
     metadata = header.pop("__metadata__", None)
     if not isinstance(metadata, dict) or metadata.get("format") != FORMAT:
-        raise ValueError(f"{where!r} is not a pyffnn model file (a safetensors file of another origin)")
+        raise ValueError(
+            f"{where!r} is not a pyffnn model file (a safetensors file of another origin)"
+        )
     _check_version(where, metadata)
     _check_crc(where, data, start)
     wanted = [models] if isinstance(models, str) else list(models)
@@ -162,7 +164,9 @@ def _to_storable(name: str, array: NDArray[Any]) -> NDArray[Any]:
     array = np.ascontiguousarray(array).reshape(np.shape(array))  # the former makes 0-d arrays 1-d
     dtype = array.dtype.newbyteorder("<")
     if dtype not in _NAMES:
-        raise TypeError(f"tensors[{name!r}] has dtype {array.dtype}, which a model file cannot hold")
+        raise TypeError(
+            f"tensors[{name!r}] has dtype {array.dtype}, which a model file cannot hold"
+        )
     return array.astype(dtype, copy=False)
 
 
@@ -245,7 +249,11 @@ def _read_tensors(
         except (KeyError, TypeError, ValueError):
             raise _damaged(where, f"the entry of {name!r} is unreadable") from None
         size = math.prod(shape) * dtype.itemsize
-        if min(shape, default=0) < 0 or not start <= begin <= end <= len(data) or end - begin != size:
+        if (
+            min(shape, default=0) < 0
+            or not start <= begin <= end <= len(data)
+            or end - begin != size
+        ):
             raise _damaged(where, f"shape and place of {name!r} do not fit")
         array = np.frombuffer(data, dtype, math.prod(shape), begin) if size else np.zeros(0, dtype)
         tensors[name] = np.require(array.reshape(shape), requirements="A")

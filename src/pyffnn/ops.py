@@ -76,7 +76,9 @@ def activation_code(activation: str | None) -> int:
     try:
         return ACTIVATIONS[activation]
     except (KeyError, TypeError):
-        raise ValueError(f"activation must be None, 'sigmoid', 'tanh' or 'relu', got {activation!r}") from None
+        raise ValueError(
+            f"activation must be None, 'sigmoid', 'tanh' or 'relu', got {activation!r}"
+        ) from None
 
 
 def matmul(
@@ -236,7 +238,9 @@ def embedding(table: ArrayLike, ids: ArrayLike, out: Array | None = None) -> Arr
     return _pyffnn.embedding(table, ids, out)
 
 
-def embedding_backward(dy: ArrayLike, ids: ArrayLike, num_rows: int, out: Array | None = None) -> Array:
+def embedding_backward(
+    dy: ArrayLike, ids: ArrayLike, num_rows: int, out: Array | None = None
+) -> Array:
     """Gradient [num_rows, d] of the table from dy, ids.shape + (d,): rows of dy added in the order of ids, whatever the thread count."""
     return _pyffnn.embedding_backward(dy, ids, num_rows, out)
 

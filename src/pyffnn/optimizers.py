@@ -55,9 +55,7 @@ class Schedule:
 
     def __post_init__(self) -> None:
         if self.shape not in ("constant", "linear", "cosine"):
-            raise ValueError(
-                f"shape must be 'constant', 'linear' or 'cosine', got {self.shape!r}"
-            )
+            raise ValueError(f"shape must be 'constant', 'linear' or 'cosine', got {self.shape!r}")
         if self.lr is not None:
             _check_positive("lr", self.lr)
         _check_range("final", self.final, closed=True)
@@ -107,9 +105,7 @@ def constant(lr: float | None = None, *, warmup: float = 0.0) -> Schedule:
     return Schedule("constant", lr, 0.0, warmup)
 
 
-def linear_decay(
-    lr: float | None = None, *, final: float = 0.0, warmup: float = 0.0
-) -> Schedule:
+def linear_decay(lr: float | None = None, *, final: float = 0.0, warmup: float = 0.0) -> Schedule:
     """A straight line from ``lr`` to ``final * lr``."""
     return Schedule("linear", lr, final, warmup)
 
@@ -251,8 +247,7 @@ def resolve_optimizer(
     else:
         names = ", ".join(repr(name) for name in _BY_NAME)
         raise ValueError(
-            f"optimizer must be one of {names} or a settings object of pyffnn.nn, "
-            f"got {optimizer!r}"
+            f"optimizer must be one of {names} or a settings object of pyffnn.nn, got {optimizer!r}"
         )
     if learning_rate is None:
         return settings

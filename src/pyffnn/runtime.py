@@ -21,7 +21,19 @@ __all__ = [
     "use_isa",
 ]
 
-_OPTIONAL = ("fasttext", "graphviz", "matplotlib", "pandas", "scipy", "sklearn", "thinc", "threadpoolctl", "tokenizers", "torch", "tqdm")
+_OPTIONAL = (
+    "fasttext",
+    "graphviz",
+    "matplotlib",
+    "pandas",
+    "scipy",
+    "sklearn",
+    "thinc",
+    "threadpoolctl",
+    "tokenizers",
+    "torch",
+    "tqdm",
+)
 
 
 def isa() -> str:

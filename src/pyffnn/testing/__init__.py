@@ -1,0 +1,29 @@
+"""What tests and benchmarks share, and what a user can check a machine with.
+
+* `KERNELS`: the case registry. One `Kernel` an operation: inputs for a shape, the operation, its oracle in
+  float64, the bound of its error, flops and bytes. One entry there is tested on every instruction set,
+  gradient-checked and benchmarked.
+* `ulp_error`, `spread_patterns`: error in units in the last place, and floats spread over all bit patterns.
+* `gradient_error`: analytic gradients against central differences.
+* `fma_chain`: a matrix product as one correctly rounded multiply-add after another, in scalar order.
+"""
+
+from __future__ import annotations
+
+from pyffnn.testing.differences import gradient_error
+from pyffnn.testing.kernel import Inputs, Kernel, Shape
+from pyffnn.testing.oracles import fma_chain
+from pyffnn.testing.registry import KERNELS, kernel
+from pyffnn.testing.ulp import spread_patterns, ulp_error
+
+__all__ = [
+    "KERNELS",
+    "Inputs",
+    "Kernel",
+    "Shape",
+    "fma_chain",
+    "gradient_error",
+    "kernel",
+    "spread_patterns",
+    "ulp_error",
+]

@@ -1,0 +1,35 @@
+"""The hand-written stub names what the compiled module holds, neither more nor less."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+from importlib import resources
+
+from pyffnn import _pyffnn
+
+
+def stub_names(body: list[ast.stmt]) -> set[str]:
+    names = set()
+    for node in body:
+        if isinstance(node, ast.FunctionDef | ast.ClassDef):
+            names.add(node.name)
+        elif isinstance(node, ast.AnnAssign):
+            names.add(ast.unparse(node.target))
+        elif isinstance(node, ast.Assign):
+            names.update(ast.unparse(target) for target in node.targets)
+    return {name for name in names if not name.startswith("_")}
+
+
+def public(scope: object) -> set[str]:
+    return {name for name in vars(scope) if not name.startswith("_")}
+
+
+def test_the_stub_and_the_module_hold_the_same_names():
+    tree = ast.parse(resources.files("pyffnn").joinpath("_pyffnn.pyi").read_text())
+    assert stub_names(tree.body) == public(_pyffnn)
+    for node in tree.body:
+        if isinstance(node, ast.ClassDef):
+            held = getattr(_pyffnn, node.name)
+            assert inspect.isclass(held)
+            assert stub_names(node.body) == public(held), node.name
