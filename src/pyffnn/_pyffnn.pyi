@@ -28,8 +28,14 @@ def linear(
     x: ArrayLike, w: ArrayLike, b: ArrayLike | None, activation: int, out: _Array | None, /
 ) -> _Array: ...
 def linear_backward(
-    dy: ArrayLike, x: ArrayLike, w: ArrayLike, y: ArrayLike | None, activation: int, /
-) -> tuple[_Array, _Array, _Array]: ...
+    dy: ArrayLike,
+    x: ArrayLike,
+    w: ArrayLike,
+    y: ArrayLike | None,
+    activation: int,
+    need_dx: bool,
+    /,
+) -> tuple[Any, _Array, _Array]: ...
 def activation(activation: int, x: ArrayLike, out: _Array | None, /) -> _Array: ...
 def activation_backward(
     activation: int, dy: ArrayLike, y: ArrayLike, out: _Array | None, /
@@ -78,3 +84,4 @@ def mean_pool_backward(
     out: _Array | None,
     /,
 ) -> _Array: ...
+def fingerprint(x: _Array, /) -> int: ...

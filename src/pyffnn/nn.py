@@ -69,7 +69,7 @@ _OUTPUTS: dict[str, Callable[[Array], Array]] = {"softmax": ops.softmax, **_FUNC
 _NODES: dict[str, Callable[[Variable], Variable]] = {"sigmoid": sigmoid, "tanh": tanh, "relu": relu}
 
 
-def _named(given: Any, known: dict[str, Any], argument: str) -> str:
+def _named(given: Any, known: dict[str, Any], argument: str) -> Any:
     if isinstance(given, str) and given in known:
         return given
     raise ValueError(f"{argument} must be one of {', '.join(map(repr, known))}, got {given!r}")
@@ -203,8 +203,10 @@ class FeedForward:
             )
         if isinstance(activation, str):
             _named(activation, _FUNCTIONS, "activation")
-        self.activation = tuple([_named(a, _FUNCTIONS, "activation") for a in given])
-        self.output = _named(output, _OUTPUTS, "output")
+        self.activation: tuple[Activation, ...] = tuple(
+            [_named(a, _FUNCTIONS, "activation") for a in given]
+        )
+        self.output: Output = _named(output, _OUTPUTS, "output")
         self.dtype = np.dtype(dtype)
         if self.dtype not in (np.float32, np.float64):
             raise TypeError(f"dtype must be float32 or float64, got {self.dtype}")
@@ -335,8 +337,8 @@ class FeedForward:
         weights: Sequence[ArrayLike],
         biases: Sequence[ArrayLike] | None = None,
         *,
-        activation: Activation | Sequence[str] = "relu",
-        output: str = "softmax",
+        activation: Activation | Sequence[Activation] = "relu",
+        output: Output = "softmax",
         dtype: DTypeLike = "float64",
     ) -> FeedForward:
         """A network with given weights, a list of arrays (n_in, n_out), and biases (n_out,) (None: zeros); both are copied.
@@ -354,7 +356,7 @@ class FeedForward:
             activation=activation,
             output=output,
             dtype=dtype,
-        )  # type: ignore[arg-type]
+        )
         net.weights = w
         if biases is not None:
             net.biases = [np.array(b, dtype=dtype) for b in biases]
