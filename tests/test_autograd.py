@@ -69,7 +69,7 @@ def test_chapter_example_table() -> None:
 def test_dot_names_values_and_gradients() -> None:
     text = graph(chapter_graph()["L"]).to_dot()
     assert text.startswith("digraph") and text.count("->") == 5
-    assert "{e = a + d|value 5|grad -2}" in text
+    assert 'label="e = a + d|value 5|grad -2"' in text
     x = variable(1.0, 'odd "{name}|')
     assert r"\"\{name\}\|" in graph(x * 2).to_dot()
 

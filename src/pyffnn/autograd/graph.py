@@ -134,9 +134,7 @@ class Graph:
                 if v.operation is not None
                 else ", style=filled, fillcolor=" + ('"#e8f0fe"' if v.needs_grad else '"#eeeeee"')
             )
-            lines.append(
-                f'  n{number[v]} [label="{{{"|".join(_escape(f) for f in fields)}}}"{style}];'
-            )
+            lines.append(f'  n{number[v]} [label="{"|".join(_escape(f) for f in fields)}"{style}];')
         lines += [f"  n{number[i]} -> n{number[v]};" for i, v in self.edges()]
         return "\n".join([*lines, "}"]) + "\n"
 
