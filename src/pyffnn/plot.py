@@ -36,7 +36,7 @@ Path: TypeAlias = str | os.PathLike[str]
 
 _COLORS = ("#3b6fb6", "#d1495b", "#4b9b6e", "#b58900", "#7a5195", "#666666")
 _MARKERS = "osD^vP"
-_STYLE = {
+_STYLE: dict[Any, Any] = {
     "font.size": 10,
     "axes.spines.top": False,
     "axes.spines.right": False,
@@ -408,7 +408,7 @@ def _style() -> Any:
         import matplotlib
     except ImportError:
         raise ImportError("pictures need matplotlib: pip install 'pyffnn[plot]'") from None
-    return matplotlib.rc_context(_STYLE)  # type: ignore[arg-type]
+    return matplotlib.rc_context(_STYLE)
 
 
 def _axes(ax: Axes | None, size: tuple[float, float]) -> tuple[Any, Axes]:
