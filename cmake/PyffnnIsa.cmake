@@ -6,6 +6,7 @@ set(PYFFNN_KERNEL_SOURCES
     kernels/embedding.cpp
     kernels/gemm_f32.cpp
     kernels/gemm_f64.cpp
+    kernels/norm.cpp
     kernels/optim.cpp
     kernels/softmax.cpp
     kernels/table.cpp)

@@ -7,6 +7,8 @@ try:
 except ValueError as _error:  # an unusable PYFFNN_ISA or PYFFNN_NUM_THREADS
     raise ImportError(str(_error)) from None
 
+from typing import TYPE_CHECKING, Any
+
 from . import autograd, nn, ops
 from .runtime import (
     available_isas,
@@ -23,6 +25,7 @@ from .runtime import (
 __version__: str = _pyffnn.version
 
 __all__ = [
+    "LanguageModel",
     "__version__",
     "autograd",
     "available_isas",
@@ -37,3 +40,15 @@ __all__ = [
     "show_config",
     "use_isa",
 ]
+
+if TYPE_CHECKING:
+    from .models.language_model import LanguageModel
+
+
+def __getattr__(name: str) -> Any:
+    # models are imported when first asked for: `import pyffnn` stays fast
+    if name == "LanguageModel":
+        from .models.language_model import LanguageModel
+
+        return LanguageModel
+    raise AttributeError(f"module 'pyffnn' has no attribute {name!r}")

@@ -2,6 +2,7 @@
 
 from typing import Any, TypeAlias
 
+import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 _Array: TypeAlias = NDArray[Any]
@@ -85,3 +86,62 @@ def mean_pool_backward(
     /,
 ) -> _Array: ...
 def fingerprint(x: _Array, /) -> int: ...
+
+# language models
+class LanguageModelFloat32:
+    step: int
+    def __init__(self, config: dict[str, Any]) -> None: ...
+    def arrays(self, which: str) -> dict[str, _Array]: ...
+    def train(
+        self,
+        ids: NDArray[np.int32],
+        starts: ArrayLike,
+        lengths: ArrayLike,
+        offsets: ArrayLike,
+        learning_rates: ArrayLike,
+        n_threads: int = 0,
+    ) -> NDArray[np.float64]: ...
+    def gradients(
+        self,
+        ids: NDArray[np.int32],
+        starts: ArrayLike,
+        lengths: ArrayLike,
+        dropout: bool = False,
+        n_threads: int = 0,
+    ) -> float: ...
+    def log_prob(
+        self, ids: NDArray[np.int32], begin: int, end: int, n_threads: int = 0
+    ) -> NDArray[np.float64]: ...
+    def next_distribution(
+        self, ids: NDArray[np.int32], n_threads: int = 0
+    ) -> NDArray[np.float64]: ...
+    def workspace_bytes(self) -> int: ...
+
+class LanguageModelFloat64:
+    step: int
+    def __init__(self, config: dict[str, Any]) -> None: ...
+    def arrays(self, which: str) -> dict[str, _Array]: ...
+    def train(
+        self,
+        ids: NDArray[np.int32],
+        starts: ArrayLike,
+        lengths: ArrayLike,
+        offsets: ArrayLike,
+        learning_rates: ArrayLike,
+        n_threads: int = 0,
+    ) -> NDArray[np.float64]: ...
+    def gradients(
+        self,
+        ids: NDArray[np.int32],
+        starts: ArrayLike,
+        lengths: ArrayLike,
+        dropout: bool = False,
+        n_threads: int = 0,
+    ) -> float: ...
+    def log_prob(
+        self, ids: NDArray[np.int32], begin: int, end: int, n_threads: int = 0
+    ) -> NDArray[np.float64]: ...
+    def next_distribution(
+        self, ids: NDArray[np.int32], n_threads: int = 0
+    ) -> NDArray[np.float64]: ...
+    def workspace_bytes(self) -> int: ...

@@ -8,4 +8,5 @@ PYBIND11_MODULE(_pyffnn, m, pybind11::mod_gil_not_used()) {
   register_ops(m);
   register_text(m);
   register_train(m);
+  register_lm(m);
 }

@@ -35,6 +35,26 @@ void act_backward_impl(Act act, const T* dy, const T* y, T* dx, Index n) {
   });
 }
 
+// gelu(x) = x/2 (1 + tanh u), u = sqrt(2/pi) (x + 0.044715 x^3) (Hendrycks & Gimpel 2016).
+template <class T>
+struct Gelu {
+  static constexpr T scale = T(0.79788456080286535588), cubic = T(0.044715);
+  static PYFFNN_INLINE Vec<T> tanh_u(Vec<T> x) { return vtanh<T>(set1(scale) * x * fma(set1(cubic), x * x, set1<T>(1))); }
+};
+
+template <class T>
+void gelu_backward_impl(const T* dy, const T* x, T* dx, Index n) {
+  constexpr Index L = kLanes<T>;
+  auto grad = [](Vec<T> d, Vec<T> v) PYFFNN_LAMBDA_INLINE {
+    const Vec<T> t = Gelu<T>::tanh_u(v), half = set1(T(0.5)), one = set1<T>(1);
+    const Vec<T> du = set1(Gelu<T>::scale) * fma(set1(T(3) * Gelu<T>::cubic), v * v, one);
+    return d * (half * (one + t) + half * v * (one - t * t) * du);
+  };
+  Index i = 0;
+  for (; i + L <= n; i += L) store(dx + i, grad(load(dy + i), load(x + i)));
+  if (i < n) store_tail(dx + i, grad(load_tail(dy + i, n - i), load_tail(x + i, n - i)), n - i);
+}
+
 // splitmix64: a counter-based generator, so element i's mask does not depend on who computes it.
 PYFFNN_INLINE std::uint64_t mix64(std::uint64_t z) {
   z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
@@ -54,15 +74,19 @@ void dropout_impl(const T* x, T* y, Index n, T rate, std::uint64_t key, std::uin
 
 }  // namespace
 
-#define PYFFNN_DEFINE(T)                                                                                        \
-  void act_forward(Act act, const T* x, T* y, Index n) { act_forward_impl(act, x, y, n); }                      \
-  void act_backward(Act act, const T* dy, const T* y, T* dx, Index n) { act_backward_impl(act, dy, y, dx, n); } \
-  void exp_forward(const T* x, T* y, Index n) {                                                                 \
-    map1(x, y, n, [](Vec<T> v) PYFFNN_LAMBDA_INLINE { return vexp<T>(v); });                                    \
-  }                                                                                                             \
-  void log_forward(const T* x, T* y, Index n) {                                                                 \
-    map1(x, y, n, [](Vec<T> v) PYFFNN_LAMBDA_INLINE { return vlog<T>(v); });                                    \
-  }                                                                                                             \
+#define PYFFNN_DEFINE(T)                                                                                               \
+  void act_forward(Act act, const T* x, T* y, Index n) { act_forward_impl(act, x, y, n); }                             \
+  void act_backward(Act act, const T* dy, const T* y, T* dx, Index n) { act_backward_impl(act, dy, y, dx, n); }        \
+  void gelu_forward(const T* x, T* y, Index n) {                                                                       \
+    map1(x, y, n, [](Vec<T> v) PYFFNN_LAMBDA_INLINE { return set1(T(0.5)) * v * (set1<T>(1) + Gelu<T>::tanh_u(v)); }); \
+  }                                                                                                                    \
+  void gelu_backward(const T* dy, const T* x, T* dx, Index n) { gelu_backward_impl(dy, x, dx, n); }                    \
+  void exp_forward(const T* x, T* y, Index n) {                                                                        \
+    map1(x, y, n, [](Vec<T> v) PYFFNN_LAMBDA_INLINE { return vexp<T>(v); });                                           \
+  }                                                                                                                    \
+  void log_forward(const T* x, T* y, Index n) {                                                                        \
+    map1(x, y, n, [](Vec<T> v) PYFFNN_LAMBDA_INLINE { return vlog<T>(v); });                                           \
+  }                                                                                                                    \
   void dropout(const T* x, T* y, Index n, T rate, std::uint64_t key, std::uint64_t counter0) { dropout_impl(x, y, n, rate, key, counter0); }
 PYFFNN_DEFINE(float)
 PYFFNN_DEFINE(double)

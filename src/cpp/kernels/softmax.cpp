@@ -146,6 +146,54 @@ void sigmoid_xent_impl(const T* z, Index ldz, const T* target, Index ldt, const 
   }
 }
 
+// One strip of columns: the sums stay in registers over the rows.
+template <class T, bool kTail>
+PYFFNN_INLINE void exp_strip(T* x, Index ldx, Index m, const T* bias, const T* ref, T* sum, Index left) {
+  auto get = [left](const T* p) PYFFNN_LAMBDA_INLINE { return kTail ? load_tail(p, left) : load(p); };
+  auto put = [left](T* p, Vec<T> v) PYFFNN_LAMBDA_INLINE {
+    if (kTail)
+      store_tail(p, v, left);
+    else
+      store(p, v);
+  };
+  const Vec<T> r = get(ref);
+  Vec<T> total = zero<T>();
+  for (Index i = 0; i < m; ++i, x += ldx) {
+    const Vec<T> z = bias != nullptr ? get(x) + set1(bias[i]) : get(x);
+    const Vec<T> e = vexp<T>(z - r);
+    total = total + e;
+    put(x, e);
+  }
+  put(sum, total);
+}
+
+template <class T>
+void exp_columns_impl(T* x, Index ldx, Index m, Index n, const T* bias, const T* ref, T* sum) {
+  constexpr Index L = kLanes<T>;
+  Index j = 0;
+  for (; j + L <= n; j += L) exp_strip<T, false>(x + j, ldx, m, bias, ref + j, sum + j, L);
+  if (j < n) exp_strip<T, true>(x + j, ldx, m, bias, ref + j, sum + j, n - j);
+}
+
+template <class T>
+void column_max_impl(const T* x, Index ldx, Index m, Index n, const T* bias, T* top) {
+  constexpr Index L = kLanes<T>;
+  for (Index j = 0; j < n; j += L) {
+    const Index left = n - j;
+    const bool tail = left < L;
+    Vec<T> best = tail ? load_tail(top + j, left) : load(top + j);
+    for (Index i = 0; i < m; ++i) {
+      const T* p = x + i * ldx + j;
+      const Vec<T> z = tail ? load_tail(p, left) : load(p);
+      best = max_nan<T>(best, bias != nullptr ? z + set1(bias[i]) : z);
+    }
+    if (tail)
+      store_tail(top + j, best, left);
+    else
+      store(top + j, best);
+  }
+}
+
 template <class T>
 void axpy_impl(T alpha, const T* x, T* y, Index n) {
   constexpr Index L = kLanes<T>;
@@ -170,6 +218,10 @@ void axpy_impl(T alpha, const T* x, T* y, Index n) {
     sigmoid_xent_impl(z, ldz, target, ldt, weight, loss, dz, lddz, m, n);                                                               \
   }                                                                                                                                     \
   T exp_sum(const T* x, T ref, T* y, Index n) { return exp_sum_impl<T, true>(x, ref, y, n); }                                           \
+  void exp_columns(T* x, Index ldx, Index m, Index n, const T* bias, const T* ref, T* sum) {                                            \
+    exp_columns_impl(x, ldx, m, n, bias, ref, sum);                                                                                     \
+  }                                                                                                                                     \
+  void column_max(const T* x, Index ldx, Index m, Index n, const T* bias, T* top) { column_max_impl(x, ldx, m, n, bias, top); }         \
   T row_max(const T* x, Index n) { return row_max_impl(x, n); }                                                                         \
   T dot(const T* x, const T* y, Index n) { return dot_impl(x, y, n); }                                                                  \
   void axpy(T alpha, const T* x, T* y, Index n) { axpy_impl(alpha, x, y, n); }                                                          \

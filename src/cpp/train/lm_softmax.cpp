@@ -1,0 +1,302 @@
+#include "train/lm_softmax.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <limits>
+#include <numeric>
+
+#include "core/dispatch.h"
+#include "core/thread_pool.h"
+
+namespace pyffnn::train::lm {
+namespace {
+
+constexpr Index kDepth = 512;  // longest run of k in one block product; a longer k is cut, the sums run on
+
+// Beyond it 1 / S would come near the subnormals.
+template <class T>
+constexpr double kSumLimit = sizeof(T) == 4 ? 1e18 : 1e150;
+
+Index round_up(Index x, Index unit) { return (x + unit - 1) / unit * unit; }
+Index depth_of(Index k) { return k <= kDepth + kDepth / 2 ? k : kDepth; }
+std::size_t at(Index i) { return static_cast<std::size_t>(i); }
+
+}  // namespace
+
+// H^T in column panels: for each block of examples, for each block of k, panels of nr examples.
+template <class T>
+void TiledSoftmax<T>::pack(const T* h, Index ldh) {
+  const auto& kernels = dispatch::kernels<T>();
+  const Index nr = kernels.tile.nr, depth = depth_of(b_.k);
+  panel_block_ = round_up(kBlock, nr) * b_.k;
+  T* const out = packed_.reserve_of<T>(blocks() * panel_block_);
+  const double work = static_cast<double>(b_.m) * static_cast<double>(b_.k) * 4;
+  threads::parallel_for(blocks(), threads::threads_for(work), [&](Index begin, Index end) {
+    for (Index block = begin; block < end; ++block) {
+      const Index i = block * kBlock, examples = std::min(kBlock, b_.m - i);
+      for (Index p = 0; p < b_.k; p += depth)
+        kernels.pack_b(h + i * ldh + p, 1, ldh, std::min(depth, b_.k - p), examples,
+                       out + block * panel_block_ + p * round_up(examples, nr));
+    }
+  });
+}
+
+// z^T without bias: rows are words, columns the examples of one block; out has row stride ldp_.
+template <class T>
+void TiledSoftmax<T>::logits(Index word, Index words, Index block, T* out) const {
+  const auto& kernels = dispatch::kernels<T>();
+  const Index nr = kernels.tile.nr, depth = depth_of(b_.k), examples = std::min(kBlock, b_.m - block * kBlock);
+  GemmArgs<T> g{};
+  g.m = words;
+  g.n = examples;
+  g.a_panel = kernels.tile.mr * b_.ld;
+  g.a_rs = b_.ld;
+  g.a_cs = 1;
+  g.b_rs = nr;
+  g.b_padded = true;
+  g.c = out;
+  g.ldc = ldp_;
+  for (Index p = 0; p < b_.k; p += depth) {
+    g.k = std::min(depth, b_.k - p);
+    g.a = b_.u + word * b_.ld + p;
+    g.b = static_cast<const T*>(packed_.data()) + block * panel_block_ + p * round_up(examples, nr);
+    g.b_panel = g.k * nr;
+    g.load_c = p > 0;
+    kernels.gemm(g);
+  }
+}
+
+template <class T>
+void TiledSoftmax<T>::pick_reference(bool all_words) {
+  const auto& kernels = dispatch::kernels<T>();
+  const Index words = all_words ? b_.vocab : std::min(kRefWords, b_.vocab);
+  ref_.assign(at(b_.m), -std::numeric_limits<T>::infinity());
+  const double work = 2.0 * static_cast<double>(words) * static_cast<double>(b_.k) * static_cast<double>(b_.m);
+  threads::parallel_for(blocks(), threads::threads_for(work), [&](Index begin, Index end) {
+    T* const z = scratch(Scratch::op).reserve_of<T>(kTile * ldp_);
+    for (Index block = begin; block < end; ++block) {
+      for (Index word = 0; word < words; word += kTile) {
+        const Index count = std::min(kTile, words - word);
+        logits(word, count, block, z);
+        kernels.column_max(z, ldp_, count, std::min(kBlock, b_.m - block * kBlock), b_.bias == nullptr ? nullptr : b_.bias + word,
+                           ref_.data() + block * kBlock);
+      }
+    }
+  });
+}
+
+// False when a sum went beyond kSumLimit.
+template <class T>
+bool TiledSoftmax<T>::sweep(bool gradient) {
+  const auto& kernels = dispatch::kernels<T>();
+  const Index m = b_.m, tiles = (b_.vocab + kTile - 1) / kTile, n_blocks = blocks();
+  T* const parts = static_cast<T*>(dh_parts_.data());
+  T* const kept = static_cast<T*>(kept_.data());
+  std::fill(chunk_sum_.begin(), chunk_sum_.end(), 0.0);
+  const double work = (gradient ? 4.0 : 2.0) * static_cast<double>(b_.vocab) * static_cast<double>(b_.k) * static_cast<double>(m);
+  threads::parallel_for(chunks_ * n_blocks, threads::threads_for(work), [&](Index begin, Index end) {
+    T* const own = scratch(Scratch::op).reserve_of<T>(kTile * ldp_);
+    T tile_sum[kBlock];
+    for (Index task = begin; task < end; ++task) {
+      const Index chunk = task / n_blocks, block = task % n_blocks;
+      const Index first = tiles * chunk / chunks_, last = tiles * (chunk + 1) / chunks_;
+      const Index i0 = block * kBlock, examples = std::min(kBlock, m - i0);
+      double* const sum = chunk_sum_.data() + chunk * m + i0;
+      for (Index tile = first; tile < last; ++tile) {
+        const Index word = tile * kTile, words = std::min(kTile, b_.vocab - word);
+        T* const p = gradient && word + words <= keep_words_ ? kept + word * ldp_ + i0 : own;
+        logits(word, words, block, p);
+        auto target_of = [this](std::int32_t i) { return b_.target[i]; };
+        auto e = std::lower_bound(by_target_.begin(), by_target_.end(), word,
+                                  [&](std::int32_t i, Index w) { return static_cast<Index>(target_of(i)) < w; });
+        for (; e != by_target_.end() && target_of(*e) < word + words; ++e) {
+          if (*e < i0 || *e >= i0 + examples) continue;
+          const Index t = target_of(*e);
+          const T z = p[(t - word) * ldp_ + *e - i0] + (b_.bias == nullptr ? T(0) : b_.bias[t]);
+          target_logit_[at(*e)] = static_cast<double>(z);
+        }
+        kernels.exp_columns(p, ldp_, words, examples, b_.bias == nullptr ? nullptr : b_.bias + word, ref_.data() + i0, tile_sum);
+        for (Index i = 0; i < examples; ++i) sum[i] += static_cast<double>(tile_sum[i]);
+        if (!gradient) continue;
+        GemmArgs<T> g{};
+        g.m = examples;
+        g.n = b_.k;
+        g.k = words;
+        g.a = p;
+        g.a_panel = kernels.tile.mr;
+        g.a_rs = 1;
+        g.a_cs = ldp_;
+        g.b = b_.u + word * b_.ld;
+        g.b_panel = kernels.tile.nr;
+        g.b_rs = b_.ld;
+        g.load_c = tile > first;
+        g.c = parts + (chunk * m + i0) * lddh_;
+        g.ldc = lddh_;
+        kernels.gemm(g);
+      }
+    }
+  });
+  bool finite = true;
+  for (Index i = 0; i < m; ++i) {
+    double s = 0;
+    for (Index chunk = 0; chunk < chunks_; ++chunk) s += chunk_sum_[at(chunk * m + i)];
+    sum_[at(i)] = s;
+    finite &= s <= kSumLimit<T>;
+  }
+  return finite;
+}
+
+template <class T>
+void TiledSoftmax<T>::forward(Index vocab, Index k, const T* u, Index ld, const T* bias, const T* h, Index ldh, const std::int32_t* target,
+                              Index m, double weight, T* dh, Index lddh, double* log_prob) {
+  if (m == 0) return;
+  const auto& kernels = dispatch::kernels<T>();
+  b_ = {vocab, k, ld, m, u, bias, target};
+  weight_ = weight;
+  ldp_ = padded<T>(m);
+  lddh_ = padded<T>(k);
+  const Index tiles = (vocab + kTile - 1) / kTile;
+  chunks_ = std::min(kChunks, (tiles + 3) / 4);
+  keep_words_ = std::min(vocab, kKeepBytes / (ldp_ * static_cast<Index>(sizeof(T))) / kTile * kTile);
+  if (vocab * ldp_ * static_cast<Index>(sizeof(T)) <= kKeepBytes) keep_words_ = vocab;
+  if (dh != nullptr) {
+    kept_.reserve_of<T>(keep_words_ * ldp_);
+    dh_parts_.reserve_of<T>(chunks_ * m * lddh_);
+  }
+  by_target_.resize(at(m));
+  std::iota(by_target_.begin(), by_target_.end(), 0);
+  std::sort(by_target_.begin(), by_target_.end(),
+            [target](std::int32_t a, std::int32_t b) { return target[a] != target[b] ? target[a] < target[b] : a < b; });
+  target_logit_.resize(at(m));
+  sum_.resize(at(m));
+  chunk_sum_.resize(at(chunks_ * m));
+  pack(h, ldh);
+  pick_reference(false);
+  if (!sweep(dh != nullptr)) {
+    pick_reference(true);
+    sweep(dh != nullptr);
+  }
+  for (Index i = 0; i < m; ++i)
+    log_prob[i] = std::min(0.0, target_logit_[at(i)] - static_cast<double>(ref_[at(i)]) - std::log(sum_[at(i)]));
+  for (Index i = 0; i < m; ++i)
+    if (target_logit_[at(i)] != target_logit_[at(i)] || sum_[at(i)] != sum_[at(i)]) log_prob[i] = std::numeric_limits<double>::quiet_NaN();
+  if (dh == nullptr) return;
+  const T* const parts = static_cast<const T*>(dh_parts_.data());
+  threads::parallel_for(m, threads::threads_for(static_cast<double>(chunks_ * m * k)), [&](Index begin, Index end) {
+    for (Index i = begin; i < end; ++i) {
+      T* const out = dh + i * lddh;
+      std::memcpy(out, parts + i * lddh_, at(k) * sizeof(T));
+      for (Index chunk = 1; chunk < chunks_; ++chunk) kernels.axpy(T(1), parts + (chunk * m + i) * lddh_, out, k);
+      kernels.scal(static_cast<T>(weight / sum_[at(i)]), out, k);
+      kernels.axpy(static_cast<T>(-weight), u + static_cast<Index>(target[i]) * ld, out, k);
+    }
+  });
+}
+
+template <class T>
+void TiledSoftmax<T>::rebuild(Index word, Index words, T* out) const {
+  const auto& kernels = dispatch::kernels<T>();
+  T unused[kBlock];
+  for (Index block = 0; block < blocks(); ++block) {
+    const Index i0 = block * kBlock;
+    logits(word, words, block, out + i0);
+    kernels.exp_columns(out + i0, ldp_, words, std::min(kBlock, b_.m - i0), b_.bias == nullptr ? nullptr : b_.bias + word, ref_.data() + i0,
+                        unused);
+  }
+}
+
+template <class T>
+void TiledSoftmax<T>::backward(Param<T>& u, Param<T>& bias, const T* h, Index ldh, const Update<T>& update, const SparseRows<T>* extra,
+                               Index extra_cols) {
+  if (b_.m == 0) return;
+  const auto& kernels = dispatch::kernels<T>();
+  const Index m = b_.m, k = b_.k, nr = kernels.tile.nr, tiles = (b_.vocab + kTile - 1) / kTile;
+  std::vector<T> share(at(m));  // weight / S, folded into H instead of normalising P~
+  for (Index i = 0; i < m; ++i) share[at(i)] = static_cast<T>(weight_ / sum_[at(i)]);
+  T* const scaled = scaled_.reserve_of<T>(m * lddh_);
+  T* const panels = packed_scaled_.reserve_of<T>(m * round_up(k, nr));
+  threads::parallel_for(m, threads::threads_for(static_cast<double>(m * k) * 2), [&](Index begin, Index end) {
+    for (Index i = begin; i < end; ++i) {
+      std::memcpy(scaled + i * lddh_, h + i * ldh, at(k) * sizeof(T));
+      kernels.scal(share[at(i)], scaled + i * lddh_, k);
+    }
+  });
+  threads::parallel_for(
+      k, threads::threads_for(static_cast<double>(m * k) * 2),
+      [&](Index begin, Index end) { kernels.pack_b(scaled + begin, lddh_, 1, m, end - begin, panels + begin * m); }, nr);
+  T* const kept = static_cast<T*>(kept_.data());
+  const OptimStep<T>& opt = update.rule(u);
+  if (update.store) {
+    u.reserve_gradient();
+    bias.reserve_gradient();
+  }
+  const bool in_epilogue = !update.store && extra == nullptr;
+  const double work = 2.0 * static_cast<double>(b_.vocab) * static_cast<double>(k) * static_cast<double>(m);
+  threads::parallel_for(tiles, threads::threads_for(work), [&](Index begin, Index end) {
+    T* const own = scratch(Scratch::op).reserve_of<T>(kTile * ldp_);
+    T* const gradient = in_epilogue || update.store ? nullptr : scratch(Scratch::op2).reserve_of<T>(kTile * u.ld);
+    T db[kTile];
+    for (Index tile = begin; tile < end; ++tile) {
+      const Index word = tile * kTile, words = std::min(kTile, b_.vocab - word);
+      T* p = kept + word * ldp_;
+      if (word + words > keep_words_) {
+        p = own;
+        rebuild(word, words, p);
+      }
+      auto e = std::lower_bound(by_target_.begin(), by_target_.end(), word,
+                                [this](std::int32_t i, Index w) { return static_cast<Index>(b_.target[i]) < w; });
+      for (; e != by_target_.end() && b_.target[*e] < word + words; ++e)
+        p[(b_.target[*e] - word) * ldp_ + *e] -= static_cast<T>(sum_[at(*e)]);
+      for (Index j = 0; j < words; ++j) db[j] = kernels.dot(p + j * ldp_, share.data(), m);
+      GemmArgs<T> g{};
+      g.m = words;
+      g.n = k;
+      g.k = m;
+      g.a = p;
+      g.a_panel = kernels.tile.mr * ldp_;
+      g.a_rs = ldp_;
+      g.a_cs = 1;
+      g.b = panels;
+      g.b_panel = m * nr;
+      g.b_rs = nr;
+      g.b_padded = true;
+      const Index offset = word * u.ld;
+      if (in_epilogue) {
+        g.c = u.w + offset;
+        g.ldc = u.ld;
+        g.epilogue = Epilogue::update;
+        g.opt = &opt;
+        g.s1 = u.s1 == nullptr ? nullptr : u.s1 + offset;
+        g.s2 = u.s2 == nullptr ? nullptr : u.s2 + offset;
+        kernels.gemm(g);
+      } else {
+        T* const out = update.store ? u.g + offset : gradient;
+        g.c = out;
+        g.ldc = u.ld;
+        kernels.gemm(g);
+        if (extra != nullptr) {
+          auto r = std::lower_bound(extra->ids.begin(), extra->ids.end(), word, [](std::int32_t id, Index w) { return id < w; });
+          for (; r != extra->ids.end() && *r < word + words; ++r)
+            kernels.axpy(T(1), extra->rows + (r - extra->ids.begin()) * extra->ld, out + (*r - word) * u.ld, extra_cols);
+        }
+        if (!update.store) update.apply(u, word, words, gradient, u.ld);
+      }
+      if (update.store)
+        std::memcpy(bias.reserve_gradient() + word, db, at(words) * sizeof(T));
+      else
+        kernels.optim_step(update.plain, db, bias.w + word, bias.s1 == nullptr ? nullptr : bias.s1 + word,
+                           bias.s2 == nullptr ? nullptr : bias.s2 + word, words);
+    }
+  });
+}
+
+template <class T>
+Index TiledSoftmax<T>::workspace_bytes() const {
+  return packed_.capacity() + kept_.capacity() + dh_parts_.capacity() + scaled_.capacity() + packed_scaled_.capacity();
+}
+
+template class TiledSoftmax<float>;
+template class TiledSoftmax<double>;
+
+}  // namespace pyffnn::train::lm

@@ -1,0 +1,61 @@
+// Softmax and cross-entropy over a large vocabulary, a tile of words at a time: no buffer of batch x vocabulary exists.
+//
+// Words are the rows of a tile and examples its columns, so U is read as it lies and sums over words are lane by lane.
+// Sweep 1: P~ = exp(z - ref), unnormalised (ref: the example's greatest logit among the first words), and at once dh += P~ U.
+//          If the sum S of an example grows too large for T, the sweep is done again with its true greatest logit.
+// Sweep 2: dU = P~^T (H / S) with P~ - S at the target, an optimizer step on the tile. P~ is kept from sweep 1 for as many words as
+//          kKeepBytes hold and computed again for the others: the same bits either way.
+// Each output has one order of summation, whatever the threads: dh is summed over fixed chunks of the vocabulary, then chunk by chunk.
+#pragma once
+#include <cstdint>
+#include <vector>
+
+#include "core/workspace.h"
+#include "train/lm_params.h"
+#include "train/lm_windows.h"
+
+namespace pyffnn::train::lm {
+
+template <class T>
+class TiledSoftmax {
+ public:
+  static constexpr Index kTile = 126;   // words: whole register tiles of 14, 6 and 3 rows
+  static constexpr Index kBlock = 128;  // examples; their half of a block product stays in L2
+  static constexpr Index kRefWords = 42;
+  static constexpr Index kChunks = 8;
+  static constexpr Index kKeepBytes = Index{48} << 20;
+
+  // Sweep 1 over u [vocab, k] (row stride ld), bias [vocab] or null, h [m, k], targets in [0, vocab).
+  // log_prob_m: natural log of the target's probability. dh [m, k], or null: d/dh of -weight * sum of log_prob.
+  void forward(Index vocab, Index k, const T* u, Index ld, const T* bias, const T* h, Index ldh, const std::int32_t* target, Index m,
+               double weight, T* dh, Index lddh, double* log_prob);
+
+  // Sweep 2 for the batch of the last forward: u and bias [1, vocab] step. `extra` (or null): gradient rows to add to the first extra_cols
+  // columns.
+  void backward(Param<T>& u, Param<T>& bias, const T* h, Index ldh, const Update<T>& update, const SparseRows<T>* extra, Index extra_cols);
+
+  Index workspace_bytes() const;
+
+ private:
+  struct Batch {
+    Index vocab, k, ld, m;
+    const T *u, *bias;
+    const std::int32_t* target;
+  };
+  Index blocks() const { return (b_.m + kBlock - 1) / kBlock; }
+  void pack(const T* h, Index ldh);
+  void logits(Index word, Index words, Index block, T* out) const;
+  void pick_reference(bool all_words);
+  bool sweep(bool gradient);
+  void rebuild(Index word, Index words, T* out) const;
+
+  Batch b_{};
+  double weight_ = 0;
+  Index ldp_ = 0, lddh_ = 0, keep_words_ = 0, chunks_ = 0, panel_block_ = 0;
+  std::vector<std::int32_t> by_target_;  // examples in order of (target, example)
+  std::vector<double> target_logit_, chunk_sum_, sum_;
+  std::vector<T> ref_;
+  Buffer packed_, kept_, dh_parts_, scaled_, packed_scaled_;
+};
+
+}  // namespace pyffnn::train::lm

@@ -1,0 +1,513 @@
+"""The neural language model: a feedforward network over a window of words."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pyffnn.corpus import (
+    Corpus,
+    Evaluation,
+    IdVocabulary,
+    Tokens,
+    Vocabulary,
+    VocabularyLike,
+    WordVocabulary,
+    encode_corpus,
+    encode_tokens,
+    evaluate,
+    read_corpus,
+    vocabulary_from_dict,
+)
+from pyffnn.io import PathLike, load_model, save_model, write_atomic
+from pyffnn.models.estimator import Estimator, NotFittedError
+from pyffnn.models.lm import settings as arguments
+from pyffnn.models.lm.checkpoint import KIND as CHECKPOINT
+from pyffnn.models.lm.checkpoint import RunState, fingerprint, read_checkpoint
+from pyffnn.models.lm.decoding import best_ids, draw
+from pyffnn.models.lm.network import Network
+from pyffnn.models.lm.optimisation import from_json, to_json
+from pyffnn.models.lm.run import Run, RunPlan, call_all
+from pyffnn.optimizers import Adam, LearningRate, Optimizer
+
+__all__ = ["LanguageModel"]
+
+_ADAMW = Adam(2e-3, weight_decay=0.1)
+
+
+class LanguageModel(Estimator):
+    """Feedforward language model (Bengio et al. 2003; Jurafsky & Martin, chapter on neural networks).
+
+    The embeddings of the last ``context`` words, end to end, and of ``distant_kernels`` learned
+    position-weighted means of the ``distant_window`` words before those (Sun & Iyyer 2021) go through
+    hidden layers to a softmax over the whole vocabulary. ``distant_kernels=0, residual=False,
+    layer_norm=False, tie_embeddings=False`` is the chapter's plain model.
+
+    The text is one stream: sentences stand end to end, and a window reaches across a sentence end,
+    with or without an ``eos_token``. A word before the start of the stream is a zero vector, as is
+    one dropped by ``word_dropout``.
+
+    Parameters
+    ----------
+    context
+        Words in the window, N >= 1.
+    distant_kernels, distant_window
+        Number of learned means, and how many earlier words each covers; 0 kernels: none.
+    embedding_dim
+        Numbers a word, d.
+    hidden_layer_sizes
+        Units of each hidden layer; ``()``: none.
+    activation
+        "tanh", "relu", "sigmoid", "gelu" (its tanh form) or "identity".
+    residual
+        Hidden layers add to a stream of d numbers (tied) or of the last layer's size (untied):
+        ``r += W2 act(W1 norm(r))``; else each layer replaces the one before it.
+    layer_norm
+        Layer normalisation (Ba et al. 2016): of the stream before each residual layer and before
+        the softmax, or of each plain layer before its activation.
+    direct
+        Direct connections from the input to the softmax (Bengio et al.'s W).
+    tie_embeddings
+        The softmax's weights are the embeddings (Press & Wolf 2017); the hidden layers then end
+        with d numbers.
+    output
+        "softmax": the whole vocabulary at each step.
+    vocabulary, min_count, max_vocab, unk_token, eos_token, lowercase
+        As in `KneserNeyLM`: a fixed vocabulary, or limits for one built from the corpus.
+        ``min_count=None``: 4 for a corpus of 100,000 tokens and more, else 1.
+    optimizer, learning_rate
+        A name or a settings object; a plain rate falls in a straight line to 0 after a warm-up of
+        2 % of the steps, a schedule does as it says. Embeddings that are not tied have lazy
+        updates: rows that a batch does not touch rest. Weight decay concerns matrices only.
+    epochs, batch_size
+        None: 6 epochs of batches of 512 tokens for a corpus of 200,000 tokens and more, smaller
+        batches and more epochs for a smaller one. A batch is made of runs of neighbouring tokens
+        where there are distant means, else of single tokens.
+    dropout
+        Rate at which hidden units and the softmax's input are dropped.
+    embedding_dropout
+        The same for the numbers of the input; None: ``dropout``.
+    word_dropout
+        Rate at which whole words of the input are dropped.
+    l2
+        Added to the gradient: ``l2 * w`` for matrices.
+    clip_norm
+        Greatest norm of the gradient of all weights together; None: no limit. With a limit the
+        gradient of every matrix is held in memory.
+    early_stopping
+        False, or the number of epochs without a better validation loss after which training
+        stops (True: 3); the weights are then those of the best epoch.
+    validation_fraction
+        Share of the corpus, from its end, held out for validation where early stopping needs it
+        and ``fit`` gets no ``valid``.
+    precision
+        "float32", "bfloat16x3", "bfloat16" or "auto" (the fastest float32-grade one here).
+    n_threads
+        None: as `pyffnn.get_num_threads`. The result does not depend on it.
+    random_state
+        Seed of everything random. Same seed, same data: the same bits.
+    verbose
+        1: progress on standard error.
+
+    Attributes
+    ----------
+    vocabulary_ : WordVocabulary or IdVocabulary
+    embeddings_ : float32 array, shape (V, d)
+        Live: writing into it changes the model.
+    history_ : list of dict
+        One an epoch: epoch, loss (mean natural negative log-probability of the training tokens,
+        under dropout), val_loss, val_perplexity (None without validation data), seconds,
+        tokens_per_second, examples_per_second, learning_rate (the last).
+    best_epoch_ : int or None
+        Epoch of the lowest validation loss.
+    n_parameters_ : int
+    """
+
+    def __init__(
+        self,
+        context: int = 4,
+        *,
+        distant_kernels: int = 8,
+        distant_window: int = 128,
+        embedding_dim: int = 200,
+        hidden_layer_sizes: Sequence[int] = (500,),
+        activation: str = "gelu",
+        residual: bool = True,
+        layer_norm: bool = True,
+        direct: bool = False,
+        tie_embeddings: bool = True,
+        output: str = "softmax",
+        vocabulary: VocabularyLike | None = None,
+        min_count: int | None = None,
+        max_vocab: int | None = None,
+        unk_token: str = "<unk>",
+        eos_token: str | None = None,
+        lowercase: bool = False,
+        optimizer: str | Optimizer = _ADAMW,
+        learning_rate: LearningRate | None = None,
+        epochs: int | None = None,
+        batch_size: int | None = None,
+        dropout: float = 0.5,
+        embedding_dropout: float | None = 0.4,
+        word_dropout: float = 0.05,
+        l2: float = 0.0,
+        clip_norm: float | None = 1.0,
+        early_stopping: bool | int = False,
+        validation_fraction: float = 0.1,
+        precision: str = "auto",
+        n_threads: int | None = None,
+        random_state: int = 0,
+        verbose: int = 0,
+    ) -> None:
+        self.context = context
+        self.distant_kernels = distant_kernels
+        self.distant_window = distant_window
+        self.embedding_dim = embedding_dim
+        self.hidden_layer_sizes = hidden_layer_sizes
+        self.activation = activation
+        self.residual = residual
+        self.layer_norm = layer_norm
+        self.direct = direct
+        self.tie_embeddings = tie_embeddings
+        self.output = output
+        self.vocabulary = vocabulary
+        self.min_count = min_count
+        self.max_vocab = max_vocab
+        self.unk_token = unk_token
+        self.eos_token = eos_token
+        self.lowercase = lowercase
+        self.optimizer = optimizer
+        self.learning_rate = learning_rate
+        self.epochs = epochs
+        self.batch_size = batch_size
+        self.dropout = dropout
+        self.embedding_dropout = embedding_dropout
+        self.word_dropout = word_dropout
+        self.l2 = l2
+        self.clip_norm = clip_norm
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.precision = precision
+        self.n_threads = n_threads
+        self.random_state = random_state
+        self.verbose = verbose
+
+    def fit(
+        self,
+        corpus: Corpus,
+        *,
+        valid: Corpus | None = None,
+        callbacks: Sequence[Callable[[LanguageModel, dict[str, Any]], Any]] = (),
+        checkpoint: PathLike | None = None,
+        checkpoint_steps: int | None = None,
+        checkpoint_seconds: float = 60.0,
+        resume: PathLike | bool = False,
+        memmap: PathLike | None = None,
+    ) -> Self:
+        """Train on a corpus.
+
+        Parameters
+        ----------
+        corpus
+            A path (UTF-8 text, one sentence a line), an iterable of token lists, or a 1-D integer
+            array (ids as they are; the vocabulary is ``0 .. largest id``). An int32 array is used
+            where it lies, also a memory-mapped one larger than memory.
+        valid
+            Validation data of the same kinds, looked at after each epoch.
+        callbacks
+            Called with (model, record of `history_`) after each epoch; one that returns True ends
+            training.
+        checkpoint
+            File that the run is saved to, atomically: after each epoch, every
+            ``checkpoint_seconds`` seconds, and every ``checkpoint_steps`` steps.
+        resume
+            A checkpoint to go on from, or True: ``checkpoint`` if that file exists, else begin.
+            Corpus and settings must be those of the run that wrote it (``n_threads``, ``verbose``
+            and ``epochs``' meaning apart); the result has the same bits as that of an unbroken run.
+        memmap
+            A file that the ids of a text corpus are written to and used from, for one larger than
+            memory.
+
+        Raises
+        ------
+        ValueError
+            A setting out of range, an empty corpus, one not longer than the window, a damaged
+            checkpoint or one of another run, ...
+        FloatingPointError
+            The loss became non-finite; the model keeps the weights of the last epoch's end.
+        OSError
+            A file cannot be written; the last checkpoint stays as it was.
+        """
+        arguments.check(self)
+        data = read_corpus(
+            corpus,
+            valid=valid,
+            vocabulary=self.vocabulary,
+            min_count=self.min_count,
+            max_vocab=self.max_vocab,
+            unk_token=self.unk_token,
+            eos_token=self.eos_token,
+            lowercase=self.lowercase,
+            memmap=memmap,
+        )
+        ids, held_out = data.ids, data.valid
+        patience = arguments.patience(self.early_stopping)
+        if held_out is None and patience is not None:
+            ids, held_out = arguments.split(ids, self.validation_fraction)
+        if ids.size <= self.context:
+            raise ValueError(
+                f"corpus must be longer than the window of context={self.context} words, "
+                f"got {ids.size} tokens"
+            )
+        batch_size, epochs = arguments.schedule_size(self, ids.size)
+        network = Network(arguments.network_config(self, len(data.vocabulary)))
+        settings = {
+            "params": self._json_params(),
+            "vocabulary": data.vocabulary.to_dict(),
+            "data": {"train": fingerprint(ids)},
+        }
+        if held_out is not None:
+            settings["data"]["valid"] = fingerprint(held_out)
+        state, best = RunState(), None
+        source = checkpoint if resume is True else (resume or None)
+        if resume is True and checkpoint is None:
+            raise ValueError("resume=True needs checkpoint, the file to go on from")
+        if source is not None and (resume is not True or os.path.exists(source)):
+            saved = read_checkpoint(source)
+            arguments.check_same_run(os.fspath(source), saved.settings, settings)
+            saved.continue_in(network)
+            state, best = saved.state, saved.best()
+        else:
+            counts = np.bincount(ids, minlength=len(data.vocabulary)).astype(np.int64)
+            network.initialise(int(self.random_state), counts)
+        self._set_fitted(network, data.vocabulary, state)
+        plan = RunPlan(
+            ids=ids,
+            valid=held_out,
+            epochs=epochs,
+            batch_size=batch_size,
+            segment=arguments.segment(self, batch_size),
+            schedule=arguments.schedule(self),
+            patience=patience,
+            seed=int(self.random_state),
+            n_threads=self.n_threads or 0,
+            verbose=self.verbose,
+            checkpoint=checkpoint,
+            checkpoint_steps=checkpoint_steps,
+            checkpoint_seconds=checkpoint_seconds,
+            settings=settings,
+        )
+        Run(network, plan, state, best).train(lambda record: call_all(callbacks, self, record))
+        return self
+
+    def log_prob(self, tokens: Tokens) -> NDArray[np.float64]:
+        """Natural log-probability of each token after those before it in ``tokens``.
+
+        ``tokens``: words, a string of words parted by white space, or ids. Nothing is added to
+        them. Returns shape (number of tokens,).
+        """
+        self._check_fitted()
+        return self._log_prob_of_ids(encode_tokens(tokens, self.vocabulary_))
+
+    def evaluate(self, corpus: Corpus) -> Evaluation:
+        """Perplexity of a corpus, with the numbers of tokens, unknown words and sentence ends."""
+        self._check_fitted()
+        ids = encode_corpus(corpus, self.vocabulary_)
+        return evaluate(self._log_prob_of_ids(ids), ids, self.vocabulary_)
+
+    def perplexity(self, corpus: Corpus) -> float:
+        """``exp`` of the mean negative log-probability of all tokens of a corpus.
+
+        Every token counts: unknown words as ``unk_token``, and, if the model has an
+        ``eos_token``, one end of sentence after each sentence of a text corpus. The corpus is one
+        stream; its first token is predicted without context.
+        """
+        return self.evaluate(corpus).perplexity
+
+    def next_distribution(self, context: Tokens) -> NDArray[np.float64]:
+        """Probability of every vocabulary entry after ``context``, shape (V,); sums to one."""
+        self._check_fitted()
+        return self._next(encode_tokens(context, self.vocabulary_, name="context"))
+
+    def next_words(self, context: Tokens, k: int = 10) -> list[tuple[str | int, float]]:
+        """The ``k`` likeliest next tokens with their probabilities, likeliest first.
+
+        Ties go to the smaller id. Words from a text corpus, ids from a corpus of ids.
+        """
+        k = arguments.positive("k", k)
+        p = self.next_distribution(context)
+        best = best_ids(p, k)
+        return list(zip(self.vocabulary_.decode(best), p[best].tolist(), strict=True))
+
+    def generate(
+        self,
+        prompt: Tokens,
+        n: int,
+        *,
+        temperature: float = 1.0,
+        top_k: int | None = None,
+        random_state: int = 0,
+        unknown: bool = False,
+    ) -> list[str] | list[int]:
+        """``n`` further tokens, drawn one after the other.
+
+        Parameters
+        ----------
+        prompt
+            Words before them, as in `log_prob`; may be empty.
+        temperature
+            Probabilities are taken to the power 1 / temperature; 0: always the likeliest token.
+        top_k
+            Draw among the so many likeliest only.
+        random_state
+            Same seed, same tokens.
+        unknown
+            Whether ``unk_token`` may be drawn.
+        """
+        self._check_fitted()
+        n = arguments.positive("n", n, least=0)
+        if top_k is not None:
+            top_k = arguments.positive("top_k", top_k)
+        temperature = arguments.not_negative("temperature", temperature)
+        ids = encode_tokens(prompt, self.vocabulary_, name="prompt").tolist()
+        rng = np.random.default_rng(random_state)
+        reach, unk = self._network.config.reach, self.vocabulary_.unk_id
+        start = len(ids)
+        for _ in range(n):
+            p = self._next(np.array(ids[-reach:], np.int32))
+            if unk is not None and not unknown and len(p) > 1:
+                p[unk] = 0
+            ids.append(draw(p, rng, temperature, top_k))
+        return self.vocabulary_.decode(ids[start:])
+
+    def nearest_words(self, word: str | int, k: int = 10) -> list[tuple[str | int, float]]:
+        """The ``k`` words whose embeddings have the greatest cosine with that of ``word``.
+
+        ValueError for a word outside the vocabulary.
+        """
+        self._check_fitted()
+        k = arguments.positive("k", k)
+        if word not in self.vocabulary_:
+            raise ValueError(f"{word!r} is not in the vocabulary")
+        at = int(self.vocabulary_.encode([word])[0])  # type: ignore[list-item]
+        table = np.asarray(self.embeddings_, np.float64)
+        lengths = np.linalg.norm(table, axis=1)
+        cosines = table @ table[at] / np.maximum(lengths * lengths[at], 1e-300)
+        cosines[at] = -np.inf
+        best = best_ids(cosines, min(k, len(cosines) - 1))
+        return list(zip(self.vocabulary_.decode(best), cosines[best].tolist(), strict=True))
+
+    def export_embeddings(self, path: PathLike) -> None:
+        """Write the embeddings in the text form of word2vec: a line "V d", then one line a word.
+
+        Raises ValueError for a word with white space, which the form cannot hold.
+        """
+        self._check_fitted()
+        words = [str(w) for w in self.vocabulary_.decode(np.arange(len(self.vocabulary_)))]
+        for word in words:
+            if word.split() != [word]:
+                raise ValueError(f"the word {word!r} cannot stand in word2vec's text form")
+        table = self.embeddings_
+        head = f"{table.shape[0]} {table.shape[1]}\n".encode()
+        lines = (
+            (word + " " + " ".join(f"{x:.9g}" for x in row) + "\n").encode()
+            for word, row in zip(words, table.tolist(), strict=True)
+        )
+        write_atomic(path, (part for parts in ([head], lines) for part in parts))
+
+    def save(self, path: PathLike) -> None:
+        """Write the model to one safetensors file, atomically; `load` reads it."""
+        self._check_fitted()
+        settings = {
+            "params": self._json_params(),
+            "vocabulary": self.vocabulary_.to_dict(),
+            "history": self.history_,
+            "best_epoch": self.best_epoch_,
+        }
+        save_model(path, type(self).__name__, settings, self._network.weights())
+
+    @classmethod
+    def load(cls, path: PathLike) -> Self:
+        """Read what `save`, or a checkpoint of `fit`, wrote.
+
+        Raises OSError, and ValueError for a file that is damaged, of another model, or newer.
+        """
+        file = load_model(path, [cls.__name__, CHECKPOINT])
+        where = os.fspath(path)
+        try:
+            params = {name: from_json(v) for name, v in file.config["params"].items()}
+            vocabulary = vocabulary_from_dict(file.config["vocabulary"])
+            model = cls(**params)
+            arguments.check(model)
+            network = Network(arguments.network_config(model, len(vocabulary)))
+            tensors = file.tensors
+            if file.model == CHECKPOINT:
+                run = file.config["run"]
+                state = RunState(history=run["history"], best_epoch=run["best_epoch"])
+                done = run["finished"] and arguments.patience(model.early_stopping) is not None
+                which = "best:" if done and any(t.startswith("best:") for t in tensors) else "w:"
+                tensors = {
+                    name.removeprefix(which): a
+                    for name, a in tensors.items()
+                    if name.startswith(which)
+                }
+            else:
+                state = RunState(
+                    history=file.config["history"], best_epoch=file.config["best_epoch"]
+                )
+            network.restore(tensors)
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise ValueError(f"{where!r} is damaged or of another version: {error}") from None
+        model._set_fitted(network, vocabulary, state)
+        return model
+
+    @property
+    def embeddings_(self) -> NDArray[np.float32]:
+        self._check_fitted()
+        return self._network.embeddings
+
+    @property
+    def n_parameters_(self) -> int:
+        self._check_fitted()
+        return sum(w.size for w in self._network.weights().values())
+
+    @property
+    def history_(self) -> list[dict[str, Any]]:
+        self._check_fitted()
+        return self._state.history
+
+    @property
+    def best_epoch_(self) -> int | None:
+        self._check_fitted()
+        return self._state.best_epoch
+
+    def _set_fitted(self, network: Network, vocabulary: Vocabulary, state: RunState) -> None:
+        self._network = network
+        self._state = state
+        self.vocabulary_ = vocabulary
+
+    def _check_fitted(self) -> None:
+        if not hasattr(self, "_network"):
+            raise NotFittedError("this LanguageModel is not fitted yet: call fit first")
+
+    def _log_prob_of_ids(self, ids: NDArray[np.int32]) -> NDArray[np.float64]:
+        return self._network.compiled.log_prob(
+            np.ascontiguousarray(ids), 0, ids.size, self.n_threads or 0
+        )
+
+    def _next(self, ids: NDArray[np.int32]) -> NDArray[np.float64]:
+        return self._network.compiled.next_distribution(
+            np.ascontiguousarray(ids), self.n_threads or 0
+        )
+
+    def _json_params(self) -> dict[str, Any]:
+        params = {name: to_json(value) for name, value in self.get_params().items()}
+        if isinstance(self.vocabulary, (WordVocabulary, IdVocabulary)):
+            params["vocabulary"] = None  # the fitted one is written beside
+        elif self.vocabulary is not None and not isinstance(self.vocabulary, int):
+            params["vocabulary"] = list(self.vocabulary)
+        return params

@@ -1,0 +1,1 @@
+"""Parts of the neural language model: its network, batches, training run, checkpoints and decoding."""

@@ -1,0 +1,137 @@
+"""The compiled network of a language model: its configuration, first weights, and arrays in and out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pyffnn import _pyffnn
+
+Arrays = dict[str, NDArray[Any]]
+
+
+@dataclass(frozen=True)
+class NetworkConfig:
+    """What `_pyffnn.LanguageModelFloat32` is built from; names as in src/cpp/train/lm_config.h."""
+
+    vocab: int
+    context: int
+    dim: int
+    distant_kernels: int
+    distant_window: int
+    hidden: tuple[int, ...]
+    activation: str
+    residual: bool
+    layer_norm: bool
+    direct: bool
+    tied: bool
+    drop_embedding: float
+    drop_hidden: float
+    drop_output: float
+    drop_word: float
+    optimizer: str
+    beta1: float
+    beta2: float
+    eps: float
+    l2: float
+    decay: float
+    clip: float
+    seed: int
+
+    @property
+    def reach(self) -> int:
+        """Words before the predicted one that the network sees."""
+        return self.context + (self.distant_window if self.distant_kernels else 0)
+
+
+class Network:
+    """A network with its optimizer; thin over the compiled object.
+
+    ``dtype`` is float32 in training; float64 serves gradient checks.
+    """
+
+    def __init__(self, config: NetworkConfig, dtype: Any = np.float32) -> None:
+        self.config = config
+        self.dtype = np.dtype(dtype)
+        self.compiled: _pyffnn.LanguageModelFloat32 | _pyffnn.LanguageModelFloat64
+        if self.dtype == np.float32:
+            self.compiled = _pyffnn.LanguageModelFloat32(asdict(config))
+        else:
+            self.compiled = _pyffnn.LanguageModelFloat64(asdict(config))
+
+    def weights(self) -> Arrays:
+        """Live views: writing into them changes the network."""
+        return self.compiled.arrays("weights")
+
+    def state(self) -> Arrays:
+        """Live views of the optimizer's state: "s1:" and "s2:" before the names of the weights."""
+        return {
+            f"{which}:{name}": view
+            for which in ("s1", "s2")
+            for name, view in self.compiled.arrays(which).items()
+        }
+
+    def snapshot(self) -> Arrays:
+        """Copies of the weights."""
+        return {name: view.copy() for name, view in self.weights().items()}
+
+    def restore(self, arrays: Mapping[str, NDArray[Any]]) -> None:
+        """Write back what `snapshot` gave; ValueError where names or shapes do not fit."""
+        write_into(self.weights(), arrays)
+
+    @property
+    def embeddings(self) -> NDArray[Any]:
+        """Live view, shape (V, d)."""
+        weights = self.weights()
+        if self.config.tied:
+            return weights["output.weight"][:, : self.config.dim]
+        return weights["embedding"]
+
+    def initialise(self, seed: int, counts: NDArray[np.int64]) -> None:
+        """First weights.
+
+        Matrices are normal with variance 1 / (number of inputs), embeddings with variance 1 / d,
+        gains 1, other biases 0. The output bias is the log of the words' relative frequencies, so
+        that training starts from the unigram model. The position weights of distant mean k decay
+        with a half-life of window / 2^(k+1) words, each of unit norm.
+        """
+        rng = np.random.default_rng([seed, 0x1A])
+        c = self.config
+        for name, w in self.weights().items():
+            if name == "output.bias":
+                smoothed = counts + 1.0
+                w[...] = np.log(smoothed / smoothed.sum())
+            elif name.endswith(".gain"):
+                w[...] = 1
+            elif name == "distant":
+                j = np.arange(c.distant_window)
+                for k in range(c.distant_kernels):
+                    a = 0.5 ** (j / max(c.distant_window / 2.0 ** (k + 1), 1.0))
+                    w[k] = a / np.linalg.norm(a)
+            elif w.shape[0] > 1:
+                fan_in = w.shape[0] if "output" not in name and name != "embedding" else w.shape[1]
+                _fill_normal(rng, w, fan_in**-0.5)
+            else:
+                w[...] = 0
+
+
+def write_into(views: Mapping[str, NDArray[Any]], arrays: Mapping[str, NDArray[Any]]) -> None:
+    """Copy arrays into views of the same names and shapes; ValueError where they do not fit."""
+    if views.keys() != arrays.keys():
+        missing = sorted(views.keys() ^ arrays.keys())
+        raise ValueError(f"the arrays do not fit this network: {', '.join(missing)}")
+    for name, view in views.items():
+        if view.shape != arrays[name].shape:
+            raise ValueError(f"{name} must have shape {view.shape}, got shape {arrays[name].shape}")
+        view[...] = arrays[name]
+
+
+def _fill_normal(rng: np.random.Generator, w: NDArray[Any], std: float) -> None:
+    block = 1 << 16
+    for start in range(0, w.shape[0], block):
+        rows = w[start : start + block]
+        rows[...] = rng.normal(0, std, rows.shape)

@@ -1,0 +1,180 @@
+"""The arguments of `LanguageModel`, checked and turned into what the network and the run need."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pyffnn.models.lm.network import NetworkConfig
+from pyffnn.ops import resolve_precision
+from pyffnn.optimizers import Optimizer, Schedule, linear_decay, resolve_optimizer
+
+if TYPE_CHECKING:
+    from pyffnn.models.language_model import LanguageModel
+
+ACTIVATIONS = ("tanh", "relu", "sigmoid", "gelu", "identity")
+OUTPUTS = ("softmax",)
+
+WARMUP = 0.02
+SEGMENT = 32
+"""Tokens in a row of a batch where there are distant means, whose cost they share ..."""
+SEGMENTS = 16
+"""... but no fewer than so many runs in a batch."""
+LARGE = 200_000
+EPOCHS, BATCH = 6, 512
+
+FREE_ON_RESUME = ("n_threads", "verbose")
+"""Arguments that change no bit of the result."""
+
+
+def check(model: LanguageModel) -> None:
+    """ValueError or TypeError for an argument out of range, naming it."""
+    positive("context", model.context)
+    positive("distant_kernels", model.distant_kernels, least=0)
+    positive("distant_window", model.distant_window, least=0)
+    if model.distant_kernels and not model.distant_window:
+        raise ValueError("distant_window must be at least 1 with distant_kernels, got 0")
+    positive("embedding_dim", model.embedding_dim)
+    sizes = model.hidden_layer_sizes
+    if not isinstance(sizes, (Sequence, np.ndarray)) or isinstance(sizes, (str, bytes)):
+        raise TypeError(f"hidden_layer_sizes must be a sequence of integers, got {sizes!r}")
+    for size in sizes:
+        positive("hidden_layer_sizes", size)
+    one_of("activation", model.activation, ACTIVATIONS)
+    one_of("output", model.output, OUTPUTS)
+    for name in ("residual", "layer_norm", "direct", "tie_embeddings"):
+        if not isinstance(getattr(model, name), (bool, np.bool_)):
+            raise TypeError(f"{name} must be True or False, got {getattr(model, name)!r}")
+    for name in ("dropout", "embedding_dropout", "word_dropout"):
+        rate = getattr(model, name)
+        if rate is None and name == "embedding_dropout":
+            continue
+        if not is_number(rate) or not 0 <= rate < 1:
+            raise ValueError(f"{name} must be in 0 <= rate < 1, got {rate!r}")
+    not_negative("l2", model.l2)
+    if model.clip_norm is not None and (not is_number(model.clip_norm) or not model.clip_norm > 0):
+        raise ValueError(f"clip_norm must be a positive number or None, got {model.clip_norm!r}")
+    for name in ("epochs", "batch_size", "n_threads"):
+        if getattr(model, name) is not None:
+            positive(name, getattr(model, name))
+    patience(model.early_stopping)
+    fraction = model.validation_fraction
+    if not is_number(fraction) or not 0 < fraction < 1:
+        raise ValueError(f"validation_fraction must be in 0 < fraction < 1, got {fraction!r}")
+    positive("random_state", model.random_state, least=0)
+    resolve_precision(model.precision)
+    optimizer(model)
+
+
+def network_config(model: LanguageModel, vocab: int) -> NetworkConfig:
+    spec = optimizer(model).spec()
+    embedding = model.dropout if model.embedding_dropout is None else model.embedding_dropout
+    return NetworkConfig(
+        vocab=vocab,
+        context=int(model.context),
+        dim=int(model.embedding_dim),
+        distant_kernels=int(model.distant_kernels),
+        distant_window=int(model.distant_window) if model.distant_kernels else 0,
+        hidden=tuple(int(size) for size in model.hidden_layer_sizes),
+        activation=model.activation,
+        residual=bool(model.residual),
+        layer_norm=bool(model.layer_norm),
+        direct=bool(model.direct),
+        tied=bool(model.tie_embeddings),
+        drop_embedding=float(embedding),
+        drop_hidden=float(model.dropout),
+        drop_output=float(model.dropout),
+        drop_word=float(model.word_dropout),
+        optimizer=spec["optimizer"],
+        beta1=spec.get("beta1", 0.0),
+        beta2=spec.get("beta2", 0.0),
+        eps=spec.get("eps", 0.0),
+        l2=float(model.l2),
+        decay=spec.get("weight_decay", 0.0),
+        clip=0.0 if model.clip_norm is None else float(model.clip_norm),
+        seed=int(model.random_state),
+    )
+
+
+def optimizer(model: LanguageModel) -> Optimizer:
+    return resolve_optimizer(model.optimizer, model.learning_rate)
+
+
+def schedule(model: LanguageModel) -> Schedule:
+    return optimizer(model).schedule(linear_decay(warmup=WARMUP))
+
+
+def schedule_size(model: LanguageModel, tokens: int) -> tuple[int, int]:
+    """Batch size and number of epochs, chosen by the size of the corpus where the user gave none.
+
+    Smaller corpora get smaller batches, at least 200 an epoch but none below 32 tokens, and epochs
+    that grow with the inverse square root of the size, up to 30.
+    """
+    batch = BATCH
+    while batch > 32 and tokens < 200 * batch:
+        batch //= 2
+    epochs = min(30, math.ceil(EPOCHS * max(1.0, math.sqrt(LARGE / tokens))))
+    return (
+        batch if model.batch_size is None else int(model.batch_size),
+        epochs if model.epochs is None else int(model.epochs),
+    )
+
+
+def segment(model: LanguageModel, batch_size: int) -> int:
+    return max(1, min(SEGMENT, batch_size // SEGMENTS)) if model.distant_kernels else 1
+
+
+def patience(early_stopping: Any) -> int | None:
+    if early_stopping is False or early_stopping is None:
+        return None
+    if early_stopping is True:
+        return 3
+    return positive("early_stopping", early_stopping)
+
+
+def split(ids: NDArray[np.int32], fraction: float) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+    """The stream without its end, and its end."""
+    held_out = max(1, round(ids.size * fraction))
+    return ids[:-held_out], ids[-held_out:]
+
+
+def check_same_run(where: str, saved: dict[str, Any], now: dict[str, Any]) -> None:
+    """ValueError when a checkpoint was written by a run of other settings or data."""
+    # through JSON, as the saved ones went
+    now = json.loads(json.dumps(now))
+    for name, value in now["params"].items():
+        if name not in FREE_ON_RESUME and saved["params"].get(name) != value:
+            raise ValueError(
+                f"the checkpoint {where!r} is of another run: it has "
+                f"{name}={saved['params'].get(name)!r}, this model {value!r}"
+            )
+    if saved.get("vocabulary") != now["vocabulary"] or saved.get("data") != now["data"]:
+        raise ValueError(f"the checkpoint {where!r} is of another run: it has other training data")
+
+
+def positive(name: str, value: Any, *, least: int = 1) -> int:
+    if isinstance(value, (bool, np.bool_)) or not isinstance(value, (int, np.integer)):
+        raise TypeError(f"{name} must be an integer, got {type(value).__name__}")
+    if value < least:
+        raise ValueError(f"{name} must be at least {least}, got {value}")
+    return int(value)
+
+
+def not_negative(name: str, value: Any) -> float:
+    if not is_number(value) or not 0 <= value < math.inf:
+        raise ValueError(f"{name} must be a finite number of at least 0, got {value!r}")
+    return float(value)
+
+
+def one_of(name: str, value: Any, names: tuple[str, ...]) -> None:
+    if value not in names:
+        raise ValueError(f"{name} must be one of {', '.join(map(repr, names))}, got {value!r}")
+
+
+def is_number(value: Any) -> bool:
+    return isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(value, bool)

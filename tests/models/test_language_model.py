@@ -1,0 +1,340 @@
+"""The neural language model as users see it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from pyffnn.models.language_model import LanguageModel
+from pyffnn.models.lm.batches import epoch_batches
+from pyffnn.models.ngram import KneserNeyLM
+from pyffnn.optimizers import SGD, Adagrad, Adam, constant, cosine
+
+PLAIN: dict[str, Any] = {
+    "context": 3,
+    "distant_kernels": 0,
+    "embedding_dim": 16,
+    "hidden_layer_sizes": (24,),
+    "activation": "tanh",
+    "residual": False,
+    "layer_norm": False,
+    "tie_embeddings": False,
+    "dropout": 0.0,
+    "embedding_dropout": 0.0,
+    "word_dropout": 0.0,
+    "clip_norm": None,
+    "optimizer": Adam(5e-3),
+    "epochs": 4,
+    "batch_size": 32,
+}
+FULL: dict[str, Any] = {
+    "context": 3,
+    "distant_kernels": 2,
+    "distant_window": 10,
+    "embedding_dim": 16,
+    "hidden_layer_sizes": (24, 20),
+    "epochs": 4,
+    "batch_size": 64,
+    "optimizer": Adam(1e-2, weight_decay=0.1),
+    "dropout": 0.1,
+    "embedding_dropout": 0.1,
+}
+
+
+@pytest.fixture(scope="module")
+def ids() -> Any:
+    """A stream in which each token says much about the next one."""
+    rng = np.random.default_rng(0)
+    out = [0]
+    for noise in rng.random(6000):
+        out.append(int(out[-1] * 7 + 3) % 41 if noise < 0.8 else int(noise * 1000) % 41)
+    return np.array(out, np.int32)
+
+
+def same(a: LanguageModel, b: LanguageModel) -> bool:
+    x, y = a._network.weights(), b._network.weights()
+    return x.keys() == y.keys() and all(np.array_equal(x[name], y[name]) for name in x)
+
+
+def test_beats_the_ngram_model_on_words_never_seen_there(
+    fed_sentences: list[list[str]],
+) -> None:
+    neural = LanguageModel(**PLAIN, eos_token="</s>").fit(fed_sentences)
+    after = dict(neural.next_words("the dog gets", 3))
+    assert "fed" in after and after["fed"] > 0.3
+    ngram = KneserNeyLM(3, eos_token="</s>").fit(fed_sentences)
+    log_p = ngram.log_prob("the dog gets fed")[-1]
+    assert np.log(after["fed"]) > log_p + 2
+
+
+@pytest.mark.parametrize("settings", [PLAIN, FULL], ids=["plain", "full"])
+def test_learns_and_counts_right(settings: dict[str, Any], ids: Any) -> None:
+    model = LanguageModel(**settings).fit(ids[:5000], valid=ids[5000:])
+    # the source's own perplexity is about 4; the unigram model's 41
+    assert model.perplexity(ids[5000:]) < 12
+    assert model.history_[-1]["val_perplexity"] == pytest.approx(model.perplexity(ids[5000:]))
+    assert [r["epoch"] for r in model.history_] == list(range(settings["epochs"]))
+    log_p = model.log_prob(ids[:300])
+    assert log_p.shape == (300,) and log_p.dtype == np.float64
+    for t in (0, 1, 7, 299):
+        p = model.next_distribution(ids[:t])
+        assert p.sum() == pytest.approx(1)
+        assert np.log(p[ids[t]]) == pytest.approx(log_p[t], abs=1e-4)
+
+
+@pytest.mark.parametrize("settings", [PLAIN, FULL], ids=["plain", "full"])
+def test_same_bits_at_any_thread_count(settings: dict[str, Any], ids: Any) -> None:
+    one, two, five = (LanguageModel(**settings, n_threads=n).fit(ids) for n in (1, 2, 5))
+    assert same(one, two) and same(one, five)
+    assert not same(one, LanguageModel(**settings, random_state=1).fit(ids))
+
+
+def test_resume_from_every_checkpoint(tmp_path: Path, ids: Any) -> None:
+    whole = LanguageModel(**FULL, early_stopping=True).fit(ids)
+    path = tmp_path / "run.safetensors"
+    copies: list[bytes] = []
+
+    def stop(model: LanguageModel, record: dict[str, Any]) -> bool:
+        copies.append(path.read_bytes())
+        return False
+
+    LanguageModel(**FULL, early_stopping=True).fit(
+        ids, checkpoint=path, checkpoint_steps=17, callbacks=[stop]
+    )
+    copies.append(path.read_bytes())
+    assert len(set(copies)) == len(copies) > 2
+    for n, data in enumerate(copies):
+        path.write_bytes(data)
+        again = LanguageModel(**FULL, early_stopping=True, n_threads=1 + n % 2)
+        assert same(again.fit(ids, resume=path), whole)
+        assert [r["loss"] for r in again.history_] == [r["loss"] for r in whole.history_]
+
+
+TRAIN = """
+import sys, numpy as np
+sys.path.insert(0, {tests!r})
+from test_language_model import FULL, LanguageModel
+ids = np.load({ids!r})
+model = LanguageModel(**FULL | {{"epochs": 20}}).fit(
+    ids, checkpoint={path!r}, checkpoint_steps=5, resume=True
+)
+model.save({out!r})
+"""
+
+
+def test_killed_and_resumed(tmp_path: Path, ids: Any) -> None:
+    whole = LanguageModel(**FULL | {"epochs": 20}).fit(ids)
+    np.save(tmp_path / "ids.npy", ids)
+    path, out = tmp_path / "run.safetensors", tmp_path / "model.safetensors"
+    code = TRAIN.format(
+        tests=os.path.dirname(__file__),
+        ids=str(tmp_path / "ids.npy"),
+        path=str(path),
+        out=str(out),
+    )
+    rng = np.random.default_rng(0)
+    for _ in range(3):
+        with subprocess.Popen([sys.executable, "-c", code]) as process:
+            before = path.stat().st_mtime_ns if path.exists() else 0
+            while (not path.exists() or path.stat().st_mtime_ns == before) and not process.poll():
+                time.sleep(0.005)
+            time.sleep(float(rng.uniform(0, 0.1)))
+            process.send_signal(signal.SIGKILL)
+        assert process.returncode == -signal.SIGKILL and not out.exists()
+    subprocess.run([sys.executable, "-c", code], check=True)
+    assert same(LanguageModel.load(out), whole)
+
+
+def test_checkpoint_of_another_run(tmp_path: Path, ids: Any) -> None:
+    path = tmp_path / "run.safetensors"
+    LanguageModel(**PLAIN).fit(ids, checkpoint=path)
+    with pytest.raises(ValueError, match="embedding_dim=16, this model 8"):
+        LanguageModel(**PLAIN | {"embedding_dim": 8}).fit(ids, resume=path)
+    with pytest.raises(ValueError, match="other training data"):
+        LanguageModel(**PLAIN).fit(ids[:-1], resume=path)
+    data = bytearray(path.read_bytes())
+    data[-100] ^= 1
+    path.write_bytes(data)
+    with pytest.raises(ValueError, match="damaged"):
+        LanguageModel(**PLAIN).fit(ids, resume=path)
+    LanguageModel(**PLAIN | {"epochs": 1}).fit(ids).save(path)
+    with pytest.raises(ValueError, match="not a LanguageModel checkpoint"):
+        LanguageModel(**PLAIN).fit(ids, resume=path)
+    with pytest.raises(ValueError, match="needs checkpoint"):
+        LanguageModel(**PLAIN).fit(ids, resume=True)
+    with pytest.raises(FileNotFoundError):
+        LanguageModel(**PLAIN).fit(ids, resume=tmp_path / "none")
+
+
+def test_full_disk_leaves_the_last_checkpoint(
+    tmp_path: Path, ids: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "run.safetensors"
+    LanguageModel(**PLAIN | {"epochs": 1}).fit(ids, checkpoint=path)
+    before = path.read_bytes()
+
+    def full(*_: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match="No space left"):
+        LanguageModel(**PLAIN).fit(ids, checkpoint=path)
+    assert path.read_bytes() == before
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_diverging_run(tmp_path: Path, ids: Any) -> None:
+    path = tmp_path / "run.safetensors"
+    settings = PLAIN | {"optimizer": SGD(constant(1e30)), "direct": True}
+    model = LanguageModel(**settings)
+    with pytest.raises(FloatingPointError, match=r"epoch 1, step \d+, at learning rate 1e\+30"):
+        model.fit(ids, checkpoint=path)
+    assert np.isfinite(model.perplexity(ids[:100]))
+    assert model.history_ == []
+
+
+def test_save_and_load(tmp_path: Path, fed_sentences: list[list[str]]) -> None:
+    path = tmp_path / "model.safetensors"
+    optimizer = SGD(cosine(0.3, warmup=0.1), momentum=0.5)
+    model = LanguageModel(**PLAIN | {"optimizer": optimizer}, eos_token="</s>")
+    model.fit(fed_sentences, checkpoint=tmp_path / "run").save(path)
+    for loaded in (LanguageModel.load(path), LanguageModel.load(tmp_path / "run")):
+        assert same(loaded, model) and loaded.vocabulary_ == model.vocabulary_
+        assert loaded.get_params()["optimizer"] == optimizer
+        assert loaded.perplexity(fed_sentences[:50]) == model.perplexity(fed_sentences[:50])
+        assert loaded.history_ == model.history_
+    KneserNeyLM(2)
+    path.write_bytes(path.read_bytes()[:-7])
+    with pytest.raises(ValueError, match="damaged"):
+        LanguageModel.load(path)
+
+
+def test_early_stopping_keeps_the_best_weights(ids: Any) -> None:
+    kept: list[tuple[float, dict[str, Any]]] = []
+
+    def keep(model: LanguageModel, record: dict[str, Any]) -> None:
+        kept.append((record["val_loss"], model._network.snapshot()))
+
+    settings = PLAIN | {"epochs": 60, "optimizer": Adam(constant(2e-2)), "embedding_dim": 64}
+    model = LanguageModel(**settings, early_stopping=2)
+    model.fit(ids[:1500], valid=ids[1500:2500], callbacks=[keep])
+    assert 3 <= len(kept) < 60
+    best = min(range(len(kept)), key=lambda i: kept[i][0])
+    assert model.best_epoch_ == best == len(kept) - 3
+    for name, w in model._network.weights().items():
+        assert np.array_equal(w, kept[best][1][name])
+
+
+def test_generate(fed_sentences: list[list[str]]) -> None:
+    model = LanguageModel(**PLAIN, eos_token="</s>", min_count=50).fit(fed_sentences)
+    words = model.generate("the dog", 30, random_state=3)
+    assert words == model.generate("the dog", 30, random_state=3) and len(words) == 30
+    assert words != model.generate("the dog", 30, random_state=4)
+    assert "<unk>" not in words
+    greedy = model.generate("the dog", 6, temperature=0)
+    assert greedy == model.generate(["the", "dog"], 6, top_k=1, random_state=9)
+    text = ["the", "dog"]
+    for word in greedy:
+        p = model.next_distribution(text)
+        p[model.vocabulary_.unk_id] = 0
+        assert model.vocabulary_.decode([int(np.argmax(p))]) == [word]
+        text.append(word)
+    assert model.generate([], 0) == []
+    assert len(model.generate("", 3)) == 3
+
+
+def test_embeddings(tmp_path: Path, fed_sentences: list[list[str]]) -> None:
+    model = LanguageModel(**PLAIN).fit(fed_sentences)
+    near = [word for word, _ in model.nearest_words("dog", 3)]
+    assert set(near) == {"cat", "horse", "cow"}
+    model.export_embeddings(tmp_path / "vectors.txt")
+    head, *lines = (tmp_path / "vectors.txt").read_text().splitlines()
+    assert head == f"{len(model.vocabulary_)} 16"
+    for i, line in enumerate(lines):
+        word, *numbers = line.split(" ")
+        assert word == model.vocabulary_.words[i]
+        assert np.array_equal(np.array(numbers, np.float32), model.embeddings_[i])
+
+
+def test_bad_input(ids: Any) -> None:
+    with pytest.raises(ValueError, match="empty"):
+        LanguageModel(**PLAIN).fit([])
+    with pytest.raises(ValueError, match="longer than the window"):
+        LanguageModel(**PLAIN).fit(ids[:3])
+    with pytest.raises(ValueError, match="negative"):
+        LanguageModel(**PLAIN).fit(np.array([1, -1, 2, 3, 4]))
+    with pytest.raises(IndexError, match="id 40 is outside the vocabulary"):
+        LanguageModel(**PLAIN, vocabulary=40).fit(np.arange(41))
+    for name, value in {
+        "context": 0,
+        "embedding_dim": 0,
+        "hidden_layer_sizes": (0,),
+        "activation": "step",
+        "dropout": 1.0,
+        "output": "nce",
+        "epochs": 0,
+        "batch_size": 0,
+        "clip_norm": 0.0,
+        "l2": -1.0,
+        "precision": "float16",
+        "optimizer": "rprop",
+        "learning_rate": 0.0,
+        "validation_fraction": 1.0,
+    }.items():
+        with pytest.raises(ValueError, match=name):
+            LanguageModel(**PLAIN | {name: value}).fit(ids)
+    with pytest.raises(ValueError, match="not fitted"):
+        LanguageModel().perplexity(ids)
+    model = LanguageModel(**PLAIN | {"epochs": 1}).fit(ids[:200])
+    with pytest.raises(IndexError):
+        model.log_prob([3, 41])
+    with pytest.raises(ValueError, match="temperature"):
+        model.generate([1], 3, temperature=-1.0)
+    with pytest.raises(ValueError, match="not in the vocabulary"):
+        model.nearest_words(99)
+
+
+def test_mixture_with_the_ngram_model(ids: Any) -> None:
+    neural = LanguageModel(**PLAIN | {"epochs": 1}).fit(ids[:4000])
+    ngram = KneserNeyLM(3, vocabulary=neural.vocabulary_).fit(ids[:4000], valid=ids[4000:5000])
+    mixture = ngram.mix(neural, cache=True)
+    one = min(neural.perplexity(ids[5000:]), ngram.perplexity(ids[5000:]))
+    assert mixture.perplexity(ids[5000:]) < one
+
+
+@pytest.mark.parametrize("optimizer", [SGD(0.5), SGD(0.1, momentum=0.9), Adagrad(0.1), Adam(5e-3)])
+def test_optimizers(optimizer: Any, ids: Any) -> None:
+    model = LanguageModel(**PLAIN | {"optimizer": optimizer}).fit(ids)
+    assert model.perplexity(ids) < 12
+
+
+@pytest.mark.parametrize("segment", [1, 4, 32])
+@pytest.mark.parametrize("tokens", [1, 3, 31, 32, 33, 1000, 6_000_000])
+def test_every_token_is_a_target_once_an_epoch(segment: int, tokens: int) -> None:
+    if tokens > 10**6 and segment != 32:
+        pytest.skip("one large case is enough")
+    seen = np.zeros(tokens + 1, np.int64)
+    for group in epoch_batches(tokens, 64, segment, 0, 5):
+        assert (group.lengths >= 1).all() and (group.lengths <= segment).all()
+        assert group.tokens().max() <= 64 and group.tokens().sum() == group.lengths.sum()
+        np.add.at(seen, group.starts, 1)
+        np.add.at(seen, group.starts + group.lengths, -1)
+    assert (np.cumsum(seen)[:-1] == 1).all() and (np.cumsum(seen)[-1] == 0)
+
+
+def test_memory_mapped_corpus(tmp_path: Path, fed_sentences: list[list[str]]) -> None:
+    text = tmp_path / "corpus.txt"
+    text.write_text("\n".join(map(" ".join, fed_sentences)))
+    one = LanguageModel(**PLAIN).fit(text, memmap=tmp_path / "ids.bin")
+    assert same(one, LanguageModel(**PLAIN).fit(fed_sentences))
+    mapped = np.memmap(tmp_path / "ids.bin", np.int32, "r")
+    two = LanguageModel(**PLAIN, vocabulary=one.vocabulary_).fit(mapped)
+    assert same(one, two)
