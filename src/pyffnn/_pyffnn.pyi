@@ -145,3 +145,227 @@ class LanguageModelFloat64:
         self, ids: NDArray[np.int32], n_threads: int = 0
     ) -> NDArray[np.float64]: ...
     def workspace_bytes(self) -> int: ...
+
+class Network:
+    """A feedforward network trained in fused steps, in float32; parameters are zero until `initialise`."""
+
+    def __init__(self, spec: dict[str, Any]) -> None: ...
+    def parameters(self) -> dict[str, _Array]: ...
+    def state(self) -> dict[str, Any]: ...
+    def set_step(self, step: int) -> None: ...
+    def initialise(self, seed: int) -> None: ...
+    def grow(self, rows: int = ..., n_outputs: int = ...) -> None: ...
+    def train_dense(
+        self,
+        X: ArrayLike,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None,
+        order: ArrayLike | None,
+        batch_size: int,
+        lr: ArrayLike,
+        n_threads: int = ...,
+    ) -> dict[str, Any]: ...
+    def evaluate_dense(
+        self,
+        X: ArrayLike,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None = ...,
+        order: ArrayLike | None = ...,
+        n_threads: int = ...,
+    ) -> dict[str, Any]: ...
+    def predict_dense(
+        self, X: ArrayLike, order: ArrayLike | None = ..., n_threads: int = ...
+    ) -> _Array: ...
+    def gradients_dense(
+        self,
+        X: ArrayLike,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None = ...,
+        order: ArrayLike | None = ...,
+    ) -> tuple[float, dict[str, _Array]]: ...
+    def train_sparse(
+        self,
+        indptr: ArrayLike,
+        indices: ArrayLike,
+        data: ArrayLike,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None,
+        order: ArrayLike | None,
+        batch_size: int,
+        lr: ArrayLike,
+        n_threads: int = ...,
+    ) -> dict[str, Any]: ...
+    def evaluate_sparse(
+        self,
+        indptr: ArrayLike,
+        indices: ArrayLike,
+        data: ArrayLike,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None = ...,
+        order: ArrayLike | None = ...,
+        n_threads: int = ...,
+    ) -> dict[str, Any]: ...
+    def predict_sparse(
+        self,
+        indptr: ArrayLike,
+        indices: ArrayLike,
+        data: ArrayLike,
+        order: ArrayLike | None = ...,
+        n_threads: int = ...,
+    ) -> _Array: ...
+    def gradients_sparse(
+        self,
+        indptr: ArrayLike,
+        indices: ArrayLike,
+        data: ArrayLike,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None = ...,
+        order: ArrayLike | None = ...,
+    ) -> tuple[float, dict[str, _Array]]: ...
+    def train_bags(
+        self,
+        ids: ArrayLike,
+        offsets: ArrayLike,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None,
+        order: ArrayLike | None,
+        batch_size: int,
+        lr: ArrayLike,
+        n_threads: int = ...,
+    ) -> dict[str, Any]: ...
+    def evaluate_bags(
+        self,
+        ids: ArrayLike,
+        offsets: ArrayLike,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None = ...,
+        order: ArrayLike | None = ...,
+        n_threads: int = ...,
+    ) -> dict[str, Any]: ...
+    def predict_bags(
+        self,
+        ids: ArrayLike,
+        offsets: ArrayLike,
+        order: ArrayLike | None = ...,
+        n_threads: int = ...,
+    ) -> _Array: ...
+    def gradients_bags(
+        self,
+        ids: ArrayLike,
+        offsets: ArrayLike,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None = ...,
+        order: ArrayLike | None = ...,
+    ) -> tuple[float, dict[str, _Array]]: ...
+
+class Network64:
+    """The same in float64."""
+
+    def __init__(self, spec: dict[str, Any]) -> None: ...
+    def parameters(self) -> dict[str, _Array]: ...
+    def state(self) -> dict[str, Any]: ...
+    def set_step(self, step: int) -> None: ...
+    def initialise(self, seed: int) -> None: ...
+    def grow(self, rows: int = ..., n_outputs: int = ...) -> None: ...
+    def train_dense(
+        self,
+        X: ArrayLike,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None,
+        order: ArrayLike | None,
+        batch_size: int,
+        lr: ArrayLike,
+        n_threads: int = ...,
+    ) -> dict[str, Any]: ...
+    def evaluate_dense(
+        self,
+        X: ArrayLike,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None = ...,
+        order: ArrayLike | None = ...,
+        n_threads: int = ...,
+    ) -> dict[str, Any]: ...
+    def predict_dense(
+        self, X: ArrayLike, order: ArrayLike | None = ..., n_threads: int = ...
+    ) -> _Array: ...
+    def gradients_dense(
+        self,
+        X: ArrayLike,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None = ...,
+        order: ArrayLike | None = ...,
+    ) -> tuple[float, dict[str, _Array]]: ...
+    def train_sparse(
+        self,
+        indptr: ArrayLike,
+        indices: ArrayLike,
+        data: ArrayLike,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None,
+        order: ArrayLike | None,
+        batch_size: int,
+        lr: ArrayLike,
+        n_threads: int = ...,
+    ) -> dict[str, Any]: ...
+    def evaluate_sparse(
+        self,
+        indptr: ArrayLike,
+        indices: ArrayLike,
+        data: ArrayLike,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None = ...,
+        order: ArrayLike | None = ...,
+        n_threads: int = ...,
+    ) -> dict[str, Any]: ...
+    def predict_sparse(
+        self,
+        indptr: ArrayLike,
+        indices: ArrayLike,
+        data: ArrayLike,
+        order: ArrayLike | None = ...,
+        n_threads: int = ...,
+    ) -> _Array: ...
+    def gradients_sparse(
+        self,
+        indptr: ArrayLike,
+        indices: ArrayLike,
+        data: ArrayLike,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None = ...,
+        order: ArrayLike | None = ...,
+    ) -> tuple[float, dict[str, _Array]]: ...
+    def train_bags(
+        self,
+        ids: ArrayLike,
+        offsets: ArrayLike,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None,
+        order: ArrayLike | None,
+        batch_size: int,
+        lr: ArrayLike,
+        n_threads: int = ...,
+    ) -> dict[str, Any]: ...
+    def evaluate_bags(
+        self,
+        ids: ArrayLike,
+        offsets: ArrayLike,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None = ...,
+        order: ArrayLike | None = ...,
+        n_threads: int = ...,
+    ) -> dict[str, Any]: ...
+    def predict_bags(
+        self,
+        ids: ArrayLike,
+        offsets: ArrayLike,
+        order: ArrayLike | None = ...,
+        n_threads: int = ...,
+    ) -> _Array: ...
+    def gradients_bags(
+        self,
+        ids: ArrayLike,
+        offsets: ArrayLike,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None = ...,
+        order: ArrayLike | None = ...,
+    ) -> tuple[float, dict[str, _Array]]: ...

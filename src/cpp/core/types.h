@@ -63,4 +63,43 @@ struct GemmArgs {
   T* s2;
 };
 
+// Bags of a batch: out_b = scale_b * sum_i weight_i row(ids_i) over i in [offsets[b], offsets[b + 1]), in the order of i.
+//   Rows lie at table[row * ld]; ld is a multiple of kRowUnit and whole rows are readable, so there is no tail. out: `bags` rows of ldo,
+//   as readable; columns from d to the next multiple of kRowUnit are written too. weight and scale may be null (1); ids are already
+//   checked; rows are prefetched across the ends of bags.
+constexpr Index kRowUnit = 16;
+template <class T>
+struct PoolBags {
+  const T* table;
+  Index ld, d;
+  const std::int32_t* ids;
+  const std::int64_t* offsets;
+  const T* weight;
+  const T* scale;
+  Index bags;
+  T* out;
+  Index ldo;
+};
+
+// One optimizer step on the rows of a table that a batch touches: for u in [0, count), g_d = sum of weight_j grad[source_j] over j in
+// [starts[u], starts[u + 1]) in that order, then the step on row rows[u] with g. Rows are distinct; weight may be null (1).
+//   table, s1, s2: rows of ld (a multiple of kRowUnit, padding zero and kept so). grad: rows of ldg, only d columns are read.
+//   by_row: row-wise Adagrad as in kernel adagrad_row, s1 holds one number a row (opt.kind is not looked at).
+template <class T>
+struct RowStep {
+  const OptimStep<T>* opt;
+  bool by_row;
+  T* table;
+  T* s1;
+  T* s2;
+  Index ld, d;
+  const std::int32_t* rows;
+  const std::uint32_t* starts;
+  Index count;
+  const std::uint32_t* sources;
+  const T* weight;
+  const T* grad;
+  Index ldg;
+};
+
 }  // namespace pyffnn

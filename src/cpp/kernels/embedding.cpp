@@ -1,5 +1,5 @@
 #include "kernels/instantiate.h"
-#include "simd/vec.h"
+#include "simd/pack.h"
 
 namespace pyffnn {
 namespace PYFFNN_ISA {
@@ -92,7 +92,78 @@ void pool_impl(const T* table, Index ld, const I* ids, const T* weight, Index co
     pool_columns<T, I, false>(table, ld, ids, weight, count, scale, d, out);
 }
 
+// Ids of a whole batch are known, so rows are fetched far ahead, over the ends of bags.
+constexpr Index kBagsAhead = 32;
+
+// NP packs of columns from `col` on stay in registers over a bag.
+template <class T, int NP, bool kWeighted>
+void pool_bags_block(const PoolBags<T>& a, Index col) {
+  const Index ld = a.ld, last = a.bags > 0 ? a.offsets[a.bags] : 0;
+  const T* const table = a.table + col;
+  constexpr Index kLine = 64 / static_cast<Index>(sizeof(T));
+  for (Index b = 0; b < a.bags; ++b) {
+    Pack<T> sum[NP];
+    PYFFNN_UNROLL for (int p = 0; p < NP; ++p) sum[p] = pack_set1<T>(0);
+    for (Index i = a.offsets[b]; i < a.offsets[b + 1]; ++i) {
+      const Index next = i + kBagsAhead < last ? i + kBagsAhead : i;
+      const T* ahead = table + static_cast<Index>(a.ids[next]) * ld;
+      PYFFNN_UNROLL for (Index j = 0; j < NP * kWide; j += kLine) prefetch(ahead + j);
+      const T* row = table + static_cast<Index>(a.ids[i]) * ld;
+      PYFFNN_UNROLL for (int p = 0; p < NP; ++p) {
+        const Pack<T> r = pack_load(row + p * kWide);
+        PYFFNN_UNROLL for (int v = 0; v < Pack<T>::kParts; ++v) {
+          sum[p].v[v] = kWeighted ? fma(set1(a.weight[i]), r.v[v], sum[p].v[v]) : sum[p].v[v] + r.v[v];
+        }
+      }
+    }
+    const Vec<T> s = set1(a.scale != nullptr ? a.scale[b] : T(1));
+    PYFFNN_UNROLL for (int p = 0; p < NP; ++p) {
+      PYFFNN_UNROLL for (int v = 0; v < Pack<T>::kParts; ++v) sum[p].v[v] = sum[p].v[v] * s;
+      pack_store(a.out + b * a.ldo + col + p * kWide, sum[p]);
+    }
+  }
+}
+
+template <class T, bool kWeighted>
+void pool_bags_columns(const PoolBags<T>& a) {
+  // As many packs as leave registers for the loads.
+  constexpr int kMaxPacks = Pack<T>::kParts == 1 ? 8 : Pack<T>::kParts == 2 ? 4 : 2;
+  for (Index col = 0; col < a.d;) {
+    const Index packs = (a.d - col + kWide - 1) / kWide;
+    if (packs >= 8 && kMaxPacks >= 8) {
+      pool_bags_block<T, kMaxPacks >= 8 ? 8 : 1, kWeighted>(a, col);
+      col += 8 * kWide;
+    } else if (packs >= 7 && kMaxPacks >= 8) {
+      pool_bags_block<T, kMaxPacks >= 8 ? 7 : 1, kWeighted>(a, col);
+      col += 7 * kWide;
+    } else if (packs >= 4 && kMaxPacks >= 4) {
+      pool_bags_block<T, kMaxPacks >= 4 ? 4 : 1, kWeighted>(a, col);
+      col += 4 * kWide;
+    } else if (packs >= 3 && kMaxPacks >= 4) {
+      pool_bags_block<T, kMaxPacks >= 4 ? 3 : 1, kWeighted>(a, col);
+      col += 3 * kWide;
+    } else if (packs >= 2) {
+      pool_bags_block<T, 2, kWeighted>(a, col);
+      col += 2 * kWide;
+    } else {
+      pool_bags_block<T, 1, kWeighted>(a, col);
+      col += kWide;
+    }
+  }
+}
+
+template <class T>
+void pool_bags_impl(const PoolBags<T>& a) {
+  if (a.weight != nullptr)
+    pool_bags_columns<T, true>(a);
+  else
+    pool_bags_columns<T, false>(a);
+}
+
 }  // namespace
+
+void pool_bags(const PoolBags<float>& args) { pool_bags_impl(args); }
+void pool_bags(const PoolBags<double>& args) { pool_bags_impl(args); }
 
 #define PYFFNN_DEFINE(T, suffix, I)                                                                                    \
   void gather_##suffix(const T* table, Index ld, const I* ids, Index count, Index d, T* out, Index ldo) {              \

@@ -1,0 +1,49 @@
+#include "train/ffnn_source.h"
+
+#include <algorithm>
+#include <cstring>
+
+namespace pyffnn::train {
+
+template <class T>
+void DenseSource<T>::load(const std::int64_t* examples, Index m, Batch<T>& batch) const {
+  batch.ldx = width_;
+  bool in_order = true;
+  for (Index i = 1; i < m; ++i) in_order &= examples[i] == examples[0] + i;
+  if (in_order) {
+    batch.x = m > 0 ? x_ + examples[0] * width_ : x_;
+    return;
+  }
+  T* const out = batch.copied.template reserve_of<T>(m * width_);
+  for (Index i = 0; i < m; ++i) std::memcpy(out + i * width_, x_ + examples[i] * width_, static_cast<std::size_t>(width_) * sizeof(T));
+  batch.x = out;
+}
+
+template <class T>
+void RowSource<T>::load(const std::int64_t* examples, Index m, Batch<T>& batch) const {
+  Index total = 0;
+  batch.offsets.resize(static_cast<std::size_t>(m + 1));
+  batch.offsets[0] = 0;
+  for (Index i = 0; i < m; ++i) batch.offsets[static_cast<std::size_t>(i + 1)] = total += max_entries(examples[i]);
+  batch.ids.resize(static_cast<std::size_t>(total));
+  if (values_ != nullptr) batch.values.resize(static_cast<std::size_t>(total));
+  for (Index i = 0; i < m; ++i) {
+    const Index begin = offsets_[examples[i]], n = offsets_[examples[i] + 1] - begin, at = batch.offsets[static_cast<std::size_t>(i)];
+    std::int32_t* const out = batch.ids.data() + at;
+    if (length_ == 0) {
+      std::copy_n(ids_ + begin, n, out);
+      if (values_ != nullptr) std::copy_n(values_ + begin, n, batch.values.data() + at);
+      continue;
+    }
+    const Index kept = std::min(n, length_);
+    for (Index j = 0; j < kept; ++j) out[j] = ids_[begin + j] < 0 ? padding_ : ids_[begin + j];
+    std::fill(out + kept, out + length_, padding_);
+  }
+}
+
+template class DenseSource<float>;
+template class DenseSource<double>;
+template class RowSource<float>;
+template class RowSource<double>;
+
+}  // namespace pyffnn::train

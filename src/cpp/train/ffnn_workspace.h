@@ -1,0 +1,79 @@
+// Memory of one batch, planned once for the largest batch of a call; steps allocate nothing.
+#pragma once
+#include <memory>
+#include <mutex>
+#include <vector>
+
+#include "ops/row_step.h"
+#include "train/ffnn_parameters.h"
+#include "train/ffnn_source.h"
+
+namespace pyffnn::train {
+
+// A matrix of the workspace: rows of ld, a multiple of kRowUnit, columns behind the last are never looked at.
+template <class T>
+struct Rows {
+  Buffer memory;
+  Index ld = 0;
+  T* p = nullptr;
+
+  void plan(Index m, Index width) {
+    ld = padded(width);
+    p = memory.reserve_of<T>(std::max<Index>(m * ld, 1));
+  }
+};
+
+template <class T>
+struct Workspace {
+  struct Layer {
+    Rows<T> y;        // output; logits in the last layer
+    Rows<T> dropped;  // the next layer's input where dropout makes it differ from y
+    Rows<T> dz;       // gradient of the loss by the sums before the activation
+  };
+
+  Batch<T> batch;
+  Rows<T> x, dx;  // input of the first dense layer and its gradient
+  std::vector<Layer> layers;
+  Buffer scale, weight, loss, classes, values, bias_gradient;
+  ops::RowStepper<T> stepper;
+
+  // For batches of up to m examples with `entries` entries in all.
+  void plan(const Spec& spec, Index m, Index entries, bool backward);
+};
+
+// Workspaces at rest, so that calls at the same time have one each and calls in turn share one.
+template <class T>
+class WorkspacePool {
+ public:
+  std::unique_ptr<Workspace<T>> take() {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    if (free_.empty()) return std::make_unique<Workspace<T>>();
+    std::unique_ptr<Workspace<T>> w = std::move(free_.back());
+    free_.pop_back();
+    return w;
+  }
+  void give_back(std::unique_ptr<Workspace<T>> w) {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    free_.push_back(std::move(w));
+  }
+
+ private:
+  std::mutex mutex_;
+  std::vector<std::unique_ptr<Workspace<T>>> free_;
+};
+
+template <class T>
+class WorkspaceLease {
+ public:
+  explicit WorkspaceLease(WorkspacePool<T>& pool) : pool_(pool), workspace_(pool.take()) {}
+  ~WorkspaceLease() { pool_.give_back(std::move(workspace_)); }
+  WorkspaceLease(const WorkspaceLease&) = delete;
+  WorkspaceLease& operator=(const WorkspaceLease&) = delete;
+  Workspace<T>& operator*() { return *workspace_; }
+
+ private:
+  WorkspacePool<T>& pool_;
+  std::unique_ptr<Workspace<T>> workspace_;
+};
+
+}  // namespace pyffnn::train
