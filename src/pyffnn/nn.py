@@ -147,7 +147,7 @@ class Unit:
             raise ValueError(
                 f"the boundary has no slope and intercept, since w2 is 0; it is {where}"
             )
-        return Line(-w1 / w2, -self.b / w2)
+        return Line(0.0 - w1 / w2, 0.0 - self.b / w2)
 
     def __repr__(self) -> str:
         return f"Unit(w={self.w.tolist()}, b={self.b}, activation={self.activation!r})"
@@ -161,7 +161,7 @@ class Gradients(NamedTuple):
 
 
 class FeedForward:
-    """A feedforward network of n layers: a[0] = x, z[i] = a[i-1] W[i] + b[i], a[i] = g[i](z[i]), ŷ = a[n].
+    """A feedforward network of n layers: `a[0] = x`, `z[i] = a[i-1] W[i] + b[i]`, `a[i] = g[i](z[i])`, `ŷ = a[n]`.
 
     `sizes`: number of inputs, of units in each hidden layer, and of outputs; two sizes make a 1-layer network (logistic regression).
     `activation`: of the hidden layers: "relu", "tanh", "sigmoid", "step" or "identity", or a sequence of them, one a hidden layer.
@@ -228,14 +228,14 @@ class FeedForward:
         return len(self.sizes) - 1
 
     def forward(self, X: ArrayLike) -> Array:
-        """ŷ = a[n]: [n_out] for one example X [n_in], [m, n_out] for a batch X [m, n_in]; the same numbers either way.
+        """`ŷ = a[n]`: [n_out] for one example X [n_in], [m, n_out] for a batch X [m, n_in]; the same numbers either way.
 
         Raises ValueError, naming the layer and both shapes, when X or a layer's arrays do not fit.
         """
         return self.activations(X)[-1]
 
     def activations(self, X: ArrayLike) -> list[Array]:
-        """[a[0], a[1], ..., a[n]]: the input itself, each hidden layer's values, and the output; for a vector or a batch, as `forward`."""
+        """`[a[0], a[1], ..., a[n]]`: the input itself, each hidden layer's values, and the output; for a vector or a batch, as `forward`."""
         x, layers = self._checked(X)
         a = [x]
         for (w, b), g in zip(layers, (*self.activation, self.output), strict=True):
@@ -310,7 +310,7 @@ class FeedForward:
         return L
 
     def fold_bias(self) -> FeedForward:
-        """The same network with each bias as weight 0 of a dummy unit that is always 1: a[i-1]_0 = 1, W[i] of shape (1 + n_in, n_out).
+        """The same network with each bias as weight 0 of a dummy unit that is always 1: `a[i-1]_0 = 1`, W[i] of shape (1 + n_in, n_out).
 
         A copy: `weights` has the bias as its first row, `biases` is empty, and `forward` and the rest take the same X and give the same
         numbers. Source: Jurafsky & Martin, "Replacing the bias unit".

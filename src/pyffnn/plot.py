@@ -251,10 +251,6 @@ def embedding_map(
                 color=color,
                 label=None if kind is None else str(kind),
             )
-            for word, at in zip(np.array(words, dtype=object)[chosen], xy[chosen], strict=True):
-                ax.annotate(
-                    word, at, xytext=(3, 2), textcoords="offset points", fontsize=8, color=color
-                )
         ax.set(
             xlabel=f"1st principal component ({share[0]:.0%} of the variance)",
             ylabel=f"2nd principal component ({share[1]:.0%})",
@@ -262,8 +258,43 @@ def embedding_map(
         )
         ax.margins(0.12)
         if groups is not None:
-            ax.legend(frameon=False)
+            figure.legend(loc="outside lower center", ncols=3, frameon=False)
+        colors = [_COLORS[kinds.index(k) % len(_COLORS)] for k in (groups or [None] * len(words))]
+        _label_points(figure, ax, xy, words, colors)
         return _save(figure, path)
+
+
+def _label_points(
+    figure: Figure, ax: Axes, xy: Array, words: Sequence[str], colors: Sequence[str]
+) -> None:
+    """Each word beside its point, where it covers neither a point nor a word already written, if such a place is near."""
+    size = 8.0  # points; letters are taken as 0.6 of that wide
+    figure.draw_without_rendering()
+    spots = ax.transData.transform(xy) * 72 / figure.dpi
+    taken = [(x - 2, y - 2, x + 2, y + 2) for x, y in spots]
+    places = [(4, 2), (4, -8), (None, 2), (None, -8), (0, 6), (0, -13), (8, 8), (None, 10)]
+    for word, (x, y), color in zip(words, spots, colors, strict=True):
+        width = 0.6 * size * len(word)
+        boxes = [(x + (-width - 4 if dx is None else dx), y + dy) for dx, dy in places]
+        free = [
+            (u, v)
+            for u, v in boxes
+            if not any(
+                u < right and left < u + width and v < t and b < v + size
+                for left, b, right, t in taken
+            )
+        ]
+        u, v = (free or boxes)[0]
+        taken.append((u, v, u + width, v + size))
+        ax.annotate(
+            word,
+            (x, y),
+            xytext=(u - x, v - y),
+            xycoords="figure points",
+            textcoords="offset points",
+            fontsize=size,
+            color=color,
+        )
 
 
 def computation_graph(graph: Graph | Variable, path: Path, *, engine: str | None = None) -> None:
