@@ -3,11 +3,14 @@
 #include <pthread.h>
 #include <sched.h>
 
+#include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <condition_variable>
 #include <cstdlib>
 #include <exception>
 #include <fstream>
+#include <memory>
 #include <mutex>
 #include <sstream>
 #include <stdexcept>
@@ -19,8 +22,10 @@ namespace pyffnn::threads {
 namespace {
 
 constexpr int kMaxThreads = 1024;
-// About 5 us of polling before sleeping: steps follow one another closely, but a pure spin barrier starves a shared core.
-constexpr int kSpin = 2000;
+// A sleeping thread takes 5 us to wake on bare metal and 50-100 us in a virtual machine, and the operations of a training loop follow one
+// another more closely than that; so an idle worker polls about as long as a wake-up costs. Not by sched_yield: a scheduler that sees no
+// load keeps both threads on one CPU. The caller, which waits only for parts already begun, yields soon: their owner may share its CPU.
+constexpr auto kWorkerPoll = std::chrono::microseconds(200), kCallerPoll = std::chrono::microseconds(50);
 
 std::atomic<int> g_num_threads{0};  // 0: not decided yet
 thread_local int t_override = 0;
@@ -32,6 +37,24 @@ void relax() {
 #elif defined(__aarch64__)
   __asm__ volatile("yield");
 #endif
+}
+
+// Polls until done(), at most `limit`; false when it gave up.
+template <class F>
+bool spin_until(F done, std::chrono::microseconds limit) {
+  using Clock = std::chrono::steady_clock;
+  for (int i = 0; i < 64; ++i) {
+    if (done()) return true;
+    relax();
+  }
+  const auto start = Clock::now();
+  do {
+    for (int i = 0; i < 16; ++i) {
+      if (done()) return true;
+      relax();
+    }
+  } while (Clock::now() - start < limit);
+  return done();
 }
 
 int parse_positive(const char* text) {
@@ -86,85 +109,133 @@ int default_num_threads() {
   return n < kMaxThreads ? n : kMaxThreads;
 }
 
+// A run's state in one word, so that a claim is one compare-and-swap: the number of workers that may take part, the parts, the next
+// part nobody has taken. A worker that comes late finds nothing left and the run does not wait for it; a swap that succeeds always claims
+// a part of the run that is current then, whatever run the worker saw before.
+struct Ticket {
+  std::uint32_t limit, parts, next;
+
+  static Ticket unpack(std::uint64_t word) {
+    return {static_cast<std::uint32_t>(word >> 48), static_cast<std::uint32_t>(word >> 24) & 0xffffffu,
+            static_cast<std::uint32_t>(word) & 0xffffffu};
+  }
+  std::uint64_t pack() const { return std::uint64_t{limit} << 48 | std::uint64_t{parts} << 24 | next; }
+  bool open_to(std::uint32_t worker) const { return next < parts && worker < limit; }
+};
+
 class Pool {
  public:
-  // Null when another caller holds the pool.
-  bool try_run(Task task, void* context, int parts) {
+  // False when another caller holds the pool.
+  bool try_run(Task task, void* context, int parts, int workers) {
     std::unique_lock<std::mutex> owner(owner_, std::try_to_lock);
     if (!owner.owns_lock()) return false;
-    grow(parts - 1);
-    {
-      std::lock_guard<std::mutex> lock(mutex_);
-      task_ = task;
-      context_ = context;
-      parts_ = parts;
-      error_ = nullptr;
-      pending_.store(parts - 1, std::memory_order_relaxed);
-      generation_.fetch_add(1, std::memory_order_release);
+    grow(workers);
+    task_ = task;
+    context_ = context;
+    unfinished_.store(parts, std::memory_order_relaxed);
+    ticket_.store(Ticket{static_cast<std::uint32_t>(workers), static_cast<std::uint32_t>(parts), 1}.pack(), std::memory_order_seq_cst);
+    for (int w = 0; w < workers; ++w) {
+      Worker& worker = *workers_[static_cast<std::size_t>(w)];
+      if (!worker.asleep.load(std::memory_order_seq_cst)) continue;
+      {
+        std::lock_guard<std::mutex> lock(mutex_);
+      }
+      worker.wake.notify_one();
     }
-    wake_.notify_all();
-    work(0);
-    for (int spin = 0; spin < kSpin && pending_.load(std::memory_order_acquire) != 0; ++spin) relax();
-    if (pending_.load(std::memory_order_acquire) != 0) {
+    work(0, false);
+    for (int part; (part = claim(0)) > 0;) work(part, false);
+    const auto done = [this] { return unfinished_.load(std::memory_order_acquire) == 0; };
+    bool waited = spin_until(done, kCallerPoll);
+    for (int i = 0; i < 64 && !waited; ++i) {
+      sched_yield();
+      waited = done();
+    }
+    if (!waited) {
       std::unique_lock<std::mutex> lock(mutex_);
-      done_.wait(lock, [&] { return pending_.load(std::memory_order_acquire) == 0; });
+      done_.wait(lock, done);
     }
-    std::exception_ptr error;
-    {
-      std::lock_guard<std::mutex> lock(mutex_);
-      error = error_;
-      error_ = nullptr;
+    if (failed_.exchange(false, std::memory_order_acquire)) {
+      std::exception_ptr error;
+      {
+        std::lock_guard<std::mutex> lock(mutex_);
+        std::swap(error, error_);
+      }
+      std::rethrow_exception(error);
     }
-    if (error) std::rethrow_exception(error);
     return true;
   }
 
+  // Workers that poll for work or run it at this moment, and so start within a fraction of a microsecond.
+  int awake() const { return awake_.load(std::memory_order_relaxed); }
+
  private:
+  struct alignas(64) Worker {
+    std::atomic<bool> asleep{false};
+    std::condition_variable wake;
+  };
+
   void grow(int workers) {
-    while (static_cast<int>(threads_.size()) < workers) {
-      const int part = static_cast<int>(threads_.size()) + 1;
-      const std::uint64_t seen = generation_.load(std::memory_order_acquire);
-      threads_.emplace_back([this, part, seen] { loop(part, seen); });
-      threads_.back().detach();
+    while (static_cast<int>(workers_.size()) < workers) {
+      const auto index = static_cast<std::uint32_t>(workers_.size());
+      workers_.push_back(std::make_unique<Worker>());
+      std::thread([this, index, self = workers_.back().get()] { loop(index, *self); }).detach();
+      awake_.fetch_add(1, std::memory_order_relaxed);
     }
   }
 
-  void loop(int part, std::uint64_t seen) {
+  // The part claimed for `worker`, or 0.
+  int claim(std::uint32_t worker) {
+    std::uint64_t word = ticket_.load(std::memory_order_acquire);
     for (;;) {
-      for (int spin = 0; spin < kSpin && generation_.load(std::memory_order_acquire) == seen; ++spin) relax();
-      {
-        std::unique_lock<std::mutex> lock(mutex_);
-        wake_.wait(lock, [&] { return generation_.load(std::memory_order_acquire) != seen; });
-        seen = generation_.load(std::memory_order_acquire);
-        if (part >= parts_) continue;
-      }
-      work(part);
-      if (pending_.fetch_sub(1, std::memory_order_acq_rel) == 1) {
-        std::lock_guard<std::mutex> lock(mutex_);
-        done_.notify_one();
-      }
+      Ticket t = Ticket::unpack(word);
+      if (!t.open_to(worker)) return 0;
+      const auto part = static_cast<int>(t.next++);
+      if (ticket_.compare_exchange_weak(word, t.pack(), std::memory_order_acq_rel, std::memory_order_acquire)) return part;
     }
   }
 
-  void work(int part) {
+  void loop(std::uint32_t index, Worker& self) {
+    const auto open = [this, index] { return Ticket::unpack(ticket_.load(std::memory_order_seq_cst)).open_to(index); };
+    for (;;) {
+      if (!spin_until(open, kWorkerPoll)) {
+        std::unique_lock<std::mutex> lock(mutex_);
+        awake_.fetch_sub(1, std::memory_order_relaxed);
+        self.asleep.store(true, std::memory_order_seq_cst);
+        self.wake.wait(lock, open);
+        self.asleep.store(false, std::memory_order_relaxed);
+        awake_.fetch_add(1, std::memory_order_relaxed);
+      }
+      for (int part; (part = claim(index)) > 0;) work(part, true);
+    }
+  }
+
+  void work(int part, bool notify) {
     t_inside = true;
     try {
-      task_(context_, part, parts_);
+      task_(context_, part, static_cast<int>(Ticket::unpack(ticket_.load(std::memory_order_relaxed)).parts));
     } catch (...) {
       std::lock_guard<std::mutex> lock(mutex_);
       if (!error_) error_ = std::current_exception();
+      failed_.store(true, std::memory_order_release);
     }
     t_inside = false;
+    if (unfinished_.fetch_sub(1, std::memory_order_acq_rel) == 1 && notify) {
+      {
+        std::lock_guard<std::mutex> lock(mutex_);
+      }
+      done_.notify_one();
+    }
   }
 
   std::mutex owner_, mutex_;
-  std::condition_variable wake_, done_;
-  std::vector<std::thread> threads_;
-  std::atomic<std::uint64_t> generation_{0};
-  std::atomic<int> pending_{0};
+  std::condition_variable done_;
+  std::vector<std::unique_ptr<Worker>> workers_;
+  alignas(64) std::atomic<std::uint64_t> ticket_{0};
+  alignas(64) std::atomic<int> unfinished_{0};
+  alignas(64) std::atomic<int> awake_{0};
+  std::atomic<bool> failed_{false};
   Task task_ = nullptr;
   void* context_ = nullptr;
-  int parts_ = 0;
   std::exception_ptr error_;
 };
 
@@ -186,6 +257,19 @@ Pool& pool() {
     delete fresh;
   }
   return *p;
+}
+
+// Whether to wake a sleeping pool: work that came in close succession and ran on one thread has by now cost as much as waking would have.
+// Races between callers only make the sum vaguer.
+bool worth_waking(double work) {
+  static std::atomic<std::int64_t> last{0};
+  static std::atomic<double> missed{0};
+  const std::int64_t now = std::chrono::steady_clock::now().time_since_epoch() / std::chrono::nanoseconds(1);
+  if (now - last.exchange(now, std::memory_order_relaxed) > kWorkerPoll / std::chrono::nanoseconds(1))
+    missed.store(0, std::memory_order_relaxed);
+  const double sum = missed.load(std::memory_order_relaxed) + work;
+  missed.store(sum, std::memory_order_relaxed);
+  return sum >= kColdGrain;
 }
 
 }  // namespace
@@ -214,12 +298,18 @@ ScopedNumThreads::~ScopedNumThreads() { t_override = previous_; }
 int threads_for(double work) {
   if (t_inside || work < 2 * kGrain) return 1;
   const int limit = get_num_threads();
+  if (limit == 1) return 1;
+  const Pool* p = g_pool.load(std::memory_order_acquire);
+  if ((p == nullptr || p->awake() == 0) && !worth_waking(work)) return 1;
   const double worth = work / kGrain;
   return worth < limit ? static_cast<int>(worth) : limit;
 }
 
 void run(Task task, void* context, int parts) {
-  if (parts > 1 && !t_inside && pool().try_run(task, context, parts)) return;
+  if (parts > 1 && !t_inside) {
+    const int workers = std::min(parts, get_num_threads()) - 1;
+    if (workers > 0 && pool().try_run(task, context, parts, workers)) return;
+  }
   for (int p = 0; p < parts; ++p) task(context, p, parts);
 }
 

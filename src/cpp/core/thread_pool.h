@@ -23,16 +23,20 @@ class ScopedNumThreads {
   int previous_;
 };
 
-// Work below this many flops (or bytes moved) a thread is not worth waking one for: a wake-up costs about 2-5 us.
+// Work below this many flops (or bytes moved) a thread is not worth handing over to a thread that polls for it.
 constexpr double kGrain = 2.0e5;
+// Less work than this does not wake sleeping threads (5 us on bare metal, 50-100 us in a virtual machine), unless so much has come in
+// close succession.
+constexpr double kColdGrain = 1.0e7;
 
-// How many threads `work` flops or bytes are worth, at most get_num_threads(); 1 inside a worker.
+// How many threads `work` flops or bytes are worth at this moment, at most get_num_threads(); 1 inside a worker.
 int threads_for(double work);
 
 using Task = void (*)(void* context, int part, int parts);
 
-// Runs task(context, p, parts) for every p in [0, parts), p = 0 on the caller. Runs all parts inline, in order, when the pool is
-// busy with another caller, or when called from inside a task: threads never multiply. The first exception is rethrown here.
+// Runs task(context, p, parts) once for every p in [0, parts), on the caller (p = 0 first) and on up to get_num_threads() - 1 workers, each
+// taking the next part that nobody has: the caller never waits for a thread that has not started. Runs all parts inline, in order, when
+// the pool is busy with another caller, or when called from inside a task: threads never multiply. The first exception is rethrown here.
 void run(Task task, void* context, int parts);
 
 // parallel_for(n, parts, f): f(begin, end) over a static contiguous partition of [0, n), each begin a multiple of `unit`.
