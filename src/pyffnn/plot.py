@@ -196,7 +196,13 @@ def learning_curve(
                 epochs, values = _series(records, key)
                 if values:
                     kind = "training" if key == "loss" else "validation"
-                    axes[0].plot(epochs, values, style, color=color, label=f"{name} {kind}".strip())
+                    axes[0].plot(
+                        epochs,
+                        values,
+                        style,
+                        color=color,
+                        label=f"{name}, {kind}" if name else kind,
+                    )
             epochs, values = _series(records, "val_accuracy")
             if accuracy and values:
                 axes[1].plot(epochs, values, color=color, label=name)

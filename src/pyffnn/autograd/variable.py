@@ -17,13 +17,14 @@ Backward: TypeAlias = Callable[[Array], tuple[Array | None, ...]]
 Operand: TypeAlias = "Variable | ArrayLike"
 
 _ids = count()
+_ITSELF, _DATA = -1, -2
 _fingerprint = ops.fingerprint
 _FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
 _evaluation_order = attrgetter("_order")
 
 
 class GraphError(ValueError, RuntimeError):
-    """A graph that cannot be differentiated: a root that is no scalar, a cycle, a value changed in place since the forward pass."""
+    """A graph that cannot be differentiated: a root that is no scalar, a cycle, a value changed since the forward pass."""
 
 
 class Variable:
@@ -59,8 +60,8 @@ class Variable:
     inputs: tuple[Variable, ...]
     needs_grad: bool
     _backward: Backward | None
-    # (array, its fingerprint in the forward pass, whose it is): what backward checks
-    _marks: tuple[tuple[Array, int, Variable | None], ...]
+    # (array, its fingerprint in the forward pass, whose it is: a number in `inputs`, _ITSELF or _DATA)
+    _marks: tuple[tuple[Array, int, int], ...]
 
     def __init__(
         self, value: ArrayLike, name: str | None = None, *, needs_grad: bool = True
@@ -77,7 +78,7 @@ class Variable:
 
     @property
     def value(self) -> Array:
-        """The array itself, live. Assigning another array leaves graphs that were already built as they are."""
+        """The array itself, live. After a change of it, graphs that were built before cannot go backward any more."""
         return self._value
 
     @value.setter
@@ -138,7 +139,7 @@ class Variable:
         `accumulate`: add to the `.grad` that the user's variables already hold instead of replacing it.
 
         Raises GraphError (a ValueError and a RuntimeError) for more than one entry without `gradient`, for a cycle, and when a value
-        was changed in place since the forward pass; ValueError when `gradient` does not fit. `.grad`s are then as they were.
+        was changed since the forward pass; ValueError when `gradient` does not fit. `.grad`s are then as they were.
         Source: Jurafsky & Martin, "Backward differentiation on computation graphs".
         """
         if gradient is None:
@@ -279,11 +280,12 @@ def node(
     v._marks = ()
     v.needs_grad = any(i.needs_grad for i in inputs)
     if v.needs_grad:
-        marks: list[tuple[Array, int, Variable | None]] = [(value, _fingerprint(value), None)]
-        for i in inputs:
-            if i._backward is None and operation not in _BLIND:
-                marks.append((i._value, _fingerprint(i._value), i))
-        marks.extend([(a, _fingerprint(a), None) for a in reads])
+        marks = [(value, _fingerprint(value), _ITSELF)]
+        if operation not in _BLIND:
+            for k, i in enumerate(inputs):
+                if i._backward is None:
+                    marks.append((i._value, _fingerprint(i._value), k))
+        marks.extend([(a, _fingerprint(a), _DATA) for a in reads])
         v._marks = tuple(marks)
     return v
 
@@ -312,10 +314,12 @@ def evaluation_order(root: Variable) -> list[Variable]:
 def differentiate(root: Variable, seed: Array, accumulate: bool) -> None:
     order = evaluation_order(root)
     for v in order:
-        for array, mark, owner in v._marks:
-            if _fingerprint(array) != mark:
+        for array, mark, k in v._marks:
+            holder = v.inputs[k] if k >= 0 else v
+            if _fingerprint(array) != mark or (k != _DATA and holder._value is not array):
+                what = "data" if k == _DATA else "the value"
                 raise GraphError(
-                    f"the value of {describe(v if owner is None else owner)} was changed in place between forward and backward"
+                    f"{what} of {describe(holder)} was changed between forward and backward"
                     f" ({v.operation} of {', '.join([label(i) for i in v.inputs])} used it)"
                 )
     before = (
