@@ -25,7 +25,7 @@ set(PYFFNN_KERNEL_FLAGS
     -fno-asynchronous-unwind-tables)
 
 set(PYFFNN_ISAS reference)
-set(PYFFNN_FLAGS_reference "")
+set(PYFFNN_FLAGS_reference -O1)
 if(CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|AMD64|amd64)$")
   list(APPEND PYFFNN_ISAS sse2 avx2 avx512)
   set(PYFFNN_FLAGS_sse2 "")

@@ -10,7 +10,11 @@
 
 #define PYFFNN_INLINE inline __attribute__((always_inline))
 #define PYFFNN_LAMBDA_INLINE __attribute__((always_inline))
+#if PYFFNN_ISA_IS_reference
+#define PYFFNN_UNROLL  // sixteen scalar lanes unrolled cost a tenfold compile time and gain nothing there
+#else
 #define PYFFNN_UNROLL _Pragma("GCC unroll 16")
+#endif
 
 #if PYFFNN_ISA_IS_avx512 || PYFFNN_ISA_IS_amx
 #define PYFFNN_VEC_BYTES 64
