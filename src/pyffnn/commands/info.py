@@ -1,0 +1,28 @@
+"""``pyffnn info``: version, instruction set, threads, and which optional packages are here."""
+
+from __future__ import annotations
+
+import argparse
+
+from .arguments import Commands
+
+
+def add_parser(commands: Commands) -> None:
+    parser = commands.add_parser(
+        "info",
+        help="show version, CPU features, threads and optional packages",
+        description="Show version, CPU features, threads and optional packages.",
+    )
+    parser.add_argument("--json", action="store_true", help="as one JSON object")
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> None:
+    import pyffnn
+
+    if args.json:
+        import json
+
+        print(json.dumps(pyffnn.config(), indent=2))
+    else:
+        pyffnn.show_config()

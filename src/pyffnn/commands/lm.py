@@ -1,0 +1,222 @@
+"""``pyffnn lm``: train, measure and use language models."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from .arguments import (
+    Commands,
+    add_model,
+    add_training_options,
+    check_can_write,
+    none_or,
+    options_of,
+)
+
+_MODEL = "pyffnn.models.language_model:LanguageModel"
+
+
+def add_parser(commands: Commands) -> None:
+    parser = commands.add_parser(
+        "lm",
+        help="train, measure and use a language model",
+        description="Neural language models over files with one sentence a line.",
+    )
+    actions = parser.add_subparsers(title="actions", metavar="ACTION", required=True)
+    _add_train(actions)
+    _add_perplexity(actions)
+    _add_generate(actions)
+
+
+def _add_train(actions: Commands) -> None:
+    parser = actions.add_parser(
+        "train",
+        model=_MODEL,
+        usage="%(prog)s FILE --model M [options]",
+        help="train a model on a text file",
+        description="Train a language model. FILE: UTF-8 text, one sentence a line, words parted "
+        "by white space; .gz is read through gzip.",
+    )
+    parser.add_argument("file", metavar="FILE", help="training text")
+    add_model(parser, "where to write the model (.safetensors)")
+    parser.add_argument("--valid", metavar="FILE", help="validation text, looked at each epoch")
+    option = parser.option
+    option("--context", type=int, metavar="N", help="words in the window")
+    option("--distant-kernels", type=int, metavar="K", help="means of more distant words; 0: none")
+    option("--distant-window", type=int, metavar="N", help="words that each of them covers")
+    add_training_options(parser)
+    option(
+        "--embedding-dropout",
+        type=none_or(float),
+        metavar="P",
+        help="share of the input's numbers dropped; none: as --dropout",
+    )
+    flag = argparse.BooleanOptionalAction
+    option("--residual", action=flag, help="hidden layers add to their input")
+    option("--layer-norm", action=flag, help="layer normalisation")
+    option("--direct", action=flag, help="connections from the input to the softmax")
+    option("--tie-embeddings", action=flag, help="the softmax's weights are the embeddings")
+    option("--output", metavar="NAME", help="output layer")
+    option("--max-vocab", type=int, metavar="N", help="most words of the vocabulary (default: all)")
+    option("--unk-token", metavar="WORD", help="stands for words outside the vocabulary")
+    option(
+        "--eos-token",
+        metavar="WORD",
+        help="stands for the end of a sentence (default: ends leave no mark)",
+    )
+    option(
+        "--clip-norm",
+        type=none_or(float),
+        metavar="X",
+        help="greatest norm of the gradient, or none",
+    )
+    parser.add_argument(
+        "--checkpoint", metavar="FILE", help="save the run here, so that it can go on after a stop"
+    )
+    parser.add_argument(
+        "--checkpoint-seconds",
+        type=float,
+        default=60.0,
+        metavar="S",
+        help="how often (default: 60)",
+    )
+    parser.add_argument(
+        "--checkpoint-steps", type=int, metavar="N", help="also after so many steps"
+    )
+    parser.add_argument(
+        "--resume",
+        action="store_true",
+        help="go on from --checkpoint if that file exists; the result has the same bits as an "
+        "unbroken run",
+    )
+    parser.add_argument(
+        "--memmap", metavar="FILE", help="keep word numbers here: for a text larger than memory"
+    )
+    parser.set_defaults(run=_train, parser=parser)
+
+
+def _add_perplexity(actions: Commands) -> None:
+    parser = actions.add_parser(
+        "perplexity",
+        help="perplexity of a text, beside n-grams and mixed with them",
+        description="Perplexity of a text file: every token counts, words outside the vocabulary "
+        "as the unknown token. With --ngram also that of a Kneser-Ney model over the same "
+        "vocabulary, and with --valid that of the mixture of both, weighted by EM.",
+    )
+    parser.add_argument("file", metavar="FILE", help="text to measure")
+    add_model(parser, "a model of `pyffnn lm train`")
+    parser.add_argument("--ngram", metavar="FILE", help="training text of the n-gram model")
+    parser.add_argument("--order", type=int, default=5, help="of the n-grams, 1 to 5 (default: 5)")
+    parser.add_argument("--valid", metavar="FILE", help="text that the mixture is weighted on")
+    parser.add_argument(
+        "--cache", action="store_true", help="add a decayed unigram cache to the mixture"
+    )
+    parser.add_argument("--json", action="store_true", help="as one JSON object")
+    parser.set_defaults(run=_perplexity, parser=parser)
+
+
+def _add_generate(actions: Commands) -> None:
+    parser = actions.add_parser(
+        "generate", help="draw words from a model", description="Draw words one after the other."
+    )
+    add_model(parser, "a model of `pyffnn lm train`")
+    parser.add_argument("--prompt", default="", metavar="TEXT", help="words before them")
+    parser.add_argument("-n", type=int, default=50, help="how many words (default: 50)")
+    parser.add_argument(
+        "--temperature",
+        type=float,
+        default=1.0,
+        metavar="T",
+        help="below 1: likelier words; 0: always the likeliest (default: 1)",
+    )
+    parser.add_argument(
+        "--top-k", type=int, metavar="K", help="draw among the K likeliest words only"
+    )
+    parser.add_argument("--seed", type=int, default=0, metavar="N", help="(default: 0)")
+    parser.add_argument(
+        "--unknown", action="store_true", help="let the unknown token be drawn, too"
+    )
+    parser.set_defaults(run=_generate)
+
+
+def _train(args: argparse.Namespace) -> None:
+    from pyffnn.models.language_model import LanguageModel
+
+    if args.resume and args.checkpoint is None:
+        args.parser.error("--resume needs --checkpoint, the file to go on from")
+    for path in (args.model, args.checkpoint, args.memmap):
+        if path is not None:
+            check_can_write(path)
+    model = LanguageModel(verbose=not args.quiet, **options_of(args))
+    model.fit(
+        args.file,
+        valid=args.valid,
+        checkpoint=args.checkpoint,
+        checkpoint_steps=args.checkpoint_steps,
+        checkpoint_seconds=args.checkpoint_seconds,
+        resume=args.resume,
+        memmap=args.memmap,
+    )
+    model.save(args.model)
+    best = model.best_epoch_ if model.early_stopping else None
+    last = model.history_[-1 if best is None else best]
+    print(f"vocabulary   {len(model.vocabulary_):,} words")
+    print(f"parameters   {model.n_parameters_:,}")
+    if last["val_perplexity"] is not None:
+        print(f"valid        perplexity {last['val_perplexity']:.2f}")
+    print(f"model        {args.model}")
+
+
+def _perplexity(args: argparse.Namespace) -> None:
+    from pyffnn.models.language_model import LanguageModel
+
+    if args.ngram is None and (args.valid is not None or args.cache):
+        args.parser.error("--valid and --cache belong to a mixture: give --ngram, too")
+    if args.cache and args.valid is None:
+        args.parser.error("--cache needs --valid, the text that its share is fitted on")
+    model = LanguageModel.load(args.model)
+    found = {"neural": model.evaluate(args.file)}
+    weights = None
+    if args.ngram is not None:
+        from pyffnn.models.ngram import KneserNeyLM
+
+        ngram = KneserNeyLM(
+            args.order, vocabulary=model.vocabulary_, lowercase=model.lowercase
+        ).fit(args.ngram, valid=args.valid)
+        found[f"kneser-ney {args.order}"] = ngram.evaluate(args.file)
+        if args.valid is not None:
+            mixture = ngram.mix(model, cache=args.cache)
+            found["mixture"] = mixture.evaluate(args.file)
+            weights = mixture.weights_
+    if args.json:
+        import json
+
+        report = {name: evaluation._asdict() for name, evaluation in found.items()}
+        print(json.dumps({**report, **({"weights": weights} if weights else {})}, indent=2))
+        return
+    width = max(map(len, found))
+    for name, evaluation in found.items():
+        print(f"{name:{width}}  {evaluation}")
+    if weights:
+        shares = ", ".join(f"{name} {share:.3f}" for name, share in weights.items())
+        print(f"{'shares':{width}}  {shares}")
+
+
+def _generate(args: argparse.Namespace) -> None:
+    from pyffnn.models.language_model import LanguageModel
+
+    model = LanguageModel.load(args.model)
+    words = model.generate(
+        args.prompt,
+        args.n,
+        temperature=args.temperature,
+        top_k=args.top_k,
+        random_state=args.seed,
+        unknown=args.unknown,
+    )
+    text = " ".join([*args.prompt.split(), *map(str, words)])
+    eos = model.eos_token
+    if eos is not None:
+        text = text.replace(f" {eos} ", "\n").removesuffix(f" {eos}")
+    sys.stdout.write(text + "\n")
