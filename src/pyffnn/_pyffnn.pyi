@@ -1,5 +1,6 @@
 """The compiled core. Written by hand; tests/test_stub.py compares it with the module."""
 
+from collections.abc import Iterable
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -369,3 +370,79 @@ class Network64:
         sample_weight: ArrayLike | None = ...,
         order: ArrayLike | None = ...,
     ) -> tuple[float, dict[str, _Array]]: ...
+
+# text
+class TextFeatures:
+    @property
+    def num_words(self) -> int: ...
+    @property
+    def num_rows(self) -> int: ...
+    @property
+    def words(self) -> list[str]: ...
+    @property
+    def counts(self) -> NDArray[np.int64]: ...
+    def word(self, id: int, /) -> str: ...
+    def find(self, word: str, /) -> int: ...
+    def state(self) -> dict[str, _Array]: ...
+    @staticmethod
+    def from_state(state: dict[str, _Array], /) -> TextFeatures: ...
+    def encode_texts(self, texts: Iterable[str], /) -> TextCorpus: ...
+    def encode_words(self, documents: Iterable[Iterable[str]], /) -> TextCorpus: ...
+    def encode_file(self, path: str, label_prefix: str, replace: bool, /) -> TextCorpus: ...
+
+class TextCorpus:
+    def __len__(self) -> int: ...
+    @property
+    def features(self) -> TextFeatures: ...
+    @property
+    def num_tokens(self) -> int: ...
+    @property
+    def ids(self) -> NDArray[np.int32]: ...
+    @property
+    def offsets(self) -> NDArray[np.int64]: ...
+    @property
+    def label_ids(self) -> NDArray[np.int32]: ...
+    @property
+    def label_offsets(self) -> NDArray[np.int64]: ...
+    @property
+    def labels(self) -> list[str]: ...
+    def expand(
+        self, documents: ArrayLike | None = None
+    ) -> tuple[NDArray[np.int32], NDArray[np.int64]]: ...
+    def sequences(self, length: int, documents: ArrayLike | None = None) -> NDArray[np.int32]: ...
+
+def fit_texts(
+    texts: Iterable[str],
+    lowercase: bool,
+    word_ngrams: int,
+    char_low: int,
+    char_high: int,
+    buckets: int,
+    min_count: int,
+    ngram_min_count: int,
+    /,
+) -> TextCorpus: ...
+def fit_words(
+    documents: Iterable[Iterable[str]],
+    lowercase: bool,
+    word_ngrams: int,
+    char_low: int,
+    char_high: int,
+    buckets: int,
+    min_count: int,
+    ngram_min_count: int,
+    /,
+) -> TextCorpus: ...
+def fit_file(
+    path: str,
+    label_prefix: str,
+    replace: bool,
+    lowercase: bool,
+    word_ngrams: int,
+    char_low: int,
+    char_high: int,
+    buckets: int,
+    min_count: int,
+    ngram_min_count: int,
+    /,
+) -> TextCorpus: ...

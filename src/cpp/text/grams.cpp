@@ -1,0 +1,263 @@
+#include "text/grams.h"
+
+#include <algorithm>
+#include <limits>
+#include <stdexcept>
+
+namespace pyffnn::text {
+
+namespace {
+
+// Calls f(position, prefix, word) for each position where an n-gram can end: the prefix that ends one word earlier has a number below
+// `prefixes` (prefix_at[i] - base) and the word is known. Positions where none can end get -1 in `rows`.
+template <class F>
+void for_pairs(const IdBags& bags, const std::int32_t* prefix_at, std::int32_t base, std::uint32_t prefixes, std::int32_t* rows, F&& f) {
+  const auto words = static_cast<std::uint32_t>(bags.num_words);
+  for (Index d = 0; d < bags.documents; ++d) {
+    Index i = bags.offsets[d];
+    const Index end = bags.offsets[d + 1];
+    if (i == end) continue;
+    rows[i] = -1;
+    for (++i; i < end; ++i) {
+      const auto prefix = static_cast<std::uint32_t>(prefix_at[i - 1] - base);
+      const auto word = static_cast<std::uint32_t>(bags.ids[i]);
+      rows[i] = -1;
+      if (prefix < prefixes && word < words) f(i, prefix, word);
+    }
+  }
+}
+
+// Positions whose pairs are looked up together, their memory fetched ahead.
+struct Group {
+  static constexpr int kSize = 32;
+  std::uint64_t pair[kSize];
+  Index at[kSize];
+  int n = 0;
+};
+
+// Two bits a cell, saturating: has a pair that falls here been seen once, more than once? Keeps the many pairs that occur once out of the
+// table.
+class SeenTwice {
+ public:
+  SeenTwice(int key_bits, Index expected) {
+    int bits = 10;
+    while ((Index{1} << bits) < 2 * expected && bits < 34) ++bits;
+    bits = std::min(bits, key_bits);
+    shift_ = key_bits - bits;
+    cells_.assign_zero((Index{1} << bits) / 4 + 1);
+  }
+  void prefetch(std::uint64_t x) const { __builtin_prefetch(&cells_[static_cast<Index>(x >> shift_ >> 2)], 1); }
+  void add(std::uint64_t x) {
+    const std::uint64_t cell = x >> shift_;
+    const unsigned at = cell % 4 * 2;
+    std::uint8_t& four = cells_[static_cast<Index>(cell / 4)];
+    four = static_cast<std::uint8_t>(four | ((four >> at << 1 | 1) & 3) << at);
+  }
+  bool twice(std::uint64_t x) const {
+    const std::uint64_t cell = x >> shift_;
+    return (cells_[static_cast<Index>(cell / 4)] >> (cell % 4 * 2) & 2) != 0;
+  }
+
+ private:
+  int shift_;
+  Pages<std::uint8_t> cells_;
+};
+
+void check_rows(Index rows) {
+  if (rows > std::numeric_limits<std::int32_t>::max()) throw std::length_error("more than 2^31 - 1 rows of words and n-grams");
+}
+
+}  // namespace
+
+void ExactGrams::fit(const IdBags& corpus, int max_order, std::int64_t min_count, Index first_row, std::vector<Pages<std::int32_t>>& rows) {
+  orders_.clear();
+  rows.clear();
+  first_row_ = first_row;
+  const Index tokens = corpus.offsets[corpus.documents] - corpus.offsets[0];
+  const std::int32_t* prefix_at = corpus.ids;
+  Index base = 0, prefixes = corpus.num_words;
+  for (int order = 2; order <= max_order; ++order) {
+    rows.emplace_back();
+    Pages<std::int32_t>& here = rows.back();
+    here.resize(corpus.offsets[corpus.documents]);
+    const auto pairs = [&](auto&& f) {
+      for_pairs(corpus, prefix_at, static_cast<std::int32_t>(base), static_cast<std::uint32_t>(prefixes), here.data(), f);
+    };
+
+    PairTable table(prefixes, corpus.num_words, tokens / 8);
+    SeenTwice seen(table.key_bits(), tokens);
+    Group group;
+    const auto note = [&] {
+      for (int i = 0; i < group.n; ++i) seen.add(group.pair[i]);
+      group.n = 0;
+    };
+    if (min_count > 1) {
+      pairs([&](Index, std::uint32_t prefix, std::uint32_t word) {
+        const std::uint64_t x = table.permute(prefix, word);
+        seen.prefetch(x);
+        group.pair[group.n++] = x;
+        if (group.n == Group::kSize) note();
+      });
+      note();
+    }
+
+    Pages<std::int64_t> counts;
+    Group asked;
+    const auto insert = [&] {
+      for (int i = 0; i < group.n; ++i) {
+        const std::int32_t number = table.intern(group.pair[i]);
+        if (number == counts.size()) counts.push_back(0);
+        ++counts[number];
+        here[group.at[i]] = number;
+      }
+      group.n = 0;
+    };
+    const auto choose = [&] {
+      for (int i = 0; i < asked.n; ++i) {
+        group.pair[group.n] = asked.pair[i];
+        group.at[group.n] = asked.at[i];
+        table.prefetch(asked.pair[i]);
+        group.n += min_count <= 1 || seen.twice(asked.pair[i]);
+        if (group.n == Group::kSize) insert();
+      }
+      asked.n = 0;
+    };
+    pairs([&](Index at, std::uint32_t prefix, std::uint32_t word) {
+      const std::uint64_t x = table.permute(prefix, word);
+      seen.prefetch(x);
+      asked.pair[asked.n] = x;
+      asked.at[asked.n++] = at;
+      if (asked.n == Group::kSize) choose();
+    });
+    choose();
+    insert();
+
+    // The numbers of the pairs that occur often enough close up.
+    std::vector<std::int32_t> number(static_cast<std::size_t>(counts.size()) + 1, -1);
+    std::int32_t kept = 0;
+    for (Index v = 0; v < counts.size(); ++v)
+      if (counts[v] >= min_count) number[v + 1] = kept++;
+    const Index next_base = first_row + size();
+    check_rows(next_base + kept);
+    const auto shift = static_cast<std::int32_t>(next_base);
+    for (std::int32_t& row : here) {
+      const std::int32_t n = number[row + 1];
+      row = n < 0 ? -1 : n + shift;
+    }
+    table.map_values(number.data() + 1);
+    orders_.push_back({std::move(table), kept});
+    prefix_at = here.data();
+    base = next_base;
+    prefixes = kept;
+  }
+}
+
+void ExactGrams::find(const IdBags& bags, std::vector<Pages<std::int32_t>>& rows) const {
+  rows.resize(orders_.size());
+  const std::int32_t* prefix_at = bags.ids;
+  Index base = 0, prefixes = bags.num_words, next_base = first_row_;
+  for (std::size_t o = 0; o < orders_.size(); ++o) {
+    const PairTable& table = orders_[o].table;
+    rows[o].clear();
+    rows[o].resize(bags.offsets[bags.documents]);
+    std::int32_t* const here = rows[o].data();
+    const auto shift = static_cast<std::int32_t>(next_base);
+    Group group;
+    const auto look = [&] {
+      for (int i = 0; i < group.n; ++i) {
+        const std::int32_t number = table.find(group.pair[i]);
+        here[group.at[i]] = number < 0 ? -1 : number + shift;
+      }
+      group.n = 0;
+    };
+    if (orders_[o].size > 0) {
+      for_pairs(bags, prefix_at, static_cast<std::int32_t>(base), static_cast<std::uint32_t>(prefixes), here,
+                [&](Index at, std::uint32_t prefix, std::uint32_t word) {
+                  const std::uint64_t x = table.permute(prefix, word);
+                  table.prefetch(x);
+                  group.pair[group.n] = x;
+                  group.at[group.n++] = at;
+                  if (group.n == Group::kSize) look();
+                });
+      look();
+    } else {
+      std::fill(rows[o].begin(), rows[o].end(), -1);
+    }
+    prefix_at = here;
+    base = next_base;
+    prefixes = orders_[o].size;
+    next_base += orders_[o].size;
+  }
+}
+
+Index ExactGrams::size() const {
+  Index n = 0;
+  for (const Order& order : orders_) n += order.size;
+  return n;
+}
+
+std::vector<std::int64_t> ExactGrams::sizes() const {
+  std::vector<std::int64_t> sizes;
+  for (const Order& order : orders_) sizes.push_back(order.size);
+  return sizes;
+}
+
+std::vector<std::uint64_t> ExactGrams::keys() const {
+  std::vector<std::uint64_t> keys(static_cast<std::size_t>(size()));
+  std::uint64_t* at = keys.data();
+  for (const Order& order : orders_) {
+    order.table.keys(at);
+    at += order.size;
+  }
+  return keys;
+}
+
+void ExactGrams::restore(const std::vector<std::int64_t>& sizes, const std::uint64_t* keys, Index count, Index num_words, Index first_row) {
+  orders_.clear();
+  first_row_ = first_row;
+  Index prefixes = num_words, at = 0;
+  for (const std::int64_t size : sizes) {
+    if (size < 0 || size > count - at) throw std::invalid_argument("the n-gram table is damaged: its sizes and keys differ");
+    PairTable table(prefixes, num_words, size);
+    for (Index i = 0; i < size; ++i) {
+      const std::uint64_t key = keys[at + i];
+      const auto prefix = static_cast<std::uint32_t>(key >> 32), word = static_cast<std::uint32_t>(key);
+      if (prefix >= prefixes || word >= num_words || table.intern(table.permute(prefix, word)) != i)
+        throw std::invalid_argument("the n-gram table is damaged: key " + std::to_string(at + i) + " is out of range or given twice");
+    }
+    orders_.push_back({std::move(table), size});
+    prefixes = size;
+    at += size;
+  }
+  if (at != count) throw std::invalid_argument("the n-gram table is damaged: its sizes and keys differ");
+  check_rows(first_row + count);
+}
+
+std::int32_t* hashed_grams(const std::int32_t* ids, Index n, Index num_words, int max_order, Index first_row, std::uint64_t buckets,
+                           std::int32_t* out) {
+  const auto words = static_cast<std::uint32_t>(num_words);
+  const auto row = [first_row, buckets](std::uint64_t hash) {
+    return static_cast<std::int32_t>(first_row + static_cast<Index>(reduce(hash, buckets)));
+  };
+  if (max_order == 2) {
+    for (Index i = 1; i < n; ++i) {
+      const auto a = static_cast<std::uint32_t>(ids[i - 1]), b = static_cast<std::uint32_t>(ids[i]);
+      *out = row(gram_extend(gram_start(a), b));
+      out += a < words && b < words;
+    }
+    return out;
+  }
+  for (Index i = 0; i < n; ++i) {
+    if (static_cast<std::uint32_t>(ids[i]) >= words) continue;
+    std::uint64_t chain = gram_start(static_cast<std::uint32_t>(ids[i]));
+    const Index end = n - i < max_order ? n : i + max_order;
+    for (Index j = i + 1; j < end; ++j) {
+      if (static_cast<std::uint32_t>(ids[j]) >= words) break;
+      chain = gram_extend(chain, static_cast<std::uint32_t>(ids[j]));
+      *out++ = row(chain);
+    }
+  }
+  return out;
+}
+
+}  // namespace pyffnn::text

@@ -1,0 +1,381 @@
+"""From raw text to bags of table rows: words, n-grams, vocabularies, batches.
+
+A `Featurizer` cuts documents into words, learns a vocabulary and says which rows of an embedding
+table a document touches; a `Corpus` is the result, made once and kept at four bytes a word. The
+work is done in C++ (``src/cpp/text``); what is defined here and tested is:
+
+- **Words** are what ``str.split()`` gives. With ``lowercase`` they are what ``str.lower()`` makes of
+  them, for the characters of Unicode 14 (those of later versions stay as they are, on every Python).
+- **The vocabulary** holds the words met at least `min_count` times, ordered by falling count, equal
+  counts by first appearance. It is exact: no hash merges two words.
+- **Rows**: word ``i`` is row ``i``; n-gram rows follow. A word outside the vocabulary has no row, and
+  no word n-gram contains one.
+- **Word n-grams** of 2 to `word_ngrams` words. With ``buckets=None`` each n-gram that occurs at least
+  `ngram_min_count` times in training has a row of its own, and no other has any. With an integer they
+  share `buckets` rows by a hash of their word ids (the formula: `hashed_row`).
+- **Character n-grams** of ``(lo, hi)`` characters of ``"<" + word + ">"``, as in fastText (Bojanowski et
+  al. 2017), of every word, whether in the vocabulary or not; exact or hashed in the same way.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import islice
+from typing import Any, Literal, NamedTuple, Protocol, TypeAlias
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from pyffnn import _pyffnn
+
+__all__ = ["Bags", "Corpus", "Featurizer", "TokenizerLike", "hashed_row"]
+
+_PathLike: TypeAlias = str | os.PathLike[str]
+_CHUNK = 1024  # documents that a Python tokenizer is given at a time
+
+_MASK = (1 << 64) - 1
+_A, _B, _C = 0x9E3779B97F4A7C15, 0xD6E8FEB86659FD93, 0xA0761D6478BD642F
+
+
+class _Encoder(Protocol):
+    """What is asked of a `tokenizers.Tokenizer`."""
+
+    def encode_batch(self, input: list[str], /) -> Sequence[Any]: ...  # noqa: A002
+
+
+TokenizerLike: TypeAlias = Callable[[str], Iterable[str]] | _Encoder
+
+
+class Bags(NamedTuple):
+    """Documents as bags of rows: bag ``i`` is ``ids[offsets[i]:offsets[i + 1]]``.
+
+    ids : int32 (total,), offsets : int64 (documents + 1,).
+    """
+
+    ids: NDArray[np.int32]
+    offsets: NDArray[np.int64]
+
+
+def hashed_row(words: Sequence[int], num_words: int, buckets: int) -> int:
+    """The row that the word n-gram with these word ids shares, when ``buckets`` is a number.
+
+    With ``g(w) = (w + 1) A mod 2^64`` and ``fold(a, b)`` the low half xor the high half of the 128-bit
+    product: ``h = g(w1)``, then ``h = fold(h ^ B, g(w) ^ C)`` for each further word; the row is
+    ``num_words + floor(h * buckets / 2^64)``. A, B, C = 0x9E3779B97F4A7C15, 0xD6E8FEB86659FD93,
+    0xA0761D6478BD642F.
+    """
+
+    def g(word: int) -> int:
+        return (word + 1) * _A & _MASK
+
+    def fold(a: int, b: int) -> int:
+        return (a * b & _MASK) ^ (a * b >> 64)
+
+    chain = g(words[0])
+    for word in words[1:]:
+        chain = fold(chain ^ _B, g(word) ^ _C)
+    return num_words + (chain * buckets >> 64)
+
+
+class Corpus:
+    """Documents cut into words once, for any number of epochs. Made by `Featurizer`, not directly."""
+
+    def __init__(self, core: _pyffnn.TextCorpus, featurizer: Featurizer) -> None:
+        self._core = core
+        self._featurizer = featurizer
+
+    @property
+    def core(self) -> _pyffnn.TextCorpus:
+        """The compiled object, which the training loop takes."""
+        return self._core
+
+    @property
+    def featurizer(self) -> Featurizer:
+        return self._featurizer
+
+    def __len__(self) -> int:
+        return len(self._core)
+
+    def __repr__(self) -> str:
+        return f"<Corpus of {len(self)} documents, {self.num_tokens} words>"
+
+    @property
+    def num_tokens(self) -> int:
+        """Words in all, those outside the vocabulary included."""
+        return self._core.num_tokens
+
+    @property
+    def label_names(self) -> list[str]:
+        """Labels of a labelled file, prefix and all, in order of first appearance."""
+        return self._core.labels
+
+    @property
+    def labels(self) -> Bags:
+        """Numbers into `label_names`, a bag a document: a line may have several labels or none."""
+        return Bags(self._core.label_ids, self._core.label_offsets)
+
+    def bags(self, documents: ArrayLike | None = None) -> Bags:
+        """The rows of these documents (all of them for None), words first, then n-grams.
+
+        IndexError for a document that is not there.
+        """
+        return Bags(*self._core.expand(documents))
+
+    def sequences(self, max_tokens: int, documents: ArrayLike | None = None) -> NDArray[np.int32]:
+        """The first `max_tokens` word ids of each document, int32 (documents, max_tokens).
+
+        A word outside the vocabulary keeps its place as -1, and -1 fills the rest.
+        """
+        return self._core.sequences(max_tokens, documents)
+
+    def batches(
+        self, batch_size: int, order: ArrayLike | None = None
+    ) -> Iterator[tuple[NDArray[np.int64], Bags]]:
+        """(document numbers, their bags) for `batch_size` documents at a time; the last may be smaller.
+
+        order : int64 (n,), the documents to go through; None: all as they are.
+        """
+        if batch_size < 1:
+            raise ValueError(f"batch_size must be at least 1, got {batch_size}")
+        if order is None:
+            chosen = np.arange(len(self), dtype=np.int64)
+        else:
+            chosen = np.asarray(order)
+            if chosen.ndim != 1 or chosen.dtype.kind not in "iu":
+                raise ValueError(
+                    f"order must be a 1-D array of integers, got {chosen.dtype} of shape {chosen.shape}"
+                )
+            chosen = chosen.astype(np.int64)
+        for start in range(0, len(chosen), batch_size):
+            part = chosen[start : start + batch_size]
+            yield part, self.bags(part)
+
+
+class Featurizer:
+    """Cuts text into words and n-grams and maps them to the rows of a table.
+
+    Parameters
+    ----------
+    word_ngrams : longest word n-gram, 1 to 16; 1: words alone.
+    char_ngrams : None, or (lo, hi) with 1 <= lo <= hi <= 64 characters.
+    buckets : None for a row for each frequent n-gram, or the number of rows that n-grams share.
+    min_count : words met less often in training are left out of the vocabulary.
+    ngram_min_count : with ``buckets=None``, how often an n-gram must occur in training to get a row.
+    lowercase : whether words are lower-cased.
+    tokenizer : None, or a function from a str to its tokens, or a `tokenizers.Tokenizer`; it replaces
+        the cutting at white space. It is not part of `state()`.
+
+    Raises ValueError for a number out of range, TypeError for documents that are not str, naming the
+    position and what stood there.
+    """
+
+    def __init__(
+        self,
+        *,
+        word_ngrams: int = 1,
+        char_ngrams: tuple[int, int] | None = None,
+        buckets: int | None = None,
+        min_count: int = 1,
+        ngram_min_count: int = 2,
+        lowercase: bool = False,
+        tokenizer: TokenizerLike | None = None,
+    ) -> None:
+        if buckets is not None and buckets < 1:
+            raise ValueError(f"buckets must be at least 1, or None, got {buckets}")
+        if tokenizer is not None and not callable(tokenizer) and not _is_encoder(tokenizer):
+            raise TypeError(
+                "tokenizer must be a callable or have encode_batch (tokenizers.Tokenizer), "
+                f"got {type(tokenizer).__name__}"
+            )
+        low, high = (0, 0) if char_ngrams is None else char_ngrams
+        if char_ngrams is not None and low < 1:
+            raise ValueError(
+                f"char_ngrams must be (lo, hi) with 1 <= lo <= hi <= 64, got {char_ngrams}"
+            )
+        self.word_ngrams = word_ngrams
+        self.char_ngrams = char_ngrams
+        self.buckets = buckets
+        self.min_count = min_count
+        self.ngram_min_count = ngram_min_count
+        self.lowercase = lowercase
+        self.tokenizer = tokenizer
+        self._options = (
+            lowercase,
+            word_ngrams,
+            low,
+            high,
+            buckets or 0,
+            min_count,
+            ngram_min_count,
+        )
+        self._core: _pyffnn.TextFeatures | None = None
+
+    # training
+
+    def fit(self, texts: Iterable[str]) -> Corpus:
+        """Learns vocabulary and n-grams from texts (list, iterator, Arrow or pandas column); their corpus."""
+        if self.tokenizer is None:
+            return self._fitted(_pyffnn.fit_texts(_column(texts), *self._options))
+        return self._fitted(_pyffnn.fit_words(self._tokens(texts), *self._options))
+
+    def fit_tokens(self, documents: Iterable[Iterable[str]]) -> Corpus:
+        """The same from documents that are token lists already."""
+        return self._fitted(_pyffnn.fit_words(documents, *self._options))
+
+    def fit_file(
+        self,
+        path: _PathLike,
+        *,
+        label_prefix: str | None = "__label__",
+        errors: Literal["strict", "replace"] = "strict",
+    ) -> Corpus:
+        """The same from a file of one document a line, UTF-8, in fastText's format.
+
+        Words that begin with `label_prefix` are labels, wherever they stand in their line; None: there
+        are none. Lines end in ``\\n`` (a ``\\r`` before it is white space). Lines without word or label are
+        left out, and so is a byte order mark. errors : "strict" raises ValueError naming the first line
+        that is not UTF-8; "replace" reads ill-formed bytes as U+FFFD, as ``bytes.decode`` does. OSError
+        for a file that cannot be read.
+        """
+        file, prefix, replace = self._file(path, label_prefix, errors)
+        return self._fitted(_pyffnn.fit_file(file, prefix, replace, *self._options))
+
+    # use
+
+    def encode(self, texts: Iterable[str]) -> Corpus:
+        """Other texts with the vocabulary and n-grams learned."""
+        if self.tokenizer is None:
+            return Corpus(self.core.encode_texts(_column(texts)), self)
+        return Corpus(self.core.encode_words(self._tokens(texts)), self)
+
+    def encode_tokens(self, documents: Iterable[Iterable[str]]) -> Corpus:
+        return Corpus(self.core.encode_words(documents), self)
+
+    def encode_file(
+        self,
+        path: _PathLike,
+        *,
+        label_prefix: str | None = "__label__",
+        errors: Literal["strict", "replace"] = "strict",
+    ) -> Corpus:
+        return Corpus(self.core.encode_file(*self._file(path, label_prefix, errors)), self)
+
+    def transform(self, texts: Iterable[str]) -> Bags:
+        """The rows of each text."""
+        return self.encode(texts).bags()
+
+    @property
+    def is_fitted(self) -> bool:
+        return self._core is not None
+
+    @property
+    def core(self) -> _pyffnn.TextFeatures:
+        """The compiled object. Read-only, so any number of threads may use it."""
+        if self._core is None:
+            raise ValueError("this Featurizer is not fitted yet")
+        return self._core
+
+    @property
+    def num_words(self) -> int:
+        return self.core.num_words
+
+    @property
+    def num_rows(self) -> int:
+        """Rows of the embedding table: words and n-grams."""
+        return self.core.num_rows
+
+    @property
+    def vocabulary(self) -> list[str]:
+        """The words in row order (a new list)."""
+        return self.core.words
+
+    @property
+    def counts(self) -> NDArray[np.int64]:
+        """How often each word occurred in training, int64 (num_words,)."""
+        return self.core.counts
+
+    def word_id(self, word: str) -> int:
+        """The row of a word, -1 if the vocabulary lacks it."""
+        return self.core.find(word)
+
+    def word(self, row: int) -> str:
+        """The word of a row; IndexError if the row is none of a word."""
+        return self.core.word(row)
+
+    # model files
+
+    def state(self) -> dict[str, NDArray[Any]]:
+        """All that was learned, as plain arrays (uint8, int64, uint64) for a model file."""
+        return self.core.state()
+
+    @classmethod
+    def from_state(
+        cls, state: Mapping[str, NDArray[Any]], tokenizer: TokenizerLike | None = None
+    ) -> Featurizer:
+        """The inverse of `state()`. ValueError if the arrays contradict each other."""
+        core = _pyffnn.TextFeatures.from_state(dict(state))
+        _, lowercase, word_ngrams, low, high, buckets, min_count, ngram_min_count = (
+            int(v) for v in state["options"]
+        )
+        featurizer = cls(
+            word_ngrams=word_ngrams,
+            char_ngrams=(low, high) if high else None,
+            buckets=buckets or None,
+            min_count=min_count,
+            ngram_min_count=ngram_min_count,
+            lowercase=bool(lowercase),
+            tokenizer=tokenizer,
+        )
+        featurizer._core = core
+        return featurizer
+
+    def _fitted(self, core: _pyffnn.TextCorpus) -> Corpus:
+        self._core = core.features
+        return Corpus(core, self)
+
+    def _file(
+        self, path: _PathLike, label_prefix: str | None, errors: str
+    ) -> tuple[str, str, bool]:
+        if self.tokenizer is not None:
+            raise ValueError(
+                "a file is cut at white space: tokenizer must be None, or give the texts themselves"
+            )
+        if errors not in ("strict", "replace"):
+            raise ValueError(f'errors must be "strict" or "replace", got {errors!r}')
+        if label_prefix == "" or (
+            label_prefix is not None and label_prefix.split() != [label_prefix]
+        ):
+            raise ValueError(
+                f"label_prefix must be a str without white space, or None, got {label_prefix!r}"
+            )
+        return os.fspath(path), label_prefix or "", errors == "replace"
+
+    def _tokens(self, texts: Iterable[str]) -> Iterator[Iterable[str]]:
+        tokenizer = self.tokenizer
+        assert tokenizer is not None
+        if isinstance(texts, str | bytes):
+            raise TypeError(
+                f"texts must be an iterable of str, got {type(texts).__name__}; wrap a single one in a list"
+            )
+        remaining = iter(_column(texts))
+        done = 0
+        while chunk := list(islice(remaining, _CHUNK)):
+            for i, text in enumerate(chunk):
+                if not isinstance(text, str):
+                    raise TypeError(f"texts[{done + i}] must be str, got {type(text).__name__}")
+            if callable(tokenizer):
+                yield from map(tokenizer, chunk)
+            else:
+                yield from (encoding.tokens for encoding in tokenizer.encode_batch(chunk))
+            done += len(chunk)
+
+
+def _is_encoder(tokenizer: object) -> bool:
+    return callable(getattr(tokenizer, "encode_batch", None))
+
+
+def _column(texts: Iterable[str]) -> Iterable[str]:
+    """Arrow columns iterate over their own scalars; as a list they hold str."""
+    to_pylist = getattr(texts, "to_pylist", None)
+    return to_pylist() if callable(to_pylist) else texts
