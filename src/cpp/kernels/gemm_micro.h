@@ -46,38 +46,62 @@ PYFFNN_INLINE void store_v(T* p, Vec<T> v, bool tail, Index n) {
     store(p, v);
 }
 
+// Calls f(vector of sums, row, column, tail?, lanes) over a finished tile of `rows` x `cols`.
+template <class T, class F>
+PYFFNN_INLINE void for_tile(const T* tile, Index nv_tile, Index rows, Index cols, F f) {
+  constexpr Index L = kLanes<T>;
+  for (Index i = 0; i < rows; ++i) {
+    for (Index j = 0; j < cols; j += L) f(load(tile + i * nv_tile * L + j), i, j, cols - j < L, cols - j);
+  }
+}
+
 // The epilogues that are not worth a copy in every micro-kernel, on a finished tile of `rows` x `nv` vectors.
 template <class T>
 __attribute__((noinline)) void finish_tile(const GemmArgs<T>& g, const T* tile, Index nv_tile, Index row, Index col, Index rows,
                                            Index cols) {
-  constexpr Index L = kLanes<T>;
-  for (Index i = 0; i < rows; ++i) {
-    T* c = g.c + (row + i) * g.ldc + col;
-    for (Index j = 0; j < cols; j += L) {
-      const Index left = cols - j;
-      const bool tail = left < L;
-      Vec<T> sum = load(tile + i * nv_tile * L + j);
-      if (g.epilogue == Epilogue::bias_act) {
+  T* const c = g.c + row * g.ldc + col;
+  if (g.epilogue == Epilogue::bias_act) {
+    with_act(g.act, [&](auto act) {
+      for_tile(tile, nv_tile, rows, cols, [&](Vec<T> sum, Index i, Index j, bool tail, Index left) PYFFNN_LAMBDA_INLINE {
         if (g.bias != nullptr) sum = sum + load_v(g.bias + col + j, tail, left);
-        with_act(g.act, [&](auto act) { sum = act_vec<T, decltype(act)::act>(sum); });
-        store_v(c + j, sum, tail, left);
-      } else if (g.epilogue == Epilogue::times_dact) {
-        const Vec<T> y = load_v(g.y + (row + i) * g.ldy + col + j, tail, left);
-        with_act(g.act, [&](auto act) { sum = dact_vec<T, decltype(act)::act>(sum, y); });
-        store_v(c + j, sum, tail, left);
-      } else {
-        const Index at = (row + i) * g.ldc + col + j;
-        with_optim(g.opt->kind, [&](auto tag) {
-          constexpr Optim kind = decltype(tag)::kind;
-          Vec<T> s1{}, s2{};
-          if constexpr (uses_s1(kind)) s1 = load_v(g.s1 + at, tail, left);
-          if constexpr (uses_s2(kind)) s2 = load_v(g.s2 + at, tail, left);
-          const Vec<T> w = optim_update<T, kind>(*g.opt, load_v(c + j, tail, left), sum, s1, s2);
-          store_v(c + j, w, tail, left);
-          if constexpr (uses_s1(kind)) store_v(g.s1 + at, s1, tail, left);
-          if constexpr (uses_s2(kind)) store_v(g.s2 + at, s2, tail, left);
-        });
-      }
+        store_v(c + i * g.ldc + j, act_vec<T, decltype(act)::act>(sum), tail, left);
+      });
+    });
+  } else if (g.epilogue == Epilogue::times_dact) {
+    const T* const y = g.y + row * g.ldy + col;
+    with_act(g.act, [&](auto act) {
+      for_tile(tile, nv_tile, rows, cols, [&](Vec<T> sum, Index i, Index j, bool tail, Index left) PYFFNN_LAMBDA_INLINE {
+        store_v(c + i * g.ldc + j, dact_vec<T, decltype(act)::act>(sum, load_v(y + i * g.ldy + j, tail, left)), tail, left);
+      });
+    });
+  } else {
+    T *const s1 = g.s1 + row * g.ldc + col, *const s2 = g.s2 + row * g.ldc + col;
+    with_optim(g.opt->kind, [&](auto tag) {
+      constexpr Optim kind = decltype(tag)::kind;
+      for_tile(tile, nv_tile, rows, cols, [&](Vec<T> sum, Index i, Index j, bool tail, Index left) PYFFNN_LAMBDA_INLINE {
+        const Index at = i * g.ldc + j;
+        Vec<T> a{}, b{};
+        if constexpr (uses_s1(kind)) a = load_v(s1 + at, tail, left);
+        if constexpr (uses_s2(kind)) b = load_v(s2 + at, tail, left);
+        store_v(c + at, optim_update<T, kind>(*g.opt, load_v(c + at, tail, left), sum, a, b), tail, left);
+        if constexpr (uses_s1(kind)) store_v(s1 + at, a, tail, left);
+        if constexpr (uses_s2(kind)) store_v(s2 + at, b, tail, left);
+      });
+    });
+  }
+}
+
+// The rows of C, and of the optimizer's state, are wanted when the sums are done: by then they have come from memory.
+template <class T, int MR, int NV>
+PYFFNN_INLINE void prefetch_tile(const GemmArgs<T>& g, Index row, Index col) {
+  constexpr Index kLine = 64 / static_cast<Index>(sizeof(T));
+  constexpr Index kWidth = NV * kLanes<T>;
+  const T* const bases[3] = {g.c, g.epilogue == Epilogue::update ? g.s1 : nullptr, g.epilogue == Epilogue::update ? g.s2 : nullptr};
+  for (const T* base : bases) {
+    if (base == nullptr) continue;
+    const T* p = base + row * g.ldc + col;
+    for (int i = 0; i < MR; ++i, p += g.ldc) {
+      for (Index j = 0; j < kWidth; j += kLine) prefetch(p + j);
     }
   }
 }
@@ -89,6 +113,7 @@ __attribute__((noinline)) void micro(const GemmArgs<T>& g, const T* a, const T* 
   const Index k = g.k, a_step = kRowA ? 1 : g.a_cs, a_rs = kRowA ? g.a_rs : 1, b_rs = g.b_rs;
   T* const c = g.c + row * g.ldc + col;
   Vec<T> acc[MR][NV];
+  if (g.epilogue != Epilogue::store) prefetch_tile<T, MR, NV>(g, row, col);
   if (g.load_c) {
     PYFFNN_UNROLL for (int i = 0; i < MR; ++i) {
       PYFFNN_UNROLL for (int v = 0; v < NV; ++v) acc[i][v] = load_v(c + i * g.ldc + v * L, kTail && v == NV - 1, tail);
