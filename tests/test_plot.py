@@ -11,8 +11,8 @@ import pytest
 
 from pyffnn import autograd as ag
 from pyffnn.autograd import graph, variable
-from pyffnn.graph_layout import layout
 from pyffnn.nn import FeedForward, Unit
+from pyffnn.plot.layout import layout
 
 pytest.importorskip("matplotlib")
 from pyffnn import plot
@@ -106,6 +106,16 @@ def test_embedding_map_shows_the_principal_components(tmp_path: Path) -> None:
         plot.embedding_map(flat, words[:3])
     with pytest.raises(ValueError, match="groups must have one value a word"):
         plot.embedding_map(flat, words, groups=[1])
+
+
+def test_confusion_matrix_shows_counts_and_shares(tmp_path: Path) -> None:
+    figure = plot.confusion_matrix([[8, 2], [0, 0]], ["no", "yes"], tmp_path / "confusion.png")
+    assert is_picture(tmp_path / "confusion.png")
+    texts = [t.get_text() for t in figure.axes[0].texts]
+    assert texts == ["8\n80%", "2\n20%", "0\n0%", "0\n0%"]
+    assert [t.get_text() for t in figure.axes[0].get_yticklabels()] == ["no", "yes"]
+    with pytest.raises(ValueError, match=r"counts must have shape \(3, 3\)"):
+        plot.confusion_matrix([[1, 2], [3, 4]], ["a", "b", "c"])
 
 
 def some_graph() -> ag.Variable:

@@ -16,6 +16,7 @@ NumPy's, with its broadcasting. Element types are float32 and float64; Python nu
 number beside an array takes that array's type.
 """
 
+from .backward import GraphError
 from .check import gradient_check
 from .graph import Graph, Row, Table, graph
 from .operations import (
@@ -37,7 +38,7 @@ from .operations import (
     tanh,
     transpose,
 )
-from .variable import GraphError, Variable, constant, variable
+from .variable import Variable, constant, variable
 
 __all__ = [
     "Graph",

@@ -8,7 +8,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .variable import Array, Variable, evaluation_order
+from .backward import evaluation_order
+from .variable import Array, Variable
 
 __all__ = ["Graph", "Row", "Table", "graph"]
 

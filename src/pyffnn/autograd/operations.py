@@ -8,17 +8,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from .. import ops
-from .variable import (
-    Array,
-    Operand,
-    Variable,
-    constant,
-    describe,
-    node,
-    operand,
-    reshape,
-    transpose,
-)
+from .arithmetic import reshape, transpose
+from .variable import Array, Operand, Variable, constant, describe, node, operand
 
 __all__ = [
     "binary_cross_entropy",

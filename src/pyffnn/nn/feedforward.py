@@ -1,156 +1,27 @@
-"""The chapter's networks: one unit, and feedforward networks of any depth; with the settings of optimizers and schedules.
-
-For looking inside: weights are live arrays to set by hand, every layer's values and every gradient can be read. For training on data,
-`pyffnn.FFNNClassifier` and `pyffnn.TextClassifier` run the same kernels in one fused step.
-
-Source: Jurafsky & Martin, *Speech and Language Processing* (3rd ed.), chapter "Neural Networks". The chapter writes a layer with column
-vectors, z = Wx + b; here an example is a row, z = x W + b, and weights have shape (n_in, n_out), so that a batch is a matrix of rows.
-"""
+"""Feedforward networks of any depth, open to look into."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any, Literal, NamedTuple, TypeAlias
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import ArrayLike, DTypeLike, NDArray
+from numpy.typing import ArrayLike, DTypeLike
 
-from . import ops
-from .autograd import (
+from .. import ops
+from ..autograd import (
     Variable,
     binary_cross_entropy,
     concat,
+    constant,
     cross_entropy,
     graph,
     linear,
     mean,
-    relu,
-    sigmoid,
-    tanh,
     variable,
 )
-from .autograd import constant as _data
-from .optimizers import SGD, Adagrad, Adam, Optimizer, Schedule, constant, cosine, linear_decay
-
-__all__ = [
-    "SGD",
-    "Adagrad",
-    "Adam",
-    "FeedForward",
-    "Gradients",
-    "Line",
-    "Optimizer",
-    "Schedule",
-    "Unit",
-    "constant",
-    "cosine",
-    "glorot_uniform",
-    "he_uniform",
-    "linear_decay",
-]
-
-Array: TypeAlias = NDArray[Any]
-Activation: TypeAlias = Literal["sigmoid", "tanh", "relu", "step", "identity"]
-Output: TypeAlias = Literal["softmax", "sigmoid", "tanh", "relu", "step", "identity"]
-
-
-def _step(z: Array) -> Array:
-    return (z > 0).astype(z.dtype)
-
-
-_FUNCTIONS: dict[str, Callable[[Array], Array]] = {
-    "sigmoid": ops.sigmoid,
-    "tanh": ops.tanh,
-    "relu": ops.relu,
-    "step": _step,
-    "identity": np.array,
-}
-_OUTPUTS: dict[str, Callable[[Array], Array]] = {"softmax": ops.softmax, **_FUNCTIONS}
-_NODES: dict[str, Callable[[Variable], Variable]] = {"sigmoid": sigmoid, "tanh": tanh, "relu": relu}
-
-
-def _named(given: Any, known: dict[str, Any], argument: str) -> Any:
-    if isinstance(given, str) and given in known:
-        return given
-    raise ValueError(f"{argument} must be one of {', '.join(map(repr, known))}, got {given!r}")
-
-
-def glorot_uniform(rng: np.random.Generator, n_in: int, n_out: int) -> Array:
-    """Weights (n_in, n_out), float64, uniform in ±sqrt(6 / (n_in + n_out)): for sigmoid, tanh, softmax (Glorot & Bengio 2010)."""
-    limit = np.sqrt(6.0 / (n_in + n_out))
-    return rng.uniform(-limit, limit, (n_in, n_out))
-
-
-def he_uniform(rng: np.random.Generator, n_in: int, n_out: int) -> Array:
-    """Weights (n_in, n_out), float64, uniform in ±sqrt(6 / n_in): for ReLU (He et al. 2015)."""
-    limit = np.sqrt(6.0 / n_in)
-    return rng.uniform(-limit, limit, (n_in, n_out))
-
-
-class Line(NamedTuple):
-    """x2 = slope * x1 + intercept."""
-
-    slope: float
-    intercept: float
-
-
-class Unit:
-    """One neural unit: y = f(z), z = w . x + b.
-
-    `w`: weights [n], held as a float64 array that may be written into. `b`: bias. `activation`: "sigmoid" (the default), "tanh", "relu",
-    "step" (the perceptron: 1 where z > 0, else 0) or "identity".
-    Raises ValueError for weights that are no vector or an unknown activation.
-    Source: the equations of a single unit and of the perceptron in Jurafsky & Martin, "Units" and "The XOR problem".
-
-        >>> round(Unit([.2, .3, .9], .5)([.5, .6, .1]), 2)
-        0.7
-    """
-
-    def __init__(self, w: ArrayLike, b: float = 0.0, activation: Activation = "sigmoid") -> None:
-        self.w: Array = np.array(w, dtype=np.float64)
-        if self.w.ndim != 1:
-            raise ValueError(f"w must be a vector, got shape {self.w.shape}")
-        self.b = float(b)
-        self.activation = _named(activation, _FUNCTIONS, "activation")
-
-    def z(self, x: ArrayLike) -> Any:
-        """The weighted sum w . x + b: a float for x [n], an array [m] for a batch [m, n]. Raises ValueError when x does not fit w."""
-        x_ = np.asarray(x, dtype=np.float64)
-        if x_.ndim not in (1, 2) or x_.shape[-1] != self.w.size:
-            raise ValueError(
-                f"x must have {self.w.size} features, as w of shape {self.w.shape} has weights, got shape {x_.shape}"
-            )
-        z = ops.linear(x_.reshape(-1, self.w.size), self.w.reshape(-1, 1), np.array([self.b]))[:, 0]
-        return float(z[0]) if x_.ndim == 1 else z
-
-    def __call__(self, x: ArrayLike) -> Any:
-        """The output y = f(z): a float for x [n], an array [m] for a batch [m, n]. Raises ValueError when x does not fit w."""
-        y = _FUNCTIONS[self.activation](np.asarray(self.z(x)))
-        return float(y) if y.ndim == 0 else y
-
-    def decision_boundary(self) -> Line:
-        """The line w1 x1 + w2 x2 + b = 0 between the two decisions, for two inputs: x2 = slope * x1 + intercept.
-
-        Raises ValueError for another number of inputs, and where w2 is 0 (a vertical line, or none).
-        """
-        if self.w.size != 2:
-            raise ValueError(
-                f"a decision boundary is a line for 2 inputs, this unit has {self.w.size}"
-            )
-        w1, w2 = map(float, self.w)
-        if w2 == 0:
-            where = (
-                f"the vertical line x1 = {-self.b / w1:g}"
-                if w1 != 0
-                else "nowhere: both weights are 0"
-            )
-            raise ValueError(
-                f"the boundary has no slope and intercept, since w2 is 0; it is {where}"
-            )
-        return Line(0.0 - w1 / w2, 0.0 - self.b / w2)
-
-    def __repr__(self) -> str:
-        return f"Unit(w={self.w.tolist()}, b={self.b}, activation={self.activation!r})"
+from .functions import FUNCTIONS, NODES, OUTPUTS, Activation, Array, Output, named
+from .initialise import glorot_uniform, he_uniform
 
 
 class Gradients(NamedTuple):
@@ -202,11 +73,11 @@ class FeedForward:
                 f"activation must be one name, or one for each of the {hidden} hidden layers, got {activation!r}"
             )
         if isinstance(activation, str):
-            _named(activation, _FUNCTIONS, "activation")
+            named(activation, FUNCTIONS, "activation")
         self.activation: tuple[Activation, ...] = tuple(
-            [_named(a, _FUNCTIONS, "activation") for a in given]
+            [named(a, FUNCTIONS, "activation") for a in given]
         )
-        self.output: Output = _named(output, _OUTPUTS, "output")
+        self.output: Output = named(output, OUTPUTS, "output")
         self.dtype = np.dtype(dtype)
         if self.dtype not in (np.float32, np.float64):
             raise TypeError(f"dtype must be float32 or float64, got {self.dtype}")
@@ -239,10 +110,10 @@ class FeedForward:
         x, layers = self._checked(X)
         a = [x]
         for (w, b), g in zip(layers, (*self.activation, self.output), strict=True):
-            if g in _NODES:
+            if g in NODES:
                 a.append(ops.linear(a[-1], w, b, activation=g))
             else:
-                a.append(_OUTPUTS[g](ops.linear(a[-1], w, b)))
+                a.append(OUTPUTS[g](ops.linear(a[-1], w, b)))
         return [v[0] for v in a] if np.ndim(X) == 1 else a
 
     def loss(self, X: ArrayLike, y: ArrayLike) -> float:
@@ -286,7 +157,7 @@ class FeedForward:
     def loss_graph(self, X: ArrayLike, y: ArrayLike) -> Variable:
         """The computation graph of `loss(X, y)`: nodes W1, b1, z1, a1, ..., L, for `pyffnn.autograd.graph` and for reading gradients."""
         x, layers = self._checked(X)
-        a = _data(x, "x")
+        a = constant(x, "x")
         z = a
         for i, ((w, b), g) in enumerate(
             zip(layers, (*self.activation, self.output), strict=True), start=1
@@ -303,7 +174,7 @@ class FeedForward:
             )
             z.name = f"z{i}"
             if i < self.n_layers:
-                a = _NODES[g](z) if g in _NODES else z
+                a = NODES[g](z) if g in NODES else z
                 a.name = f"a{i}" if a is not z else z.name
         L = self._loss_node(z, y)
         L.name = "L"
@@ -415,7 +286,7 @@ class FeedForward:
         target = target.reshape(m, n)
         if self.output == "sigmoid":
             return binary_cross_entropy(z, target)
-        a = _NODES[self.output](z) if self.output in _NODES else z
+        a = NODES[self.output](z) if self.output in NODES else z
         return mean((a - target) ** 2)
 
     def __repr__(self) -> str:
@@ -425,7 +296,7 @@ class FeedForward:
 
 def _with_dummy(a: Variable, w: Variable) -> Variable:
     """[1, a] @ w: the layer of a network whose bias is the weight of a dummy unit."""
-    return concat(_data(np.ones((a.shape[0], 1), a.dtype)), a) @ w
+    return concat(constant(np.ones((a.shape[0], 1), a.dtype)), a) @ w
 
 
 def _leaves(L: Variable) -> dict[str | None, Array]:
