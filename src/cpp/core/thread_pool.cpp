@@ -15,8 +15,11 @@
 #include <sstream>
 #include <stdexcept>
 #include <string>
+#include <system_error>
 #include <thread>
 #include <vector>
+
+#include "core/spin.h"
 
 namespace pyffnn::threads {
 namespace {
@@ -30,32 +33,6 @@ constexpr auto kWorkerPoll = std::chrono::microseconds(200), kCallerPoll = std::
 std::atomic<int> g_num_threads{0};  // 0: not decided yet
 thread_local int t_override = 0;
 thread_local bool t_inside = false;
-
-void relax() {
-#if defined(__x86_64__)
-  __builtin_ia32_pause();
-#elif defined(__aarch64__)
-  __asm__ volatile("yield");
-#endif
-}
-
-// Polls until done(), at most `limit`; false when it gave up.
-template <class F>
-bool spin_until(F done, std::chrono::microseconds limit) {
-  using Clock = std::chrono::steady_clock;
-  for (int i = 0; i < 64; ++i) {
-    if (done()) return true;
-    relax();
-  }
-  const auto start = Clock::now();
-  do {
-    for (int i = 0; i < 16; ++i) {
-      if (done()) return true;
-      relax();
-    }
-  } while (Clock::now() - start < limit);
-  return done();
-}
 
 int parse_positive(const char* text) {
   char* end = nullptr;
@@ -125,11 +102,11 @@ struct Ticket {
 
 class Pool {
  public:
-  // False when another caller holds the pool.
+  // False when another caller holds the pool, or the system gives no more threads.
   bool try_run(Task task, void* context, int parts, int workers) {
     std::unique_lock<std::mutex> owner(owner_, std::try_to_lock);
     if (!owner.owns_lock()) return false;
-    grow(workers);
+    if (!grow(workers)) return false;
     task_ = task;
     context_ = context;
     unfinished_.store(parts, std::memory_order_relaxed);
@@ -174,13 +151,19 @@ class Pool {
     std::condition_variable wake;
   };
 
-  void grow(int workers) {
+  bool grow(int workers) {
     while (static_cast<int>(workers_.size()) < workers) {
       const auto index = static_cast<std::uint32_t>(workers_.size());
       workers_.push_back(std::make_unique<Worker>());
-      std::thread([this, index, self = workers_.back().get()] { loop(index, *self); }).detach();
+      try {
+        std::thread([this, index, self = workers_.back().get()] { loop(index, *self); }).detach();
+      } catch (const std::system_error&) {
+        workers_.pop_back();
+        return false;
+      }
       awake_.fetch_add(1, std::memory_order_relaxed);
     }
+    return true;
   }
 
   // The part claimed for `worker`, or 0.
@@ -304,6 +287,8 @@ int threads_for(double work) {
   const double worth = work / kGrain;
   return worth < limit ? static_cast<int>(worth) : limit;
 }
+
+bool run_together(Task task, void* context, int parts) { return parts > 1 && !t_inside && pool().try_run(task, context, parts, parts - 1); }
 
 void run(Task task, void* context, int parts) {
   if (parts > 1 && !t_inside) {

@@ -39,6 +39,10 @@ using Task = void (*)(void* context, int part, int parts);
 // the pool is busy with another caller, or when called from inside a task: threads never multiply. The first exception is rethrown here.
 void run(Task task, void* context, int parts);
 
+// Runs all parts at the same time, so that they may wait for one another. False, and nothing is run, where that cannot be promised: the
+// pool is busy, the caller is inside a task, or the system gives no more threads.
+bool run_together(Task task, void* context, int parts);
+
 // parallel_for(n, parts, f): f(begin, end) over a static contiguous partition of [0, n), each begin a multiple of `unit`.
 template <class F>
 void parallel_for(Index n, int parts, F&& f, Index unit = 1) {

@@ -81,9 +81,37 @@ struct PoolBags {
   Index ldo;
 };
 
-// One optimizer step on the rows of a table that a batch touches: for u in [0, count), g_d = sum of weight_j grad[source_j] over j in
-// [starts[u], starts[u + 1]) in that order, then the step on row rows[u] with g. Rows are distinct; weight may be null (1).
-//   table, s1, s2: rows of ld (a multiple of kRowUnit, padding zero and kept so). grad: rows of ldg, only d columns are read.
+// Gradients on their way to the rows of a table. Entry i of a batch adds weight_i grad[source_i] (d columns, rows of ldg) to row ids_i.
+// With offsets, entries [offsets[b], offsets[b + 1]) have source b; without, there are `bags` entries and entry i has source i. weight may
+// be null (1). Entries of row `skip` count for nothing, nor do rows that another part owns: part p of `parts` owns blocks of kOwnerBlock
+// rows in turn, so frequent rows (small ids) are dealt out, and no two threads write to one cache line of a number a row.
+constexpr Index kOwnerBlock = 16;
+template <class T>
+struct RowGrads {
+  const std::int32_t* ids;
+  const std::int64_t* offsets;
+  Index bags;
+  const T* weight;
+  const T* grad;
+  Index ldg, d;
+  std::int32_t skip;
+  int part, parts;
+};
+
+// Sums of gradients by row: `rows` lists the distinct rows in order of appearance, sums [rows, lds] their gradients added up in the order
+// of the entries, padded with zeros to lds, a multiple of kRowUnit. zeros: lds of them. slots [rows of the table] holds the number that a
+// row last had in `rows`: a number out of date is noticed, so slots are never cleared, but they must be below the capacity of `rows`.
+template <class T>
+struct RowSums {
+  std::uint32_t* slots;
+  std::int32_t* rows;
+  T* sums;
+  const T* zeros;
+  Index lds;
+};
+
+// One optimizer step on table rows rows[0..count) (distinct) with gradients sums[u].
+//   table, s1, s2: rows of ld (a multiple of kRowUnit; padding is zero and stays so).
 //   by_row: row-wise Adagrad as in kernel adagrad_row, s1 holds one number a row (opt.kind is not looked at).
 template <class T>
 struct RowStep {
@@ -94,12 +122,9 @@ struct RowStep {
   T* s2;
   Index ld, d;
   const std::int32_t* rows;
-  const std::uint32_t* starts;
   Index count;
-  const std::uint32_t* sources;
-  const T* weight;
-  const T* grad;
-  Index ldg;
+  const T* sums;
+  Index lds;
 };
 
 }  // namespace pyffnn

@@ -1,93 +1,56 @@
 #include "ops/row_step.h"
 
+#include <algorithm>
 #include <cstring>
 
 #include "core/dispatch.h"
-#include "core/thread_pool.h"
 
 namespace pyffnn::ops {
 namespace {
 
-// Which part owns a row: blocks of 16 rows in turn, so that frequent rows (small ids) are dealt out, and a line of slots has one owner.
-int owner(std::int32_t row, int parts) {
-  return static_cast<int>((static_cast<std::uint32_t>(row) >> 4) % static_cast<std::uint32_t>(parts));
-}
+Index padded(Index n) { return (n + kRowUnit - 1) / kRowUnit * kRowUnit; }
+
+void* cleared(Buffer& buffer, Index bytes) { return std::memset(buffer.reserve(bytes), 0, static_cast<std::size_t>(bytes)); }
 
 }  // namespace
 
 template <class T>
-void RowStepper<T>::reserve(Index rows, Index entries, int parts) {
-  if (rows > rows_) {
-    std::memset(slots_.reserve_of<std::uint32_t>(rows), 0, static_cast<std::size_t>(rows) * sizeof(std::uint32_t));
-    rows_ = rows;
-  }
+void RowStepper<T>::reserve(Index rows, Index entries, Index d, int parts) {
+  if (rows > rows_) cleared(slots_, rows * static_cast<Index>(sizeof(std::uint32_t)));
+  if (d > d_) cleared(zeros_, padded(d) * static_cast<Index>(sizeof(T)));
+  rows_ = std::max(rows, rows_);
+  entries_ = std::max(entries, entries_);
+  d_ = std::max(d, d_);
   if (static_cast<int>(parts_.size()) < parts) parts_.resize(static_cast<std::size_t>(parts));
+  const Index most = std::max<Index>(std::min(entries_, rows_), 1);
   for (Part& p : parts_) {
-    p.rows.template reserve_of<std::int32_t>(entries + 1);
-    p.which.template reserve_of<std::uint32_t>(entries + 1);
-    p.starts.template reserve_of<std::uint32_t>(entries + 2);
-    p.sources.template reserve_of<std::uint32_t>(entries + 1);
-    p.values.template reserve_of<T>(entries + 1);
+    const Index bytes = most * static_cast<Index>(sizeof(std::int32_t));
+    if (bytes > p.rows.capacity()) cleared(p.rows, bytes);
+    p.sums.reserve(most * padded(d_) * static_cast<Index>(sizeof(T)));
   }
 }
 
 template <class T>
-void RowStepper<T>::step_part(const RowTable<T>& table, const RowEntries<T>& e, const OptimStep<T>& opt, const T* grad, Index ldg, int part,
-                              int parts) {
-  Part& mine = parts_[static_cast<std::size_t>(part)];
-  auto* const slots = static_cast<std::uint32_t*>(slots_.data());
+void RowStepper<T>::step(const RowTable<T>& table, const RowGrads<T>* segments, Index n, const OptimStep<T>& opt, int part, int parts) {
+  const auto& kernels = dispatch::kernels<T>();
+  const bool direct = !table.by_row && opt.kind == Optim::sgd && opt.l2 == 0 && opt.decay == 0;
+  const Part& mine = parts_[static_cast<std::size_t>(part)];
   auto* const rows = static_cast<std::int32_t*>(mine.rows.data());
-  auto* const which = static_cast<std::uint32_t*>(mine.which.data());
-  auto* const starts = static_cast<std::uint32_t*>(mine.starts.data());
-  auto* const sources = static_cast<std::uint32_t*>(mine.sources.data());
-  auto* const values = e.values != nullptr ? static_cast<T*>(mine.values.data()) : nullptr;
-  const auto owned = [&](std::int32_t row) { return row != e.skip && (parts == 1 || owner(row, parts) == part); };
-
-  // A row is known when its slot points at itself; a slot of an earlier batch points elsewhere or beyond the end, so none is ever cleared.
-  std::uint32_t count = 0;
-  starts[0] = 0;
-  for (Index i = 0; i < e.n; ++i) {
-    const std::int32_t row = e.rows[i];
-    if (!owned(row)) continue;
-    std::uint32_t slot = slots[row];
-    if (slot >= count || rows[slot] != row) {
-      slot = count++;
-      slots[row] = slot;
-      rows[slot] = row;
-      starts[slot + 1] = 0;
-    }
-    which[i] = slot;
-    ++starts[slot + 1];
+  auto* const sums = static_cast<T*>(mine.sums.data());
+  const Index lds = padded(table.d);
+  Index count = 0;
+  for (Index s = 0; s < n; ++s) {
+    RowGrads<T> grads = segments[s];
+    grads.d = table.d;
+    grads.part = part;
+    grads.parts = parts;
+    if (direct)
+      kernels.scatter_rows(grads, -opt.lr * opt.scale, table.table, table.ld);
+    else
+      count = kernels.sum_rows(grads, {static_cast<std::uint32_t*>(slots_.data()), rows, sums, static_cast<const T*>(zeros_.data()), lds},
+                               count);
   }
-  // starts[u + 1] := first position of u; it becomes the end of u, which is the start of u + 1, as positions are handed out.
-  std::uint32_t sum = 0;
-  for (std::uint32_t u = 0; u < count; ++u) {
-    const std::uint32_t n = starts[u + 1];
-    starts[u + 1] = sum;
-    sum += n;
-  }
-  const auto place = [&](Index i, Index source) {
-    if (!owned(e.rows[i])) return;
-    const std::uint32_t at = starts[which[i] + 1]++;
-    sources[at] = static_cast<std::uint32_t>(source);
-    if (values != nullptr) values[at] = e.values[i];
-  };
-  if (e.offsets != nullptr) {
-    for (Index b = 0; b < e.bags; ++b)
-      for (Index i = e.offsets[b]; i < e.offsets[b + 1]; ++i) place(i, b);
-  } else {
-    for (Index i = 0; i < e.n; ++i) place(i, i);
-  }
-  dispatch::kernels<T>().row_step({&opt, table.by_row, table.table, table.s1, table.s2, table.ld, table.d, rows, starts,
-                                   static_cast<Index>(count), sources, values, grad, ldg});
-}
-
-template <class T>
-void RowStepper<T>::step(const RowTable<T>& table, const RowEntries<T>& entries, const OptimStep<T>& opt, const T* grad, Index ldg) {
-  int parts = threads::threads_for(static_cast<double>(entries.n) * static_cast<double>(table.d * 3 + 32));
-  if (parts > static_cast<int>(parts_.size())) parts = static_cast<int>(parts_.size());
-  if (parts <= 1) return step_part(table, entries, opt, grad, ldg, 0, 1);
-  threads::run_parts(parts, [&](int part, int all) { step_part(table, entries, opt, grad, ldg, part, all); });
+  if (!direct) kernels.row_step({&opt, table.by_row, table.table, table.s1, table.s2, table.ld, table.d, rows, count, sums, lds});
 }
 
 template class RowStepper<float>;

@@ -1,5 +1,5 @@
-// One optimizer step on the rows of a table that a batch touches: entries of one row are summed first, so that a row takes one step a batch
-// however often it occurs, as the gradient of the whole batch does. Untouched rows, and their optimizer state, stay as they are.
+// One optimizer step on the rows of a table that a batch touches: gradients of one row are summed first, so that a row takes one step a
+// batch however often it occurs, as the gradient of the whole batch does. Untouched rows, and their optimizer state, stay as they are.
 #pragma once
 #include <vector>
 
@@ -8,44 +8,35 @@
 
 namespace pyffnn::ops {
 
-// The rows of a batch in their order. With `offsets`, the source (row of the gradient) of an entry is its bag: entries
-// [offsets[b], offsets[b + 1]) belong to bag b; without, entry i has source i. Entries of row `skip` count for nothing.
-template <class T>
-struct RowEntries {
-  const std::int32_t* rows;
-  const T* values;  // weight of each entry, or null
-  const std::int64_t* offsets;
-  Index n, bags;
-  Index skip = -1;
-};
-
 template <class T>
 struct RowTable {
   T* table;
   T* s1;
   T* s2;
-  Index rows, ld, d;
-  bool by_row;  // row-wise Adagrad: s1 [rows]
+  Index ld, d;
+  bool by_row;  // row-wise Adagrad: s1 is one number a row
 };
 
-// Groups entries by row. Threads own disjoint sets of rows, so no thread count changes a bit: each row sees its sources in batch order.
+// Parts own disjoint sets of rows, so no number of parts changes a bit: each row sees its gradients in the order of the batch. Parts may
+// run at the same time.
 template <class T>
 class RowStepper {
  public:
-  // Room for batches of `entries` entries on tables of `rows` rows with `parts` threads. Throws std::bad_alloc.
-  void reserve(Index rows, Index entries, int parts);
+  // Room for batches of `entries` entries on a table of `rows` rows of d columns in `parts` parts. Throws std::bad_alloc.
+  void reserve(Index rows, Index entries, Index d, int parts);
 
-  // table[row] takes one step with the sum of grad[source] (rows of ldg, d columns) over the row's entries.
-  void step(const RowTable<T>& table, const RowEntries<T>& entries, const OptimStep<T>& opt, const T* grad, Index ldg);
+  // The rows that `part` owns take one step with the gradients of segments[0..n), whose part, parts and d are filled in here. Plain SGD
+  // without l2 and decay adds entry by entry: there it is the same, and the sums are saved.
+  void step(const RowTable<T>& table, const RowGrads<T>* segments, Index n, const OptimStep<T>& opt, int part, int parts);
 
  private:
   struct Part {
-    Buffer rows, which, starts, sources, values;
+    Buffer rows, sums;
   };
-  void step_part(const RowTable<T>& table, const RowEntries<T>& e, const OptimStep<T>& opt, const T* grad, Index ldg, int part, int parts);
 
   Buffer slots_;  // [rows]: the number that a row last had among the distinct rows of a batch
-  Index rows_ = 0;
+  Buffer zeros_;
+  Index rows_ = 0, entries_ = 0, d_ = 0;
   std::vector<Part> parts_;
 };
 

@@ -1,6 +1,10 @@
 // A feedforward network that trains in fused steps: input stage, dense layers, loss, backward pass and update in one call, many steps a
 // call. A layer's gradient dX is taken with its old weights; then the product that makes dW ends in the optimizer's update, so dW is never
-// stored. The same bits at any number of threads.
+// stored.
+//
+// A team of threads works through all steps of a call together. Each member brings its examples of a batch forward and back (everything
+// there is example by example); after a barrier each updates its part of the weights (which need all examples of the batch), then comes a
+// second barrier. No sum is split between members, so the bits are the same at any number of threads.
 #pragma once
 #include <map>
 #include <shared_mutex>
@@ -18,13 +22,14 @@ struct Targets {
   const std::int64_t* classes = nullptr;
   const T* values = nullptr;
   const T* weight = nullptr;
+
+  double weight_of(std::int64_t example) const { return weight != nullptr ? static_cast<double>(weight[example]) : 1.0; }
 };
 
 struct Progress {
-  double loss = 0;    // sum of the weighted losses of the examples seen
-  double weight = 0;  // sum of their weights
-  double correct =
-      0;  // evaluate(): sum of the weights of examples whose most probable class is theirs (softmax), else of n_outputs-th parts
+  double loss = 0;     // sum of the weighted losses of the examples seen
+  double weight = 0;   // sum of their weights
+  double correct = 0;  // evaluate(): sum of the weights of rightly classified examples (sigmoid: times the share of right outputs)
   Index steps = 0;
   bool finite = true;
 };
@@ -55,28 +60,39 @@ class Network {
 
  private:
   using Space = Workspace<T>;
-  struct Input {
-    const T* p;
-    Index ld;
+  // Examples [begin, end) of a batch, and who works on them.
+  struct Slice {
+    Index begin, end;
+    Member<T>& member;
+    std::int64_t step;
+    bool training;  // dropout is on
+    Index size() const { return end - begin; }
   };
-  // Where a backward pass leaves the gradients: in the parameters by an optimizer step, or stored (`grads` given).
+  // Where the update leaves a gradient: in the parameters by an optimizer step, or stored (`grads` given).
   struct Sink {
     OptimStep<T> weights, biases, table;
     const std::map<std::string, T*>* grads = nullptr;
   };
 
-  void plan(Space& w, const Source<T>& source, const std::int64_t* order, Index count, Index batch_size, bool backward) const;
-  bool training_noise(const Space& w) const;
-  Input input(Space& w, Index m, bool training);
-  void drop_words(Space& w, Index m) const;
-  void drop(const Rows<T>& from, const Rows<T>& to, Index m, Index n, double rate, std::uint64_t stream) const;
-  void pool(const Space& w, const Matrix<T>& table, const T* values, const T* scale, Index m, const Rows<T>& out) const;
-  void forward(Space& w, Index m, bool training, Input& first);
-  // Weighted mean loss of the batch and the sum of its weights; with `gradient`, dz of the last layer.
-  double loss(Space& w, const Targets<T>& targets, const std::int64_t* examples, Index m, bool gradient, double& total) const;
-  void backward(Space& w, Index m, bool training, Input first, const Sink& sink);
-  void step_rows(Space& w, Index m, Parameter<T>& table, const T* grad, Index ldg, const OptimStep<T>& opt, const Sink& sink);
-  Sink optimizer_step(double lr) const;
+  Index most_entries(const Source<T>& source, const std::int64_t* order, Index count, Index batch_size) const;
+  double work(Index m, Index entries) const;
+  Sink optimizer_step(double lr, std::int64_t step) const;
+  template <class F>
+  void in_chunks(const Source<T>& source, const std::int64_t* order, Index count, F&& f);
+
+  // ffnn_input.cpp
+  void input(Space& w, const Slice& s);
+  void drop_words(const Slice& s) const;
+  void drop(const Rows<T>& from, const Rows<T>& to, const Slice& s, Index n, double rate, std::uint64_t stream) const;
+  void pool(const Slice& s, const Matrix<T>& table, const T* values, const T* scale, const Rows<T>& out) const;
+
+  // ffnn_pass.cpp
+  void forward(Space& w, const Slice& s);
+  void loss(Space& w, const Targets<T>& targets, const std::int64_t* batch, double total, const Slice& s, bool gradient) const;
+  void backward(Space& w, const Slice& s);
+  void update(Space& w, Index m, int member, int size, bool training, const Sink& sink);
+  void update_rows(Space& w, Index m, int member, int size, Parameter<T>& table, const T* grad, Index ldg, const OptimStep<T>& opt,
+                   const Sink& sink);
 
   Parameters<T> parameters_;
   std::int64_t step_ = 0;

@@ -6,21 +6,12 @@
 namespace pyffnn::train {
 
 template <class T>
-void DenseSource<T>::load(const std::int64_t* examples, Index m, Batch<T>& batch) const {
-  batch.ldx = width_;
-  bool in_order = true;
-  for (Index i = 1; i < m; ++i) in_order &= examples[i] == examples[0] + i;
-  if (in_order) {
-    batch.x = m > 0 ? x_ + examples[0] * width_ : x_;
-    return;
-  }
-  T* const out = batch.copied.template reserve_of<T>(m * width_);
-  for (Index i = 0; i < m; ++i) std::memcpy(out + i * width_, x_ + examples[i] * width_, static_cast<std::size_t>(width_) * sizeof(T));
-  batch.x = out;
+void DenseSource<T>::load(const std::int64_t* examples, Index m, Batch<T>&, T* x, Index ldx) const {
+  for (Index i = 0; i < m; ++i) std::memcpy(x + i * ldx, x_ + examples[i] * width_, static_cast<std::size_t>(width_) * sizeof(T));
 }
 
 template <class T>
-void RowSource<T>::load(const std::int64_t* examples, Index m, Batch<T>& batch) const {
+void RowSource<T>::load(const std::int64_t* examples, Index m, Batch<T>& batch, T*, Index) const {
   Index total = 0;
   batch.offsets.resize(static_cast<std::size_t>(m + 1));
   batch.offsets[0] = 0;

@@ -4,16 +4,12 @@
 #include <vector>
 
 #include "core/types.h"
-#include "core/workspace.h"
 
 namespace pyffnn::train {
 
-// A batch as the input stage reads it: a dense matrix, or entries (ids of rows, with values for sparse features) in bags.
+// Entries (ids of rows, with values for sparse features) in bags; nothing for dense examples.
 template <class T>
 struct Batch {
-  const T* x = nullptr;  // [m, ldx]
-  Index ldx = 0;
-  Buffer copied;  // what x points to when examples had to be brought together
   std::vector<std::int32_t> ids;
   std::vector<std::int64_t> offsets;  // m + 1
   std::vector<T> values;              // sparse: one an id
@@ -26,8 +22,8 @@ class Source {
   virtual Index size() const = 0;
   // Entries that an example has at most; 0 for dense examples. Plans the memory of a batch.
   virtual Index max_entries(std::int64_t example) const = 0;
-  // Fills `batch` with the examples. Allocates nothing once a batch as large was there.
-  virtual void load(const std::int64_t* examples, Index m, Batch<T>& batch) const = 0;
+  // Fills `batch`, or for dense examples x [m, ldx]. Allocates nothing once a batch as large was there.
+  virtual void load(const std::int64_t* examples, Index m, Batch<T>& batch, T* x, Index ldx) const = 0;
 };
 
 template <class T>
@@ -36,7 +32,7 @@ class DenseSource final : public Source<T> {
   DenseSource(const T* x, Index n, Index width) : x_(x), n_(n), width_(width) {}
   Index size() const override { return n_; }
   Index max_entries(std::int64_t) const override { return 0; }
-  void load(const std::int64_t* examples, Index m, Batch<T>& batch) const override;
+  void load(const std::int64_t* examples, Index m, Batch<T>& batch, T* x, Index ldx) const override;
 
  private:
   const T* x_;
@@ -52,7 +48,7 @@ class RowSource final : public Source<T> {
       : offsets_(offsets), n_(n), ids_(ids), values_(values), length_(length), padding_(padding) {}
   Index size() const override { return n_; }
   Index max_entries(std::int64_t example) const override { return length_ > 0 ? length_ : offsets_[example + 1] - offsets_[example]; }
-  void load(const std::int64_t* examples, Index m, Batch<T>& batch) const override;
+  void load(const std::int64_t* examples, Index m, Batch<T>& batch, T* x, Index ldx) const override;
 
  private:
   const std::int64_t* offsets_;

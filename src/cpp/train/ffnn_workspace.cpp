@@ -1,42 +1,43 @@
 #include "train/ffnn_workspace.h"
 
-#include "core/thread_pool.h"
-
 namespace pyffnn::train {
 
 template <class T>
-void Workspace<T>::plan(const Spec& spec, Index m, Index entries, bool backward) {
+void Workspace<T>::plan(const Spec& spec, Index m, Index entries, int size, bool backward) {
   const auto count = static_cast<std::size_t>(m);
-  const auto n_layers = static_cast<std::size_t>(spec.layers());
-  if (spec.input != InputKind::dense) {
-    batch.ids.reserve(static_cast<std::size_t>(entries));
-    batch.offsets.reserve(count + 1);
-  }
-  if (spec.input == InputKind::sparse) batch.values.reserve(static_cast<std::size_t>(entries));
-  if (spec.has_table() || spec.input_dropout > 0) x.plan(m, spec.width());
-  if (spec.input == InputKind::concat) x.ld = spec.width();  // the positions of an example lie end to end
-  if (backward && spec.has_table()) {
-    dx.plan(m, spec.width());
-    if (spec.input == InputKind::concat) dx.ld = spec.width();
-  }
-  layers.resize(n_layers);
+  if (members.size() < static_cast<std::size_t>(size)) members.resize(static_cast<std::size_t>(size));
   Index widest = 1;
+  for (Index l = 0; l < spec.layers(); ++l) widest = std::max(widest, spec.layer_outputs(l));
+  for (Member<T>& member : members) {
+    if (spec.input != InputKind::dense) {
+      member.batch.ids.reserve(static_cast<std::size_t>(entries));
+      member.batch.offsets.reserve(count + 1);
+    }
+    if (spec.input == InputKind::sparse) member.batch.values.reserve(static_cast<std::size_t>(entries));
+    member.scale.template reserve_of<T>(m);
+    member.classes.template reserve_of<std::int64_t>(m);
+    if (spec.loss == LossKind::sigmoid) member.values.template reserve_of<T>(m * spec.n_outputs);
+    member.bias_gradient.template reserve_of<T>(widest);
+  }
+  if (spec.input != InputKind::sparse) x.plan(m, spec.width());
+  if (backward && spec.has_table()) dx.plan(m, spec.width());
+  // The positions of a concatenation lie end to end.
+  if (spec.input == InputKind::concat) x.ld = dx.ld = spec.width();
+  layers.resize(static_cast<std::size_t>(spec.layers()));
   for (Index l = 0; l < spec.layers(); ++l) {
     const Index n = spec.layer_outputs(l);
     Layer& layer = layers[static_cast<std::size_t>(l)];
     layer.y.plan(m, n);
-    if (backward && l + 1 < spec.layers() && spec.dropout > 0) layer.dropped.plan(m, n);
-    if (backward) layer.dz.plan(m, n);
-    widest = std::max(widest, n);
+    if (!backward) continue;
+    if (l + 1 < spec.layers() && spec.dropout > 0) layer.dropped.plan(m, n);
+    layer.dz.plan(m, n);
   }
-  scale.reserve_of<T>(m);
   weight.reserve_of<T>(m);
   loss.reserve_of<T>(m);
-  classes.reserve_of<std::int64_t>(m);
-  if (spec.loss == LossKind::sigmoid) values.reserve_of<T>(m * spec.n_outputs);
-  bias_gradient.reserve_of<T>(widest);
-  if (backward && spec.input != InputKind::dense)
-    stepper.reserve(spec.has_table() ? spec.rows + 1 : spec.n_inputs, entries, threads::get_num_threads());
+  if (!backward) return;
+  segments.resize(static_cast<std::size_t>(size) * static_cast<std::size_t>(size));
+  if (spec.input == InputKind::sparse) stepper.reserve(spec.n_inputs, entries, spec.layer_outputs(0), size);
+  if (spec.has_table()) stepper.reserve(spec.rows + 1, entries, spec.dim, size);
 }
 
 template struct Workspace<float>;

@@ -23,6 +23,15 @@ struct Rows {
   }
 };
 
+// What a member of a team has for itself: it loads its own examples of a batch.
+template <class T>
+struct Member {
+  Batch<T> batch;
+  Buffer scale;  // of each bag
+  Buffer classes, values;
+  Buffer bias_gradient;
+};
+
 template <class T>
 struct Workspace {
   struct Layer {
@@ -31,14 +40,15 @@ struct Workspace {
     Rows<T> dz;       // gradient of the loss by the sums before the activation
   };
 
-  Batch<T> batch;
   Rows<T> x, dx;  // input of the first dense layer and its gradient
   std::vector<Layer> layers;
-  Buffer scale, weight, loss, classes, values, bias_gradient;
+  Buffer weight, loss;  // of each example
+  std::vector<Member<T>> members;
+  std::vector<RowGrads<T>> segments;  // one a member and member, for the step on rows
   ops::RowStepper<T> stepper;
 
-  // For batches of up to m examples with `entries` entries in all.
-  void plan(const Spec& spec, Index m, Index entries, bool backward);
+  // For batches of up to m examples with `entries` entries in all, and teams of `size`.
+  void plan(const Spec& spec, Index m, Index entries, int size, bool backward);
 };
 
 // Workspaces at rest, so that calls at the same time have one each and calls in turn share one.
