@@ -258,6 +258,34 @@ class Network:
         sample_weight: ArrayLike | None = ...,
         order: ArrayLike | None = ...,
     ) -> tuple[float, dict[str, _Array]]: ...
+    def train_text(
+        self,
+        corpus: TextCorpus,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None,
+        order: ArrayLike | None,
+        batch_size: int,
+        lr: ArrayLike,
+        n_threads: int = ...,
+    ) -> dict[str, Any]: ...
+    def evaluate_text(
+        self,
+        corpus: TextCorpus,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None = ...,
+        order: ArrayLike | None = ...,
+        n_threads: int = ...,
+    ) -> dict[str, Any]: ...
+    def predict_text(
+        self, corpus: TextCorpus, order: ArrayLike | None = ..., n_threads: int = ...
+    ) -> _Array: ...
+    def gradients_text(
+        self,
+        corpus: TextCorpus,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None = ...,
+        order: ArrayLike | None = ...,
+    ) -> tuple[float, dict[str, _Array]]: ...
 
 class Network64:
     """The same in float64."""
@@ -366,6 +394,34 @@ class Network64:
         self,
         ids: ArrayLike,
         offsets: ArrayLike,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None = ...,
+        order: ArrayLike | None = ...,
+    ) -> tuple[float, dict[str, _Array]]: ...
+    def train_text(
+        self,
+        corpus: TextCorpus,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None,
+        order: ArrayLike | None,
+        batch_size: int,
+        lr: ArrayLike,
+        n_threads: int = ...,
+    ) -> dict[str, Any]: ...
+    def evaluate_text(
+        self,
+        corpus: TextCorpus,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None = ...,
+        order: ArrayLike | None = ...,
+        n_threads: int = ...,
+    ) -> dict[str, Any]: ...
+    def predict_text(
+        self, corpus: TextCorpus, order: ArrayLike | None = ..., n_threads: int = ...
+    ) -> _Array: ...
+    def gradients_text(
+        self,
+        corpus: TextCorpus,
         y: ArrayLike,
         sample_weight: ArrayLike | None = ...,
         order: ArrayLike | None = ...,

@@ -11,6 +11,7 @@
 #include "core/thread_pool.h"
 #include "ops/embedding.h"
 #include "train/ffnn.h"
+#include "train/ffnn_text_source.h"
 
 namespace pyffnn::bindings {
 namespace {
@@ -57,6 +58,7 @@ void check_range(const I* p, Index n, Index limit, const char* name) {
 template <class T>
 struct Examples {
   std::vector<py::array> arrays;
+  std::shared_ptr<const text::Corpus> corpus;
   std::unique_ptr<train::Source<T>> source;
 };
 
@@ -139,6 +141,18 @@ Examples<T> bag_examples(const train::Spec& spec, py::handle x, py::handle y) {
   e.source = std::make_unique<train::RowSource<T>>(in<std::int64_t>(offsets), offsets.shape(0) - 1, in<std::int32_t>(ids), nullptr,
                                                    concat ? spec.max_tokens : 0, static_cast<std::int32_t>(spec.rows));
   e.arrays = {ids, offsets};
+  return e;
+}
+
+template <class T>
+Examples<T> text_examples(const train::Spec& spec, std::shared_ptr<text::Corpus> corpus) {
+  expect(spec, {InputKind::mean, InputKind::concat}, "texts");
+  const bool concat = spec.input == InputKind::concat;
+  const Index rows = concat ? corpus->features().num_words() : corpus->num_rows();
+  if (rows > spec.rows) value_error("corpus", "must have at most " + std::to_string(spec.rows) + " rows, got " + std::to_string(rows));
+  Examples<T> e;
+  e.source = std::make_unique<train::TextSource<T>>(*corpus, concat ? spec.max_tokens : 0, static_cast<std::int32_t>(spec.rows));
+  e.corpus = std::move(corpus);
   return e;
 }
 
@@ -322,6 +336,8 @@ void register_network(py::module_& m, const char* name) {
   const auto dense = [](const N& n, py::handle x) { return dense_examples<T>(n.spec(), x); };
   const auto sparse = [](const N& n, py::handle p, py::handle i, py::handle d) { return sparse_examples<T>(n.spec(), p, i, d); };
   const auto bags = [](const N& n, py::handle i, py::handle o) { return bag_examples<T>(n.spec(), i, o); };
+  const auto corpus = [](const N& n, std::shared_ptr<text::Corpus> c) { return text_examples<T>(n.spec(), std::move(c)); };
+  using CorpusPtr = std::shared_ptr<text::Corpus>;
   const auto none = py::none();
   py::class_<N>(m, name)
       .def(py::init<const py::dict&>(), py::arg("spec"))
@@ -351,6 +367,13 @@ void register_network(py::module_& m, const char* name) {
           },
           py::arg("ids"), py::arg("offsets"), py::arg("y"), py::arg("sample_weight"), py::arg("order"), py::arg("batch_size"),
           py::arg("lr"), py::arg("n_threads") = 0)
+      .def(
+          "train_text",
+          [corpus](N& n, CorpusPtr c, py::object y, py::object w, py::object order, Index b, py::object lr, int t) {
+            return n.train(corpus(n, std::move(c)), y, w, order, b, lr, t);
+          },
+          py::arg("corpus").none(false), py::arg("y"), py::arg("sample_weight"), py::arg("order"), py::arg("batch_size"), py::arg("lr"),
+          py::arg("n_threads") = 0)
 
       .def(
           "evaluate_dense",
@@ -372,6 +395,12 @@ void register_network(py::module_& m, const char* name) {
           },
           py::arg("ids"), py::arg("offsets"), py::arg("y"), py::arg("sample_weight") = none, py::arg("order") = none,
           py::arg("n_threads") = 0)
+      .def(
+          "evaluate_text",
+          [corpus](N& n, CorpusPtr c, py::object y, py::object w, py::object order, int t) {
+            return n.evaluate(corpus(n, std::move(c)), y, w, order, t);
+          },
+          py::arg("corpus").none(false), py::arg("y"), py::arg("sample_weight") = none, py::arg("order") = none, py::arg("n_threads") = 0)
 
       .def(
           "predict_dense", [dense](N& n, py::object X, py::object order, int t) { return n.predict(dense(n, X), order, t); }, py::arg("X"),
@@ -385,6 +414,9 @@ void register_network(py::module_& m, const char* name) {
       .def(
           "predict_bags", [bags](N& n, py::object i, py::object o, py::object order, int t) { return n.predict(bags(n, i, o), order, t); },
           py::arg("ids"), py::arg("offsets"), py::arg("order") = none, py::arg("n_threads") = 0)
+      .def(
+          "predict_text", [corpus](N& n, CorpusPtr c, py::object order, int t) { return n.predict(corpus(n, std::move(c)), order, t); },
+          py::arg("corpus").none(false), py::arg("order") = none, py::arg("n_threads") = 0)
 
       .def(
           "gradients_dense",
@@ -401,7 +433,13 @@ void register_network(py::module_& m, const char* name) {
           [bags](N& n, py::object i, py::object o, py::object y, py::object w, py::object order) {
             return n.gradients(bags(n, i, o), y, w, order);
           },
-          py::arg("ids"), py::arg("offsets"), py::arg("y"), py::arg("sample_weight") = none, py::arg("order") = none);
+          py::arg("ids"), py::arg("offsets"), py::arg("y"), py::arg("sample_weight") = none, py::arg("order") = none)
+      .def(
+          "gradients_text",
+          [corpus](N& n, CorpusPtr c, py::object y, py::object w, py::object order) {
+            return n.gradients(corpus(n, std::move(c)), y, w, order);
+          },
+          py::arg("corpus").none(false), py::arg("y"), py::arg("sample_weight") = none, py::arg("order") = none);
 }
 
 }  // namespace

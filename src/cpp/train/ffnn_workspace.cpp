@@ -10,7 +10,7 @@ void Workspace<T>::plan(const Spec& spec, Index m, Index entries, int size, bool
   for (Index l = 0; l < spec.layers(); ++l) widest = std::max(widest, spec.layer_outputs(l));
   for (Member<T>& member : members) {
     if (spec.input != InputKind::dense) {
-      member.batch.ids.reserve(static_cast<std::size_t>(entries));
+      member.batch.ids.reserve(static_cast<std::size_t>(entries) + 1);
       member.batch.offsets.reserve(count + 1);
     }
     if (spec.input == InputKind::sparse) member.batch.values.reserve(static_cast<std::size_t>(entries));
