@@ -25,7 +25,9 @@ from .runtime import (
 __version__: str = _pyffnn.version
 
 __all__ = [
+    "FFNNClassifier",
     "LanguageModel",
+    "TextClassifier",
     "__version__",
     "autograd",
     "available_isas",
@@ -42,13 +44,27 @@ __all__ = [
 ]
 
 if TYPE_CHECKING:
+    from .models.feedforward import FFNNClassifier
     from .models.language_model import LanguageModel
+    from .models.text_classifier import TextClassifier
+
+# models are imported when first asked for: `import pyffnn` stays fast
+_MODELS = {
+    "FFNNClassifier": ".models.feedforward",
+    "LanguageModel": ".models.language_model",
+    "TextClassifier": ".models.text_classifier",
+}
 
 
 def __getattr__(name: str) -> Any:
-    # models are imported when first asked for: `import pyffnn` stays fast
-    if name == "LanguageModel":
-        from .models.language_model import LanguageModel
+    if name not in _MODELS:
+        raise AttributeError(f"module 'pyffnn' has no attribute {name!r}")
+    from importlib import import_module
 
-        return LanguageModel
-    raise AttributeError(f"module 'pyffnn' has no attribute {name!r}")
+    value = getattr(import_module(_MODELS[name], __name__), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -2,14 +2,31 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
+import sys
 from typing import Any, Self
 
-__all__ = ["Estimator", "NotFittedError"]
+__all__ = ["Estimator", "NotFittedError", "not_fitted"]
 
 
 class NotFittedError(ValueError, AttributeError):
     """A model is used before `fit`; the same bases as scikit-learn's error of that name."""
+
+
+def not_fitted(model: Any) -> NotFittedError:
+    """The error of a model used before `fit`; it is scikit-learn's too where that is loaded."""
+    theirs = getattr(sys.modules.get("sklearn.exceptions"), "NotFittedError", None)
+    error = NotFittedError if theirs is None else _combined(theirs)
+    return error(
+        f"This {type(model).__name__} instance is not fitted yet. Call 'fit' with appropriate "
+        "arguments before using this estimator."
+    )
+
+
+@functools.cache
+def _combined(theirs: type[Exception]) -> type[NotFittedError]:
+    return type("NotFittedError", (NotFittedError, theirs), {})
 
 
 class Estimator:

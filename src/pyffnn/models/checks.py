@@ -1,0 +1,250 @@
+"""Checks of what users pass to `fit` and `predict`, in scikit-learn's words and without scikit-learn."""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pyffnn.network import Examples
+
+__all__ = [
+    "check_feature_names",
+    "check_features",
+    "check_fraction",
+    "check_integer",
+    "check_non_negative",
+    "check_same_length",
+    "check_sample_weight",
+    "column_or_1d",
+    "sklearn_class",
+]
+
+
+def sklearn_class(module: str, name: str, otherwise: type[Any]) -> type[Any]:
+    """A class of scikit-learn if that is loaded, so that its users can catch it; else ``otherwise``."""
+    return getattr(sys.modules.get(f"sklearn.{module}"), name, otherwise)
+
+
+def check_integer(name: str, value: Any, low: int) -> int:
+    """``value`` as an int of at least ``low``; ValueError naming it otherwise."""
+    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < low:
+        raise ValueError(f"{name} must be an integer of at least {low}, got {value!r}")
+    return int(value)
+
+
+def check_non_negative(name: str, value: Any) -> float:
+    """``value`` as a finite float of at least 0; ValueError naming it otherwise."""
+    if not _is_number(value) or not 0 <= value < float("inf"):
+        raise ValueError(f"{name} must be a finite number of at least 0, got {value!r}")
+    return float(value)
+
+
+def check_fraction(name: str, value: Any, *, zero: bool) -> float:
+    """``value`` as a float below 1, above 0 or (``zero``) not below it; ValueError otherwise."""
+    if not _is_number(value) or not (0 <= value < 1) or (value == 0 and not zero):
+        raise ValueError(f"{name} must be in {'[' if zero else '('}0, 1), got {value!r}")
+    return float(value)
+
+
+def check_features(X: Any, *, expected: int | None = None, owner: str) -> Examples:
+    """Dense array-like or SciPy sparse matrix [n, features] as examples of finite float32 numbers.
+
+    Raises ValueError (rank, no sample, no feature, another number of features than ``expected``,
+    NaN, infinity, complex or non-numeric values) and TypeError (what cannot be an array).
+    """
+    if hasattr(X, "tocsr"):
+        return _check_sparse(X, expected, owner)
+    if hasattr(X, "shape") and hasattr(X, "indptr"):
+        raise TypeError(f"X must be an array or a SciPy sparse matrix, got {type(X).__name__}")
+    array = np.asarray(X)
+    _refuse_complex(array)
+    if array.dtype.kind in "USV":
+        # numbers written as text are not taken for numbers
+        raise ValueError(
+            f"dtype='numeric' is not compatible with arrays of bytes/strings: {array!r}"
+        )
+    if array.ndim != 2:
+        _wrong_rank(array, owner)
+    _check_shape(array.shape, expected, owner)
+    with np.errstate(over="ignore"):
+        converted = np.ascontiguousarray(array, dtype=np.float32)
+    _check_finite(converted)
+    return Examples("dense", (converted,), converted.shape[0])
+
+
+def _check_sparse(X: Any, expected: int | None, owner: str) -> Examples:
+    _refuse_complex(X)
+    if len(X.shape) != 2:
+        raise ValueError(f"Expected 2D input, got input with shape {X.shape}.")
+    _check_shape(X.shape, expected, owner)
+    csr = X.tocsr()
+    with np.errstate(over="ignore"):
+        data = np.ascontiguousarray(csr.data, dtype=np.float32)
+    _check_finite(data)
+    indptr = np.ascontiguousarray(csr.indptr, dtype=np.int64)
+    indices = np.ascontiguousarray(csr.indices, dtype=np.int32)
+    return Examples("sparse", (indptr, indices, data), int(X.shape[0]))
+
+
+def _refuse_complex(array: Any) -> None:
+    if np.dtype(array.dtype).kind == "c":
+        raise ValueError(f"Complex data not supported\n{array}\n")
+
+
+def _wrong_rank(array: NDArray[Any], owner: str) -> None:
+    if array.ndim > 2:
+        raise ValueError(
+            f"Found array with dim {array.ndim}, while dim <= 2 is required by {owner}."
+        )
+    kind = "scalar" if array.ndim == 0 else "1D"
+    raise ValueError(
+        f"Expected 2D array, got {kind} array instead:\narray={array}.\n"
+        "Reshape your data either using array.reshape(-1, 1) if your data has a single feature "
+        "or array.reshape(1, -1) if it contains a single sample."
+    )
+
+
+def _check_shape(shape: tuple[int, ...], expected: int | None, owner: str) -> None:
+    if expected is not None and shape[1] != expected:
+        raise ValueError(
+            f"X has {shape[1]} features, but {owner} is expecting {expected} features as input"
+        )
+    for number, what in ((shape[0], "sample"), (shape[1], "feature")):
+        if number < 1:
+            raise ValueError(
+                f"Found array with 0 {what}(s) (shape={tuple(shape)}) while a minimum of 1 is "
+                f"required by {owner}."
+            )
+
+
+def _check_finite(values: NDArray[np.float32]) -> None:
+    # one pass: the sum of finite numbers times 0 is 0
+    if np.isfinite(values).all():
+        return
+    if np.isnan(values).any():
+        raise ValueError("Input X contains NaN.")
+    raise ValueError("Input X contains infinity or a value too large for dtype('float32').")
+
+
+def check_feature_names(model: Any, X: Any, *, reset: bool) -> None:
+    """Keep the column names of a data frame as ``feature_names_in_``, or compare with those kept.
+
+    Warns (UserWarning) when only one side has names; ValueError when they differ, TypeError when
+    names are partly strings.
+    """
+    names = _names_of(X)
+    kept = getattr(model, "feature_names_in_", None)
+    if reset:
+        if names is not None:
+            model.feature_names_in_ = names
+        elif kept is not None:
+            del model.feature_names_in_
+        return
+    owner = type(model).__name__
+    if names is None and kept is None:
+        return
+    if kept is None:
+        warnings.warn(
+            f"X has feature names, but {owner} was fitted without feature names", stacklevel=4
+        )
+    elif names is None:
+        warnings.warn(
+            f"X does not have valid feature names, but {owner} was fitted with feature names",
+            stacklevel=4,
+        )
+    elif names.shape != kept.shape or (names != kept).any():
+        raise ValueError(_different_names(names.tolist(), kept.tolist()))
+
+
+def _names_of(X: Any) -> NDArray[Any] | None:
+    columns = getattr(X, "columns", None)
+    if columns is None or not hasattr(X, "shape"):
+        return None
+    names = np.asarray(columns, dtype=object)
+    strings = [isinstance(name, str) for name in names]
+    if all(strings) and strings:
+        return names
+    if any(strings):
+        kinds = sorted({type(name).__name__ for name in names})
+        raise TypeError(
+            "Feature names are only supported if all input features have string names, but your "
+            f"input has {kinds} as feature name / column name types. If you want feature names to "
+            "be stored and validated, you must convert them all to strings, by using "
+            "X.columns = X.columns.astype(str) for example. Otherwise you can remove feature / "
+            "column names from your input data, or convert them all to a non-string data type."
+        )
+    return None
+
+
+def _different_names(names: list[str], kept: list[str]) -> str:
+    message = "The feature names should match those that were passed during fit.\n"
+    unexpected, missing = sorted(set(names) - set(kept)), sorted(set(kept) - set(names))
+    for title, group in (
+        ("Feature names unseen at fit time:\n", unexpected),
+        ("Feature names seen at fit time, yet now missing:\n", missing),
+    ):
+        if group:
+            message += title + "".join(f"- {name}\n" for name in group[:5])
+            message += "- ...\n" if len(group) > 5 else ""
+    if not unexpected and not missing:
+        message += "Feature names must be in the same order as they were in fit.\n"
+    return message
+
+
+def check_sample_weight(sample_weight: Any, size: int) -> NDArray[np.float32] | None:
+    """Weights [size] of at least 0 as float32, from an array-like, a number, or None.
+
+    Raises ValueError for another shape, negative, NaN or infinite weights, or all zero.
+    """
+    if sample_weight is None:
+        return None
+    weights = np.asarray(sample_weight)
+    if weights.ndim == 0:
+        weights = np.full(size, weights)
+    if weights.ndim != 1:
+        raise ValueError(f"Sample weights must be 1D array or scalar, got {weights.ndim}D array.")
+    if weights.shape != (size,):
+        raise ValueError(f"sample_weight.shape == {weights.shape}, expected {(size,)}!")
+    weights = weights.astype(np.float32)
+    if np.isnan(weights).any():
+        raise ValueError("Input sample_weight contains NaN.")
+    if np.isinf(weights).any():
+        raise ValueError("Input sample_weight contains infinity.")
+    if (weights < 0).any():
+        raise ValueError("Negative values in data passed to `sample_weight`.")
+    if not weights.any():
+        raise ValueError("Sample weights must contain at least one non-zero number.")
+    return weights
+
+
+def check_same_length(**sizes: int) -> None:
+    """ValueError when arguments that belong together differ in length."""
+    if len(set(sizes.values())) > 1:
+        names = " and ".join(sizes)
+        raise ValueError(
+            f"Found input variables with inconsistent numbers of samples: {list(sizes.values())} "
+            f"({names})"
+        )
+
+
+def column_or_1d(y: NDArray[Any]) -> NDArray[Any]:
+    """A 1-D array; a column [n, 1] is flattened with a warning, as scikit-learn does."""
+    if y.ndim == 2 and y.shape[1] == 1:
+        warnings.warn(
+            "A column-vector y was passed when a 1d array was expected. Please change the shape "
+            "of y to (n_samples,), for example using ravel().",
+            sklearn_class("exceptions", "DataConversionWarning", UserWarning),
+            stacklevel=4,
+        )
+        return y.ravel()
+    if y.ndim != 1:
+        raise ValueError(f"y should be a 1d array, got an array of shape {y.shape} instead.")
+    return y
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(value, bool)

@@ -1,0 +1,669 @@
+"""Feedforward classifier of raw text: pooled or concatenated embeddings, hidden layers, softmax."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Sequence
+from typing import Any, Self, TypeAlias
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from pyffnn.data import Corpus, Featurizer, TokenizerLike
+from pyffnn.io import PathLike
+from pyffnn.models.checks import check_fraction, check_integer, check_same_length
+from pyffnn.models.classifier import Classifier, accuracy
+from pyffnn.models.estimator import not_fitted
+from pyffnn.models.labels import (
+    ClassWeight,
+    Targets,
+    encode,
+    encode_sets,
+    find_classes,
+    to_indicator,
+    to_labels,
+)
+from pyffnn.models.vectors import PretrainedVectors, find_vectors, vectors_dim
+from pyffnn.network import Examples
+from pyffnn.optimizers import LearningRate, Optimizer, constant, linear_decay
+from pyffnn.training import Callback
+
+__all__ = ["TextClassifier"]
+
+Texts: TypeAlias = Iterable[str] | str | os.PathLike[str]
+
+_FEATURES = "features."
+_DIM = 16
+_MOST_TOKENS = 100
+
+
+class TextClassifier(Classifier):
+    """Classifier of raw text: mean or concatenation of embeddings, hidden layers, softmax.
+
+    A text is cut into words; each word, and each n-gram that is asked for, is a row of an embedding
+    table. ``pooling="mean"`` averages the rows of a text (a deep averaging network, Iyyer et al.
+    2015; without hidden layers the linear model of fastText, Joulin et al. 2017);
+    ``pooling="concat"`` puts the embeddings of the first ``max_tokens`` words side by side, zeros
+    for missing ones (Jurafsky & Martin, "Neural Networks", the sentiment classifier with
+    concatenated embeddings). Then h[i] = g(h[i-1] W[i] + b[i]) for each hidden layer, and softmax
+    over the classes, all trained on the cross-entropy.
+
+    Parameters
+    ----------
+    embedding_dim
+        Numbers in an embedding; None: those of ``pretrained_vectors``, else 16.
+    hidden_layer_sizes
+        Units of each hidden layer; ``()``: none.
+    activation
+        "relu", "tanh", "sigmoid" or "identity", of the hidden layers.
+    pooling
+        "mean" or "concat".
+    max_tokens
+        Only the first so many words of a text count. None: all of them; for "concat" as many as
+        the longest training text has, at most 100.
+    word_ngrams
+        Longest word n-gram, 1 to 16; 1: words alone. n-grams need ``pooling="mean"``.
+    char_ngrams
+        None, or (lo, hi): n-grams of so many characters of each word ("<" and ">" around it), also
+        of words that training has not met. Needs ``pooling="mean"``.
+    buckets
+        None: each n-gram that occurs at least ``ngram_min_count`` times has a row of its own;
+        else so many rows, which n-grams share by their hash.
+    min_count
+        Words met less often in training are unknown words, which are left out of the mean.
+    ngram_min_count
+        See ``buckets``.
+    lowercase
+        Lower-case all words.
+    tokenizer
+        None: words are what ``str.split()`` gives. A function from a text to its tokens, or a
+        `tokenizers.Tokenizer`.
+    label_prefix
+        Marks the labels in files of fastText's format.
+    optimizer
+        "sgd", "momentum", "adagrad", "adam", or a settings object of `pyffnn.nn`. Embeddings are
+        updated in the rows that a batch contains, and only there. Adagrad keeps one accumulator a
+        row.
+    learning_rate
+        A number, which falls to 0 in a straight line over all steps, or a schedule of `pyffnn.nn`;
+        replaces that of a settings object. None: the optimizer's own.
+    epochs
+        Passes over the texts; "auto": by the size of the corpus.
+    batch_size
+        Texts a step.
+    dropout
+        Share of the pooled embedding and of the hidden units set to zero in a training step, the
+        others scaled up.
+    word_dropout
+        Share of the words and n-grams of a text left out in a training step (Iyyer et al. 2015).
+    l2
+        Adds l2 / 2 times the sum of the squared weights (not biases) to the mean loss; embeddings
+        get it in the steps that touch them.
+    class_weight
+        None, "balanced" (n / (classes * count)), or a dict from class to weight.
+    multilabel
+        A text has any number of labels: y is a list of labels for each text, or a matrix [n,
+        labels] of zeros and ones; each label has a sigmoid of its own.
+    pretrained_vectors
+        Starting values for the embeddings of words: a file in word2vec's text format, a mapping
+        from words to vectors, or (words, array).
+    freeze_embeddings
+        Leave the embeddings as they are.
+    early_stopping
+        False, or for how many epochs without a better validation accuracy (then loss) training
+        goes on (True: 5). The weights of the best epoch are restored.
+    validation_fraction
+        Share of the texts held out for early stopping when no validation data are given.
+    precision
+        "auto", "float32", "bfloat16x3" or "bfloat16"; the latter two need AMX and fall back to
+        float32 with a warning. Weights and results are float32.
+    n_threads
+        Threads of training and prediction; None: `pyffnn.get_num_threads()`. The result does not
+        depend on it.
+    random_state
+        Seed of the initial weights, the order of the texts and dropout: an integer, a NumPy
+        RandomState or Generator, or None for a fresh one.
+    verbose
+        0 is silent; 1 shows a progress bar on a terminal, a line an epoch anywhere else.
+
+    Attributes
+    ----------
+    classes_ : array of shape (n_classes,)
+        The sorted labels; those of a file without their prefix.
+    history_ : list of dict
+        An entry an epoch: epoch, loss, val_loss, val_accuracy (None without validation), seconds,
+        examples_per_second, learning_rate.
+    vocabulary_ : list of str
+        The words in the order of their rows.
+    embeddings_ : float32 array of shape (rows, embedding_dim)
+        The table, live: words first, then n-grams.
+
+    """
+
+    _default_schedule = linear_decay()
+
+    _features: Featurizer
+
+    def __init__(
+        self,
+        *,
+        embedding_dim: int | None = None,
+        hidden_layer_sizes: int | Sequence[int] = (),
+        activation: str = "relu",
+        pooling: str = "mean",
+        max_tokens: int | None = None,
+        word_ngrams: int = 1,
+        char_ngrams: tuple[int, int] | None = None,
+        buckets: int | None = None,
+        min_count: int = 1,
+        ngram_min_count: int = 2,
+        lowercase: bool = True,
+        tokenizer: TokenizerLike | None = None,
+        label_prefix: str = "__label__",
+        optimizer: str | Optimizer = "adagrad",
+        learning_rate: LearningRate | None = None,
+        epochs: int | str = "auto",
+        batch_size: int = 32,
+        dropout: float = 0.0,
+        word_dropout: float = 0.0,
+        l2: float = 0.0,
+        class_weight: ClassWeight = None,
+        multilabel: bool = False,
+        pretrained_vectors: PretrainedVectors | None = None,
+        freeze_embeddings: bool = False,
+        early_stopping: bool | int = False,
+        validation_fraction: float = 0.1,
+        precision: str = "auto",
+        n_threads: int | None = None,
+        random_state: Any = 0,
+        verbose: int = 0,
+    ) -> None:
+        self.embedding_dim = embedding_dim
+        self.hidden_layer_sizes = hidden_layer_sizes
+        self.activation = activation
+        self.pooling = pooling
+        self.max_tokens = max_tokens
+        self.word_ngrams = word_ngrams
+        self.char_ngrams = char_ngrams
+        self.buckets = buckets
+        self.min_count = min_count
+        self.ngram_min_count = ngram_min_count
+        self.lowercase = lowercase
+        self.tokenizer = tokenizer
+        self.label_prefix = label_prefix
+        self.optimizer = optimizer
+        self.learning_rate = learning_rate
+        self.epochs = epochs
+        self.batch_size = batch_size
+        self.dropout = dropout
+        self.word_dropout = word_dropout
+        self.l2 = l2
+        self.class_weight = class_weight
+        self.multilabel = multilabel
+        self.pretrained_vectors = pretrained_vectors
+        self.freeze_embeddings = freeze_embeddings
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.precision = precision
+        self.n_threads = n_threads
+        self.random_state = random_state
+        self.verbose = verbose
+
+    def fit(
+        self,
+        X: Texts,
+        y: Any = None,
+        *,
+        sample_weight: ArrayLike | None = None,
+        X_val: Texts | None = None,
+        y_val: Any = None,
+        callbacks: Sequence[Callback] = (),
+    ) -> Self:
+        """Train from scratch.
+
+        Parameters
+        ----------
+        X
+            Texts: a list, an iterator, an Arrow, pandas or NumPy column of strings. Without ``y``:
+            the path of a file in fastText's format, a text a line with its labels among the words.
+        y
+            A label a text; with ``multilabel`` a list of labels a text, or a matrix of zeros and
+            ones [n, labels].
+        sample_weight : array-like of shape (n,)
+            Weight of each text in the mean loss, at least 0.
+        X_val, y_val
+            Validation data in the same forms, for ``history_`` and early stopping.
+        callbacks
+            Called as ``callback(model, record)`` after each epoch with its entry of ``history_``;
+            training ends when one returns True.
+
+        Raises ValueError (wrong input, settings out of range), TypeError (what is not text among
+        the texts), OSError (unreadable file), FloatingPointError (the loss became non-finite; the
+        model is at its last good state).
+        """
+        self._check_own_settings()
+        corpus, targets = self._read_training(X, y, None)
+        validation = None
+        if X_val is not None:
+            validation = self._read_known(corpus.featurizer, X_val, y_val, targets.classes, "_val")
+        elif y_val is not None:
+            raise ValueError("X_val and y_val must be given together")
+        self._begin(corpus, targets)
+        self._train(
+            self._examples(corpus),
+            targets,
+            sample_weight,
+            validation,
+            callbacks,
+            epochs=self._epochs(corpus),
+            batch_size=self.batch_size,
+        )
+        return self
+
+    def partial_fit(
+        self,
+        X: Texts,
+        y: Any = None,
+        classes: ArrayLike | None = None,
+        *,
+        sample_weight: ArrayLike | None = None,
+    ) -> Self:
+        """One pass over the texts from the present weights, at the optimizer's first rate.
+
+        The first call, unless after `fit`, learns the vocabulary and the n-grams of its texts;
+        words that come later are unknown words. It needs the labels of all later calls: those of
+        ``classes``, else of ``y``. ``class_weight="balanced"`` counts the texts of the call.
+        """
+        self._check_own_settings()
+        if not hasattr(self, "_network"):
+            corpus, targets = self._read_training(X, y, classes)
+            self._begin(corpus, targets)
+            examples = self._examples(corpus)
+        else:
+            if classes is not None and not np.array_equal(
+                np.unique(np.asarray(classes)), self.classes_
+            ):
+                raise ValueError(
+                    f"`classes={classes!r}` is not the same as on last call to partial_fit, was: "
+                    f"{self.classes_!r}"
+                )
+            examples, targets = self._read_known(self._features, X, y, self.classes_, "")
+        schedule = self._optimizer().schedule(self._default_schedule)
+        self._train(
+            examples,
+            targets,
+            sample_weight,
+            None,
+            (),
+            epochs=1,
+            batch_size=self.batch_size,
+            fresh=False,
+            schedule=constant(schedule.lr),
+        )
+        return self
+
+    def predict_proba(self, X: Iterable[str]) -> NDArray[np.float32]:
+        """Probability of each class for each text, shape (n, n_classes); rows sum to 1 unless multi-label.
+
+        Raises ValueError when not fitted, TypeError for what is not a collection of texts.
+        """
+        try:
+            features, network = self._features, self._network
+        except AttributeError:
+            raise not_fitted(self) from None
+        if features.tokenizer is None and not hasattr(X, "to_pylist"):
+            corpus = features.core.encode_texts(X)
+        else:
+            corpus = features.encode(X).core
+        p: NDArray[np.float32] = network.predict_text(corpus, None, self.n_threads or 0)
+        return p
+
+    def predict(self, X: Iterable[str]) -> Any:
+        """The most probable class of each text, shape (n,).
+
+        With ``multilabel`` the labels of probability above 1/2, in the form of the training data: a
+        list of tuples, or a matrix of zeros and ones [n, n_classes].
+        """
+        p = self.predict_proba(X)
+        if not self._as_sets:
+            return self._labels(p)
+        names = self.classes_.tolist()
+        return [
+            tuple(name for name, one in zip(names, row, strict=True) if one)
+            for row in (p > 0.5).tolist()
+        ]
+
+    def score(self, X: Texts, y: Any = None, sample_weight: ArrayLike | None = None) -> float:
+        """Accuracy; with ``multilabel`` a text counts as right if all its labels are."""
+        self._check_fitted()
+        examples, targets = self._read_known(self._features, X, y, self.classes_, "")
+        check_same_length(X=examples.size, y=targets.size)
+        p = self._probabilities(examples)
+        if targets.matrix is not None:
+            return accuracy((p > 0.5) == (targets.matrix > 0.5), sample_weight)
+        return accuracy(p.argmax(axis=1) == targets.codes, sample_weight)
+
+    @property
+    def vocabulary_(self) -> list[str]:
+        self._check_fitted()
+        return self._features.vocabulary
+
+    @property
+    def embeddings_(self) -> NDArray[np.float32]:
+        self._check_fitted()
+        table: NDArray[np.float32] = self._network.parameters()["embedding"]
+        return table
+
+    # settings -----------------------------------------------------------------------------------
+
+    def _check_own_settings(self) -> None:
+        self._check_settings()
+        if self.pooling not in ("mean", "concat"):
+            raise ValueError(f"pooling must be 'mean' or 'concat', got {self.pooling!r}")
+        for name in ("embedding_dim", "max_tokens", "buckets"):
+            if getattr(self, name) is not None:
+                check_integer(name, getattr(self, name), 1)
+        for name in ("word_ngrams", "min_count", "ngram_min_count", "batch_size"):
+            check_integer(name, getattr(self, name), 1)
+        if self.epochs != "auto":
+            check_integer("epochs", self.epochs, 1)
+        if self.char_ngrams is not None:
+            try:
+                low, high = self.char_ngrams
+            except (TypeError, ValueError):
+                raise ValueError(
+                    f"char_ngrams must be None or (lo, hi), got {self.char_ngrams!r}"
+                ) from None
+            check_integer("char_ngrams[0]", low, 1)
+            check_integer("char_ngrams[1]", high, low)
+        check_fraction("word_dropout", self.word_dropout, zero=True)
+        if self.pooling == "concat" and (self.word_ngrams > 1 or self.char_ngrams is not None):
+            raise ValueError(
+                "pooling='concat' has a place for each word and none for n-grams: word_ngrams must "
+                "be 1 and char_ngrams None"
+            )
+        if self.freeze_embeddings and self.pretrained_vectors is None:
+            raise ValueError("freeze_embeddings needs pretrained_vectors")
+
+    def _featurizer(self) -> Featurizer:
+        tokenizer = self.tokenizer
+        if self.pooling == "mean" and self.max_tokens is not None:
+            tokenizer = FirstTokens(tokenizer, self.max_tokens)
+        return Featurizer(
+            word_ngrams=self.word_ngrams,
+            char_ngrams=None
+            if self.char_ngrams is None
+            else (self.char_ngrams[0], self.char_ngrams[1]),
+            buckets=self.buckets,
+            min_count=self.min_count,
+            ngram_min_count=self.ngram_min_count,
+            lowercase=bool(self.lowercase),
+            tokenizer=tokenizer,
+        )
+
+    def _epochs(self, corpus: Corpus) -> int:
+        if self.epochs != "auto":
+            return int(self.epochs)
+        return 5
+
+    # reading ------------------------------------------------------------------------------------
+
+    def _read_training(self, X: Texts, y: Any, classes: ArrayLike | None) -> tuple[Corpus, Targets]:
+        """The corpus with a vocabulary of its own, and its targets over ``classes`` or its own."""
+        features = self._featurizer()
+        self._multilabel = bool(self.multilabel)
+        known = None if classes is None else np.unique(np.asarray(classes))
+        if _is_path(X) and y is None:
+            corpus, targets = self._read_file(features, X, known, fit=True)
+        else:
+            corpus = features.fit(_texts(X, y, type(self).__name__))
+            targets = self._targets(y, known, "y", fit=True)
+        if not len(corpus):
+            raise ValueError(f"X has no texts: {type(self).__name__} needs a minimum of 1 sample")
+        if not corpus.num_tokens or not features.num_rows:
+            raise ValueError(
+                "empty vocabulary: the texts have no words"
+                if not corpus.num_tokens
+                else f"empty vocabulary: no word occurs min_count={self.min_count} times"
+            )
+        check_same_length(X=len(corpus), y=targets.size)
+        return corpus, targets
+
+    def _read_known(
+        self, features: Featurizer, X: Texts, y: Any, classes: NDArray[Any], suffix: str
+    ) -> tuple[Examples, Targets]:
+        """Other texts with targets among ``classes``."""
+        if _is_path(X) and y is None:
+            corpus, targets = self._read_file(features, X, classes, fit=False)
+        else:
+            corpus = features.encode(_texts(X, y, type(self).__name__, suffix))
+            targets = self._targets(y, classes, f"y{suffix}", fit=False)
+        return self._examples(corpus), targets
+
+    def _read_file(
+        self, features: Featurizer, path: Any, classes: NDArray[Any] | None, *, fit: bool
+    ) -> tuple[Corpus, Targets]:
+        if features.tokenizer is not None:
+            texts, sets = _read_lines(path, self.label_prefix)
+            corpus = features.fit(texts) if fit else features.encode(texts)
+            names = sorted({label for labels in sets for label in labels})
+            numbers = {name: i for i, name in enumerate(names)}
+            ids: NDArray[Any] = np.array(
+                [numbers[label] for labels in sets for label in labels], np.int64
+            )
+            offsets = np.cumsum([0, *map(len, sets)])
+        else:
+            read = features.fit_file if fit else features.encode_file
+            corpus = read(path, label_prefix=self.label_prefix)
+            names = [name[len(self.label_prefix) :] for name in corpus.label_names]
+            ids, offsets = corpus.labels
+        if fit:
+            self._as_sets = self._multilabel
+        return corpus, self._file_targets(path, names, ids, offsets, classes)
+
+    def _file_targets(
+        self,
+        path: Any,
+        names: list[str],
+        ids: NDArray[Any],
+        offsets: NDArray[np.int64],
+        classes: NDArray[Any] | None,
+    ) -> Targets:
+        where = os.fspath(path)
+        if classes is None:
+            if not names:
+                raise ValueError(
+                    f"{where!r} has no labels (words that begin with {self.label_prefix!r})"
+                )
+            classes = np.array(sorted(names))
+        number = encode(np.array(names, dtype=object), classes, where)
+        counts = np.diff(offsets)
+        if self._multilabel:
+            matrix = np.zeros((counts.size, classes.size), np.float32)
+            matrix[np.repeat(np.arange(counts.size), counts), number[ids]] = 1
+            return Targets(classes, matrix=matrix)
+        for wrong, what in (
+            (counts == 0, "no label"),
+            (counts > 1, "several labels (see multilabel)"),
+        ):
+            if wrong.any():
+                raise ValueError(
+                    f"{where!r}: {wrong.sum()} texts have {what}, the first is number {wrong.argmax() + 1}"
+                )
+        return Targets(classes, codes=number[ids])
+
+    def _targets(self, y: Any, classes: NDArray[Any] | None, name: str, *, fit: bool) -> Targets:
+        if not self._multilabel:
+            labels = to_labels(y, type(self).__name__)
+            if classes is None:
+                return Targets(*find_classes(labels))
+            return Targets(classes, codes=encode(labels, classes, name))
+        as_sets = not (hasattr(y, "ndim") and y.ndim == 2)
+        if fit:
+            self._as_sets = as_sets
+        if as_sets:
+            return encode_sets(y, classes, name)
+        matrix = to_indicator(y)
+        if classes is not None and matrix.shape[1] != classes.size:
+            raise ValueError(f"{name} must have {classes.size} columns, got shape {matrix.shape}")
+        return Targets(np.arange(matrix.shape[1]) if classes is None else classes, matrix=matrix)
+
+    # the network --------------------------------------------------------------------------------
+
+    @staticmethod
+    def _examples(corpus: Corpus) -> Examples:
+        return Examples("text", (corpus.core,), len(corpus))
+
+    def _begin(self, corpus: Corpus, targets: Targets) -> None:
+        self._set_classes(targets.classes)
+        self._features = features = corpus.featurizer
+        vectors = self.pretrained_vectors
+        dim = self.embedding_dim
+        if vectors is not None:
+            width = vectors_dim(vectors)
+            if dim is not None and dim != width:
+                raise ValueError(
+                    f"embedding_dim is {dim}, but pretrained_vectors have {width} numbers"
+                )
+            dim = width
+        inputs = {
+            "input": self.pooling,
+            "rows": features.num_rows,
+            "dim": _DIM if dim is None else int(dim),
+        }
+        if self.pooling == "concat":
+            longest = int(np.diff(corpus.core.offsets).max())
+            inputs["max_tokens"] = self.max_tokens or max(1, min(longest, _MOST_TOKENS))
+        self._make_network(
+            inputs,
+            word_dropout=float(self.word_dropout),
+            freeze_embeddings=bool(self.freeze_embeddings),
+        )
+        self._preset = vectors is not None
+        if vectors is not None:
+            rows, values = find_vectors(vectors, features.vocabulary)
+            self._network.parameters()["embedding"][rows] = values
+
+    # the model file -----------------------------------------------------------------------------
+
+    def _file_config(self) -> dict[str, Any]:
+        config = super()._file_config()
+        if not isinstance(self.pretrained_vectors, str):
+            config["params"].pop("pretrained_vectors", None)
+        tokenizer = self.tokenizer
+        to_str = getattr(tokenizer, "to_str", None)
+        config["tokenizer"] = (
+            None if tokenizer is None else {"json": to_str()} if to_str else "function"
+        )
+        config["as_sets"] = self._as_sets
+        return config
+
+    def _file_tensors(self) -> dict[str, NDArray[Any]]:
+        state = {_FEATURES + name: array for name, array in self._features.state().items()}
+        return {**super()._file_tensors(), **state}
+
+    def _restore(self, config: dict[str, Any], tensors: dict[str, NDArray[Any]]) -> None:
+        state = {
+            name.removeprefix(_FEATURES): tensors.pop(name)
+            for name in list(tensors)
+            if name.startswith(_FEATURES)
+        }
+        super()._restore(config, tensors)
+        self._as_sets = config["as_sets"]
+        self._features = Featurizer.from_state(state, tokenizer=self._featurizer().tokenizer)
+        if self._features.num_rows != self._spec["rows"]:
+            raise ValueError("its vocabulary and its embeddings differ in size")
+
+    @classmethod
+    def load(cls, path: PathLike, *, tokenizer: TokenizerLike | None = None) -> Self:
+        """Read a model that `save` wrote.
+
+        ``tokenizer``: the function that a model with a tokenizer function was trained with; a file
+        cannot hold it. A `tokenizers.Tokenizer` is in the file.
+
+        Raises OSError when there is no such file, ValueError when it is no model of this class,
+        damaged, written by a newer version, or when the tokenizer is missing.
+        """
+        return cls._load(path, tokenizer=tokenizer)
+
+    @classmethod
+    def _arguments(cls, config: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
+        kept = config["tokenizer"]
+        if given["tokenizer"] is None:
+            if kept == "function":
+                raise ValueError("it was trained with a tokenizer function: pass it as tokenizer=")
+            if kept is not None:
+                from tokenizers import Tokenizer
+
+                return {"tokenizer": Tokenizer.from_str(kept["json"])}
+        elif kept is None:
+            raise ValueError("it was trained without a tokenizer")
+        return given
+
+    def __getstate__(self) -> dict[str, Any]:
+        state = super().__getstate__()
+        features = state.pop("_features", None)
+        if features is not None:
+            state["_feature_state"] = (features.state(), features.tokenizer)
+        return state
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        kept = state.pop("_feature_state", None)
+        super().__setstate__(state)
+        if kept is not None:
+            self._features = Featurizer.from_state(kept[0], tokenizer=kept[1])
+
+    def __sklearn_tags__(self) -> Any:
+        return self._sklearn_tags(two_d_array=False, string=True)
+
+
+class FirstTokens:
+    """The first tokens of a text, as a tokenizer."""
+
+    def __init__(self, tokenizer: TokenizerLike | None, count: int) -> None:
+        self.tokenizer = tokenizer
+        self.count = count
+
+    def __call__(self, text: str) -> list[str]:
+        if self.tokenizer is None:
+            return text.split(maxsplit=self.count)[: self.count]
+        if callable(self.tokenizer):
+            return list(self.tokenizer(text))[: self.count]
+        tokens: list[str] = self.tokenizer.encode_batch([text])[0].tokens
+        return tokens[: self.count]
+
+
+def _is_path(X: Any) -> bool:
+    return isinstance(X, (str, os.PathLike))
+
+
+def _texts(X: Any, y: Any, owner: str, suffix: str = "") -> Iterable[str]:
+    """``X``, unless it is no collection of texts or has no labels."""
+    if isinstance(X, (str, bytes, os.PathLike)):
+        raise ValueError(
+            f"Iterable over raw text documents expected for X{suffix}, {type(X).__name__} object "
+            f"received; the path of a file goes without y{suffix}"
+        )
+    if y is None:
+        raise ValueError(
+            f"This {owner} estimator requires y to be passed, but the target y{suffix} is None."
+        )
+    texts: Iterable[str] = X
+    return texts
+
+
+def _read_lines(path: Any, prefix: str) -> tuple[list[str], list[list[str]]]:
+    """Texts and labels (without prefix) of a file in fastText's format."""
+    texts, sets = [], []
+    with open(path, encoding="utf-8-sig", newline="\n") as file:
+        try:
+            for line in file:
+                words = line.split()
+                if words:
+                    texts.append(" ".join(word for word in words if not word.startswith(prefix)))
+                    sets.append([word[len(prefix) :] for word in words if word.startswith(prefix)])
+        except UnicodeDecodeError as error:
+            raise ValueError(
+                f"{os.fspath(path)!r} is not UTF-8 after line {len(texts)}: {error}"
+            ) from None
+    return texts, sets
