@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
+from pyffnn import FFNNClassifier, LanguageModel, nn, ops
 from pyffnn import autograd as ag
-from pyffnn import nn, ops
 
 RNG = np.random.default_rng(0)
 X, W, B, U = (RNG.standard_normal(s) for s in ((6, 3), (3, 4), 4, (4, 5)))
@@ -62,11 +63,46 @@ def test_feedforward_networks() -> None:
     close(linear.forward(X), X @ (W @ U) + (B @ U + U[0]))
 
 
+def test_classification() -> None:
+    y = [0, 1, 2, 0, 1, 2]
+    model = FFNNClassifier((4,), activation="sigmoid", epochs=3).fit(X, y)
+    (w, u), (b, c) = model.coefs_, model.intercepts_
+    expected = softmax(sigma(X @ w + b) @ u + c)
+    np.testing.assert_allclose(model.predict_proba(X), expected, rtol=1e-5)
+    network = nn.FeedForward.from_layers([w, u], [b, c], activation="sigmoid")
+    np.testing.assert_allclose(network.forward(X), expected, rtol=1e-12)
+
+
+def test_xor_is_learned_by_fit_from_9_of_10_seeds() -> None:
+    corners, xor = np.array([[0.0, 0], [0, 1], [1, 0], [1, 1]]), [0, 1, 1, 0]
+    learned = 0
+    for seed in range(10):
+        model = FFNNClassifier(
+            (4,), activation="tanh", learning_rate=0.1, epochs=499, batch_size=4, random_state=seed
+        )
+        learned += (model.fit(corners, xor).predict(corners) == xor).all()
+    assert learned >= 9
+    # One unit cannot.
+    assert FFNNClassifier((), epochs=499).fit(corners, xor).score(corners, xor) <= 0.75
+
+
 def test_embeddings_as_the_input() -> None:
     E, ids = RNG.standard_normal((7, 4)), np.array([3, 0, 6])
     close(ops.embedding(E, ids), np.eye(7)[ids] @ E)
     close(ops.mean_pool(E, ids, [0, 3]), [sum(E[i] for i in ids) / 3])
     close(ops.embedding(E, [ids]).reshape(1, -1), [np.concatenate([E[i] for i in ids])])
+
+
+def test_neural_language_model() -> None:
+    corpus = [["a", "b", "c", "d"], ["c", "b", "d", "a"]] * 10
+    model = LanguageModel(
+        context=3, embedding_dim=4, hidden_layer_sizes=(5,), activation="sigmoid",
+        distant_kernels=0, residual=False, layer_norm=False, tie_embeddings=False, epochs=2,
+    ).fit(corpus)  # fmt: skip
+    words = model.next_words(["a", "b", "c"], k=len(model.vocabulary_))
+    assert sum(p for _, p in words) == pytest.approx(1, rel=1e-5)
+    log_prob = model.log_prob([w for sentence in corpus for w in sentence])
+    assert model.perplexity(corpus) == pytest.approx(np.exp(-log_prob.mean()), rel=1e-5)
 
 
 def test_training() -> None:

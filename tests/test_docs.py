@@ -15,6 +15,7 @@ NEEDS = {
     "how-to/pictures.md": ["matplotlib"],
     "how-to/lexicon.md": ["vaderSentiment", "sklearn"],
     "how-to/subwords.md": ["tokenizers"],
+    "how-to/texts.md": ["tokenizers"],
     "tutorial/embeddings.md": ["tokenizers"],
 }
 _BLOCK = re.compile(r"^```pycon\n(.*?)^```$", re.MULTILINE | re.DOTALL)

@@ -57,6 +57,26 @@ SCRIPTS = {
         [r"one-hot times E = rows", r"accuracy 0\.8\d\d"],
         ["embedding_map"],
     ),
+    "hand_features": (
+        ["sklearn", *TWEETS],
+        [
+            r"2 classes, logistic regression: accuracy 0\.75",
+            r"2 classes, 2-layer network    : accuracy 0\.75",
+            r"3 classes, logistic regression: accuracy 0\.56",
+            r"3 classes, 2-layer network    : accuracy 0\.5[78]",
+        ],
+        ["hand_features"],
+    ),
+    "gradient_descent": (
+        [],
+        [
+            r"by hand:    ŷ = 0\.5, L = 0\.6931, ∇L = \[-1\.5 -1\.  -0\.5\], θ = \[0\.15 0\.1  0\.05\]",
+            r"by network: L = 0\.6931, θ = \[0\.15 0\.1  0\.05\]",
+            r"one epoch of fit, batches of 1, is three updates by hand in the order",
+            r"η = 1    loss 0\.0\d+, held out 9\d",
+        ],
+        ["learning_curves"],
+    ),
 }
 
 

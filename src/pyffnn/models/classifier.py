@@ -289,8 +289,14 @@ class Classifier(Estimator):
             Keep what `partial_fit` needs to go on as if nothing had happened. Without it the file
             is smaller (by half or two thirds for momentum and Adam).
 
-        Raises ValueError when the model is not fitted, TypeError for classes that are neither
-        numbers nor strings, OSError when the file cannot be written.
+        Raises
+        ------
+        ValueError
+            The model is not fitted.
+        TypeError
+            Classes that are neither numbers nor strings.
+        OSError
+            The file cannot be written.
         """
         self._check_fitted()
         tensors = {**self._file_tensors(), **network_arrays(self._network, state=optimizer_state)}

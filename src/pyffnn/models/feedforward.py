@@ -164,8 +164,12 @@ class FFNNClassifier(Classifier):
             Called as ``callback(model, record)`` after each epoch with its entry of ``history_``;
             training ends when one returns True.
 
-        Raises ValueError (wrong input, settings out of range), FloatingPointError (the loss became
-        non-finite; the model is at its last good state).
+        Raises
+        ------
+        ValueError
+            Wrong input, settings out of range.
+        FloatingPointError
+            The loss became non-finite; the model is at its last good state.
         """
         epochs = self._check_own_settings()
         owner = type(self).__name__

@@ -237,9 +237,16 @@ class TextClassifier(Classifier):
             Called as ``callback(model, record)`` after each epoch with its entry of ``history_``;
             training ends when one returns True.
 
-        Raises ValueError (wrong input, settings out of range), TypeError (what is not text among
-        the texts), OSError (unreadable file), FloatingPointError (the loss became non-finite; the
-        model is at its last good state).
+        Raises
+        ------
+        ValueError
+            Wrong input, settings out of range.
+        TypeError
+            What is not text among the texts.
+        OSError
+            An unreadable file.
+        FloatingPointError
+            The loss became non-finite; the model is at its last good state.
         """
         self._check_own_settings()
         corpus, targets = self._read_training(X, y, None)
