@@ -10,6 +10,7 @@ set(PYFFNN_KERNEL_SOURCES
     kernels/optim.cpp
     kernels/row_grads.cpp
     kernels/row_step.cpp
+    kernels/peak.cpp
     kernels/softmax.cpp
     kernels/table.cpp)
 

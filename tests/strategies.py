@@ -62,6 +62,8 @@ def views(draw: st.DrawFn, x: NDArray[Any]) -> NDArray[Any]:
             ["as is", "fortran", "gaps", "reversed", "odd address", "byte order", "read-only"]
         )
     )
+    if x.ndim == 0:
+        return x
     if kind == "fortran":
         return np.asfortranarray(x)
     if kind == "gaps":

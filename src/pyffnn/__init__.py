@@ -9,7 +9,7 @@ except ValueError as _error:  # an unusable PYFFNN_ISA or PYFFNN_NUM_THREADS
 
 from typing import TYPE_CHECKING, Any
 
-from . import autograd, nn, ops
+from . import autograd, nn, ops, thread_control
 from .runtime import (
     available_isas,
     config,
@@ -23,6 +23,8 @@ from .runtime import (
 )
 
 __version__: str = _pyffnn.version
+
+thread_control.watch()
 
 __all__ = [
     "FFNNClassifier",

@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "bindings/gil.h"
 #include "core/types.h"
 
 namespace pyffnn::bindings {
@@ -177,7 +178,7 @@ T* out(py::array& a) {
 // f<T>() with the GIL released; T = float or double by dtype.
 template <class F>
 auto compute(int num, F&& f) {
-  py::gil_scoped_release release;
+  const ReleaseGil release;
   if (num == kFloat32) return f(float{});
   return f(double{});
 }

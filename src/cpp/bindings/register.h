@@ -10,5 +10,6 @@ void register_ops(pybind11::module_& m);
 void register_text(pybind11::module_& m);
 void register_train(pybind11::module_& m);
 void register_lm(pybind11::module_& m);
+void register_kernels(pybind11::module_& m);
 
 }  // namespace pyffnn::bindings

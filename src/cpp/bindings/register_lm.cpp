@@ -109,7 +109,7 @@ class PyLanguageModel {
     const double* rate = lr.data();
     Index done = 0;
     {
-      py::gil_scoped_release release;
+      const ReleaseGil release;
       const std::lock_guard<std::mutex> lock(mutex_);
       const threads::ScopedNumThreads scope(n_threads);
       for (; done < lr.size();) {
@@ -124,7 +124,7 @@ class PyLanguageModel {
   double gradients(py::handle ids, py::handle starts, py::handle lengths, bool dropout, int n_threads) {
     const Stream stream(ids);
     const auto segments = segments_of(starts, lengths);
-    py::gil_scoped_release release;
+    const ReleaseGil release;
     const std::lock_guard<std::mutex> lock(mutex_);
     const threads::ScopedNumThreads scope(n_threads);
     return model_->gradients(stream.ids, stream.n, segments.data(), static_cast<Index>(segments.size()), dropout);
@@ -135,7 +135,7 @@ class PyLanguageModel {
     if (begin < 0 || end < begin || end > stream.n) throw py::value_error("begin and end must lie in the stream");
     py::array_t<double> result(end - begin);
     double* out = result.mutable_data();
-    py::gil_scoped_release release;
+    const ReleaseGil release;
     const std::lock_guard<std::mutex> lock(mutex_);
     const threads::ScopedNumThreads scope(n_threads);
     model_->log_prob(stream.ids, stream.n, begin, end, out);
@@ -146,7 +146,7 @@ class PyLanguageModel {
     const Stream stream(ids);
     py::array_t<double> result(model_->config().vocab);
     double* out = result.mutable_data();
-    py::gil_scoped_release release;
+    const ReleaseGil release;
     const std::lock_guard<std::mutex> lock(mutex_);
     const threads::ScopedNumThreads scope(n_threads);
     model_->next_distribution(stream.ids, stream.n, out);

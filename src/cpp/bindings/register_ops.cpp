@@ -277,7 +277,7 @@ py::array embedding(py::handle table_in, py::handle ids_in, py::handle out_in) {
   check_ids(ids, table.shape(0));
   std::vector<Index> shape = shape_of(ids);
   shape.push_back(d);
-  py::array y = result(out_in, shape, num, {&table});
+  py::array y = result(out_in, shape, num, {&table, &ids});
   compute(num, [&](auto tag) {
     using T = decltype(tag);
     with_ids(ids, [&](auto p) { ops::embedding<T>(in<T>(table), table.strides(0) / table.itemsize(), p, ids.size(), d, out<T>(y), d); });
@@ -300,7 +300,7 @@ py::array embedding_backward(py::handle dy_in, py::handle ids_in, Index rows, py
   check_shape(dy, shape, "dy");
   check_ids(ids, positive_rows(rows));
   const int num = dtype_num(dy);
-  py::array grad = result(out_in, {rows, d}, num, {&dy});
+  py::array grad = result(out_in, {rows, d}, num, {&dy, &ids});
   compute(num, [&](auto tag) {
     using T = decltype(tag);
     with_ids(ids, [&](auto p) { ops::embedding_backward<T>(in<T>(dy), p, ids.size(), rows, d, out<T>(grad)); });
@@ -327,7 +327,7 @@ py::array mean_pool(py::handle table_in, py::handle ids_in, py::handle offsets_i
   const int num = dtype_num(table);
   const py::array w = as_weights(w_in, ids.size(), num, "weights");
   const Index bags = offsets.size() - 1, d = table.shape(1);
-  py::array y = result(out_in, {bags, d}, num, {&table});
+  py::array y = result(out_in, {bags, d}, num, {&table, &ids, &offsets, &w});
   compute(num, [&](auto tag) {
     using T = decltype(tag);
     with_ids(ids, [&](auto p) {
@@ -348,7 +348,7 @@ py::array mean_pool_backward(py::handle dy_in, py::handle ids_in, py::handle off
   if (dy.shape(0) != bags) value_error("dy", "must have one row a bag (" + std::to_string(bags) + "), got shape " + shape_text(dy));
   const int num = dtype_num(dy);
   const py::array w = as_weights(w_in, ids.size(), num, "weights");
-  py::array grad = result(out_in, {rows, d}, num, {&dy});
+  py::array grad = result(out_in, {rows, d}, num, {&dy, &ids, &offsets, &w});
   compute(num, [&](auto tag) {
     using T = decltype(tag);
     with_ids(ids, [&](auto p) {
@@ -361,7 +361,7 @@ py::array mean_pool_backward(py::handle dy_in, py::handle ids_in, py::handle off
 // Bytes in index order, so that two equal arrays of different strides have one fingerprint.
 std::uint64_t fingerprint(const py::array& given) {
   const py::array a = contiguous(given);
-  py::gil_scoped_release release;
+  const ReleaseGil release;
   return ops::fingerprint(a.data(), a.nbytes());
 }
 

@@ -247,7 +247,7 @@ class PyNetwork {
     net_->set_step(step);
   }
   void initialise(std::int64_t seed) {
-    py::gil_scoped_release release;
+    const ReleaseGil release;
     net_->initialise(static_cast<std::uint64_t>(seed));
   }
   void grow(Index rows, Index n_outputs) {
@@ -257,7 +257,7 @@ class PyNetwork {
     larger.n_outputs = std::max(n_outputs, larger.n_outputs);
     larger.check();
     check_memory(larger);
-    py::gil_scoped_release release;
+    const ReleaseGil release;
     net_->grow(rows, n_outputs);
   }
   const train::Spec& spec() const { return net_->spec(); }
@@ -316,13 +316,13 @@ class PyNetwork {
   static std::unique_ptr<train::Network<T>> make(const train::Spec& s) {
     s.check();
     check_memory(s);
-    py::gil_scoped_release release;
+    const ReleaseGil release;
     return std::make_unique<train::Network<T>>(s);
   }
   template <class F>
   static auto run(int n_threads, F&& f) {
     if (n_threads < 0) value_error("n_threads", "must not be negative, got " + std::to_string(n_threads));
-    py::gil_scoped_release release;
+    const ReleaseGil release;
     const threads::ScopedNumThreads scope(n_threads);
     return f();
   }

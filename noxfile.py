@@ -1,0 +1,95 @@
+"""`nox -s NAME`: the project's chores. `nox -l` lists them."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import nox
+
+nox.options.sessions = ["lint", "tests"]
+nox.options.reuse_existing_virtualenvs = True
+
+
+@nox.session
+def tests(session: nox.Session) -> None:
+    """The whole suite against a fresh install; arguments go to pytest."""
+    session.install(".[test]")
+    session.run("pytest", "-q", *session.posargs)
+
+
+@nox.session
+def isa(session: nox.Session) -> None:
+    """The suite once for each instruction set of this machine, forced by the environment."""
+    session.install(".[test]")
+    code = "import pyffnn; print(*pyffnn.available_isas())"
+    usable = session.run("python", "-c", code, silent=True) or ""
+    for name in str(usable).split():
+        session.run("pytest", "-q", *session.posargs, env={"PYFFNN_ISA": name})
+
+
+@nox.session
+def cpp(session: nox.Session) -> None:
+    """The C++ tests, warnings as errors; `-- clang++` chooses the compiler."""
+    session.install("cmake>=3.22", "ninja")
+    _preset(session, "dev")
+
+
+@nox.session
+@nox.parametrize("preset", ["asan-ubsan", "tsan"])
+def sanitize(session: nox.Session, preset: str) -> None:
+    """The C++ tests under the sanitizers."""
+    session.install("cmake>=3.22", "ninja")
+    _preset(session, preset)
+
+
+def _preset(session: nox.Session, preset: str) -> None:
+    compiler = [f"-DCMAKE_CXX_COMPILER={c}" for c in session.posargs[:1]]
+    if compiler:
+        shutil.rmtree(Path("build") / preset, ignore_errors=True)
+    session.run("cmake", "--preset", preset, *compiler)
+    session.run("cmake", "--build", "--preset", preset)
+    session.run("ctest", "--preset", preset)
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Formatting, ruff, mypy."""
+    session.install(
+        "ruff>=0.6", "mypy>=1.11", "clang-format>=18", "numpy>=2.0", "validate-pyproject[all]"
+    )
+    session.run("ruff", "check", ".")
+    session.run("ruff", "format", "--check", ".")
+    session.run("mypy")
+    session.run("validate-pyproject", "pyproject.toml")
+    sources = [str(p) for p in Path("src/cpp").rglob("*") if p.suffix in (".cpp", ".h")]
+    session.run("clang-format", "--dry-run", "--Werror", *sources)
+
+
+@nox.session
+def stubs(session: nox.Session) -> None:
+    """mypy's stubtest: the hand-written stub against the compiled module."""
+    session.install(".", "mypy>=1.11")
+    session.run("stubtest", "pyffnn._pyffnn", "--ignore-missing-stub", "--ignore-positional-only")
+
+
+@nox.session
+def bench(session: nox.Session) -> None:
+    """The benchmarks; arguments go to pytest (a file, -k a kernel, --benchmark-json FILE)."""
+    session.install(".[bench,test]")
+    session.run("pytest", *(session.posargs or ["benches"]), "--benchmark-only")
+
+
+@nox.session
+def wheel(session: nox.Session) -> None:
+    """sdist and wheel, the wheel built from the sdist and installed into an empty environment; under 5 MB."""
+    session.install("build")
+    shutil.rmtree("dist", ignore_errors=True)
+    session.run("python", "-m", "build")
+    (made,) = Path("dist").glob("*.whl")
+    size = made.stat().st_size
+    session.log(f"{made.name}: {size / 1e6:.2f} MB")
+    if size > 5e6:
+        session.error("the wheel is over 5 MB")
+    session.install("--force-reinstall", str(made))
+    session.run("python", "-c", "import pyffnn; pyffnn.show_config()")

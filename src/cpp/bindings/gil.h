@@ -1,0 +1,28 @@
+// Releasing the GIL around C++ work.
+#pragma once
+#include <pybind11/pybind11.h>
+#include <unistd.h>
+
+namespace pyffnn::bindings {
+
+// Like py::gil_scoped_release, but a daemon thread that is still at work when the interpreter exits does no harm. Before Python 3.14
+// taking the GIL back ends such a thread by pthread_exit, whose unwinding would meet C++ frames that end the whole process
+// (std::terminate); here it stops, for good, and the process exits as it should.
+class ReleaseGil {
+ public:
+  ReleaseGil() : state_(PyEval_SaveThread()) {}
+  ReleaseGil(const ReleaseGil&) = delete;
+  ReleaseGil& operator=(const ReleaseGil&) = delete;
+  ~ReleaseGil() noexcept(false) {
+    try {
+      PyEval_RestoreThread(state_);
+    } catch (...) {
+      for (;;) ::pause();
+    }
+  }
+
+ private:
+  PyThreadState* state_;
+};
+
+}  // namespace pyffnn::bindings

@@ -1,0 +1,104 @@
+// Kernels of the active ISA that no operation of `ops` exposes alone, for tests and for measuring the machine.
+#include <algorithm>
+
+#include "bindings/arrays.h"
+#include "bindings/register.h"
+#include "core/dispatch.h"
+#include "core/thread_pool.h"
+
+namespace pyffnn::bindings {
+namespace {
+
+// Written in place, so it must be exactly what the kernel works on.
+py::array state(py::handle x, const std::vector<Index>& shape, int num, const char* name) {
+  return result(x, shape, num, {}, InPlace::allowed, name);
+}
+
+template <class T>
+OptimStep<T> step_of(int kind, const py::dict& settings) {
+  auto number = [&](const char* key) { return settings[key].cast<T>(); };
+  OptimStep<T> o{};
+  o.kind = static_cast<Optim>(kind);
+  o.lr = number("lr");
+  o.beta1 = number("beta1");
+  o.beta2 = number("beta2");
+  o.eps = number("eps");
+  o.lr_over_c1 = number("lr_over_c1");
+  o.rsqrt_c2 = number("rsqrt_c2");
+  o.scale = number("scale");
+  o.l2 = number("l2");
+  o.decay = number("decay");
+  return o;
+}
+
+void optim_step(int kind, const py::array& g_in, py::handle w_in, py::handle s1_in, py::handle s2_in, const py::dict& settings) {
+  const py::array g = contiguous(as_floats(g_in, "g"));
+  const int num = dtype_num(g);
+  py::array w = state(w_in, shape_of(g), num, "w"), s1 = state(s1_in, shape_of(g), num, "s1"), s2 = state(s2_in, shape_of(g), num, "s2");
+  auto run = [&](auto t) {
+    using T = decltype(t);
+    const OptimStep<T> o = step_of<T>(kind, settings);
+    dispatch::kernels<T>().optim_step(o, in<T>(g), out<T>(w), out<T>(s1), out<T>(s2), g.size());
+  };
+  num == kFloat32 ? run(float{}) : run(double{});
+}
+
+void adagrad_row(const py::array& g_in, py::handle w_in, py::handle s_in, const py::dict& settings) {
+  const py::array g = contiguous(as_floats(g_in, "g"));
+  const int num = dtype_num(g);
+  py::array w = state(w_in, shape_of(g), num, "w"), s = state(s_in, {1}, num, "s");
+  auto run = [&](auto t) {
+    using T = decltype(t);
+    const OptimStep<T> o = step_of<T>(static_cast<int>(Optim::adagrad), settings);
+    dispatch::kernels<T>().adagrad_row(o, in<T>(g), out<T>(w), out<T>(s), g.size());
+  };
+  num == kFloat32 ? run(float{}) : run(double{});
+}
+
+py::array dropout(const py::array& x_in, double rate, std::uint64_t key, std::uint64_t counter0) {
+  const py::array x = contiguous(as_floats(x_in, "x"));
+  py::array y = new_array(shape_of(x), dtype_num(x));
+  compute(dtype_num(x), [&](auto t) {
+    using T = decltype(t);
+    dispatch::kernels<T>().dropout(in<T>(x), out<T>(y), x.size(), static_cast<T>(rate), key, counter0);
+  });
+  return y;
+}
+
+template <class T>
+double fma_flops(Index rounds, int threads) {
+  threads::run_parts(threads, [&](int, int) {
+    volatile T sink = dispatch::kernels<T>().fma_loop(rounds, T{});
+    (void)sink;
+  });
+  constexpr double kChains = 12, kFlops = 2;
+  const int lanes = std::max(1, dispatch::active().lanes_f32 * 4 / static_cast<int>(sizeof(T)));
+  return static_cast<double>(threads) * static_cast<double>(rounds) * kChains * kFlops * lanes;
+}
+
+void read_memory(const py::array& x, int threads) {
+  const ReleaseGil release;
+  threads::parallel_for(
+      x.size(), threads,
+      [&](Index b, Index e) {
+        volatile float sink = dispatch::kernels<float>().read_loop(in<float>(x) + b, e - b);
+        (void)sink;
+      },
+      1024);
+}
+
+}  // namespace
+
+void register_kernels(py::module_& m) {
+  m.def("kernel_optim_step", &optim_step);
+  m.def("kernel_adagrad_row", &adagrad_row);
+  m.def("kernel_dropout", &dropout);
+  // Flops done by `rounds` rounds of multiply-adds on registers, on each of `threads` threads.
+  m.def("kernel_fma_loop", [](Index rounds, int threads, bool f64) {
+    const ReleaseGil release;
+    return f64 ? fma_flops<double>(rounds, threads) : fma_flops<float>(rounds, threads);
+  });
+  m.def("kernel_read_loop", &read_memory);
+}
+
+}  // namespace pyffnn::bindings

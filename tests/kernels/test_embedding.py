@@ -1,0 +1,174 @@
+"""Tables: ids of every kind, empty bags, rows beyond 2^31 numbers, the order of sums."""
+
+from __future__ import annotations
+
+import mmap
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from strategies import dtypes, floats, sizes
+
+import pyffnn
+from pyffnn import ops
+from pyffnn.testing import oracles
+
+MAP_NORESERVE = getattr(mmap, "MAP_NORESERVE", 0x4000)  # named from Python 3.13 on
+TABLE = np.arange(12, dtype=np.float32).reshape(4, 3)
+
+
+def test_rows_equal_the_one_hot_product(isa):
+    ids = np.array([[3, 0], [1, 1]])
+    one_hot = np.eye(4, dtype=np.float32)[ids.ravel()]
+    np.testing.assert_array_equal(
+        ops.embedding(TABLE, ids).reshape(4, 3), ops.matmul(one_hot, TABLE)
+    )
+
+
+@pytest.mark.parametrize(
+    "dtype", [np.int8, np.uint8, np.int16, np.int32, np.uint32, np.int64, ">i4", ">i8"]
+)
+def test_ids_of_every_integer_type(dtype):
+    ids = np.array([3, 0, 2, 2], dtype)
+    np.testing.assert_array_equal(ops.embedding(TABLE, ids), TABLE[[3, 0, 2, 2]])
+    np.testing.assert_array_equal(ops.embedding(TABLE, ids[::-2]), TABLE[[2, 0]])
+
+
+def test_ids_of_any_shape():
+    for ids in (2, [], [[], []], [[[1]]], np.zeros((0, 5), np.int32)):
+        got = ops.embedding(TABLE, ids)
+        assert got.shape == (*np.shape(ids), 3)
+
+
+@pytest.mark.parametrize("ids", [[4], [-1], [0, 1, 4], [2**31], [-(2**40)], [2**62]])
+def test_an_id_outside_the_table_is_an_index_error(ids):
+    offsets = [0, len(ids)]
+    dy = np.zeros((len(ids), 3), np.float32)
+    calls = [
+        lambda: ops.embedding(TABLE, ids),
+        lambda: ops.embedding_backward(dy, ids, 4),
+        lambda: ops.mean_pool(TABLE, ids, offsets),
+        lambda: ops.mean_pool_backward(dy[:1], ids, offsets, 4),
+    ]
+    for call in calls:
+        with pytest.raises(IndexError, match=rf"ids.*{ids[-1]}.*4"):
+            call()
+
+
+@pytest.mark.parametrize("position", [0, 255, 256, 511, 600])
+def test_a_bad_id_is_found_wherever_it_stands(position):
+    for dtype in (np.int32, np.int64):
+        ids = np.zeros(601, dtype)
+        for bad in (-1, 4):
+            ids[position] = bad
+            with pytest.raises(IndexError, match=f"{position}"):
+                ops.embedding(TABLE, ids)
+
+
+@pytest.mark.parametrize(
+    "ids", [[0.0], ["a"], [None], [True], np.array([1], np.uint64), np.array([1j])]
+)
+def test_ids_that_are_no_integers_are_a_type_error(ids):
+    with pytest.raises(TypeError, match="ids"):
+        ops.embedding(TABLE, ids)
+
+
+def test_a_table_without_rows_or_columns():
+    assert ops.embedding(np.zeros((0, 5)), []).shape == (0, 5)
+    assert ops.embedding(np.zeros((3, 0)), [1, 2]).shape == (2, 0)
+    with pytest.raises(IndexError):
+        ops.embedding(np.zeros((0, 5)), [0])
+
+
+def test_bags():
+    ids, offsets = [0, 1, 3, 3], [0, 2, 2, 4]
+    expected = [TABLE[:2].mean(axis=0), [0, 0, 0], TABLE[3]]
+    np.testing.assert_array_equal(ops.mean_pool(TABLE, ids, offsets), expected)
+    # ids before the first offset and after the last belong to no bag
+    np.testing.assert_array_equal(ops.mean_pool(TABLE, ids, [1, 2]), TABLE[1:2])
+    assert ops.mean_pool(TABLE, [], [0]).shape == (0, 3)
+    np.testing.assert_array_equal(ops.mean_pool(TABLE, [], [0, 0]), np.zeros((1, 3)))
+
+
+def test_weighted_bags():
+    got = ops.mean_pool(TABLE, [0, 3, 1], [0, 2, 3], weights=np.array([1, 3, 0], np.float32))
+    np.testing.assert_array_equal(got, [(TABLE[0] + 3 * TABLE[3]) / 4, [0, 0, 0]])
+    for bad in ([1.0, -1, 1], [1.0, np.nan, 1], [1.0], [[1.0, 1, 1]]):
+        with pytest.raises(ValueError, match="weights"):
+            ops.mean_pool(TABLE, [0, 3, 1], [0, 2, 3], weights=bad)
+
+
+@pytest.mark.parametrize("offsets", [[], [0, 5], [2, 1], [-1, 2], [[0, 1]], [0, 3, 2, 4]])
+def test_offsets_that_are_none(offsets):
+    for call in (
+        lambda o: ops.mean_pool(TABLE, [0, 1, 2, 3], o),
+        lambda o: ops.mean_pool_backward(np.zeros((1, 3)), [0, 1, 2, 3], o, 4),
+    ):
+        with pytest.raises(ValueError, match="offsets"):
+            call(offsets)
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.data())
+def test_scatter_is_the_transpose_of_gather(data):
+    """<embedding(E), dy> = <E, embedding_backward(dy)>, and likewise for bags, to rounding."""
+    dtype = data.draw(dtypes())
+    rows, d, count = data.draw(sizes(1, 20)), data.draw(sizes(0, 40)), data.draw(sizes(0, 60))
+    table = data.draw(floats((rows, d), dtype))
+    ids = np.array(
+        data.draw(st.lists(st.integers(0, rows - 1), min_size=count, max_size=count)), np.int64
+    )
+    dy = data.draw(floats((count, d), dtype))
+    left = np.vdot(ops.embedding(table, ids).astype(float), dy.astype(float))
+    right = np.vdot(table.astype(float), ops.embedding_backward(dy, ids, rows).astype(float))
+    assert abs(left - right) <= 1e-4 * (1 + np.abs(dy).sum())
+    offsets = np.sort([0, *data.draw(st.lists(st.integers(0, count), max_size=6)), count])
+    dy = data.draw(floats((len(offsets) - 1, d), dtype))
+    pooled = ops.mean_pool(table, ids, offsets)
+    np.testing.assert_allclose(pooled, oracles.mean_pool(table, ids, offsets), rtol=1e-4, atol=1e-5)
+    right = np.vdot(
+        table.astype(float), ops.mean_pool_backward(dy, ids, offsets, rows).astype(float)
+    )
+    assert abs(np.vdot(pooled.astype(float), dy.astype(float)) - right) <= 1e-4 * (
+        1 + np.abs(dy).sum()
+    )
+
+
+def test_rows_are_added_in_the_order_of_ids(isa):
+    """Adding 1 after 2^24 is lost, before it is kept: the order is the ids', whoever adds."""
+    big = np.float32(2**24)
+    dy = np.repeat(np.array([1, 1, big, 1, 1], np.float32)[:, None], 20, axis=1)
+    expected = np.float32(2) + big + np.float32(1) + np.float32(1)
+    for threads in (1, 2, 5):
+        with pyffnn.num_threads(threads):
+            grad = ops.embedding_backward(dy, [3, 3, 3, 3, 3], 5)
+            np.testing.assert_array_equal(grad[3], expected)
+            assert not np.delete(grad, 3, 0).any()
+
+
+def test_infinities_and_nan_are_copied(isa):
+    table = np.array([[np.nan, np.inf, -0.0, 1e-45]] * 5, np.float32)
+    got = ops.embedding(table, [4, 0])
+    assert got.tobytes() == table[:2].tobytes()
+
+
+def test_a_table_beyond_two_to_the_31_numbers(isa):
+    """64-bit indices all the way. The table is never touched but for three rows, so it costs address space alone."""
+    d = 64
+    rows = (2**31) // d + 3
+    try:
+        flags = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | MAP_NORESERVE
+        memory = mmap.mmap(-1, rows * d * 4, flags=flags)
+    except OSError as error:
+        pytest.skip(f"no address space for the table: {error}")
+    table = np.frombuffer(memory, np.float32).reshape(rows, d)
+    for row in (0, rows // 2, rows - 1):
+        table[row] = row % 1000 + 1
+    ids = np.array([rows - 1, 0, rows // 2])
+    np.testing.assert_array_equal(ops.embedding(table, ids)[:, 0], table[ids, 0])
+    pooled = ops.mean_pool(table, ids, [0, 1, 3])
+    np.testing.assert_array_equal(pooled[0], table[rows - 1])
+    np.testing.assert_array_equal(pooled[1], (table[0] + table[rows // 2]) / 2)
+    with pytest.raises(IndexError, match=str(rows)):
+        ops.embedding(table, [rows])
