@@ -50,7 +50,7 @@ class _Watcher:
     ) -> ModuleSpec | None:
         if name != _NAME:
             return None
-        sys.meta_path.remove(self)  # type: ignore[arg-type]
+        sys.meta_path.remove(self)
         for finder in sys.meta_path:
             spec = finder.find_spec(name, path, target)
             if spec is not None and spec.loader is not None:
@@ -75,4 +75,4 @@ def watch() -> None:
     if loaded is not None:
         _register(loaded)
     else:
-        sys.meta_path.insert(0, _Watcher())  # type: ignore[arg-type]
+        sys.meta_path.insert(0, _Watcher())

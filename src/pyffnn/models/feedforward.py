@@ -415,10 +415,7 @@ def _rows(examples: Examples) -> list[tuple[bytes, ...]]:
         (x,) = examples.arrays
         return [(row.tobytes(),) for row in x]
     indptr, indices, data = examples.arrays
-    return [
-        (indices[a:b].tobytes(), data[a:b].tobytes())
-        for a, b in pairwise(indptr)
-    ]
+    return [(indices[a:b].tobytes(), data[a:b].tobytes()) for a, b in pairwise(indptr)]
 
 
 def _width(examples: Examples, X: Any) -> int:
