@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import random
@@ -12,7 +13,9 @@ import numpy as np
 import pytest
 
 import pyffnn
+from pyffnn import TextClassifier
 from pyffnn.cli import main
+from pyffnn.metrics import score_labels
 from pyffnn.models.language_model import LanguageModel
 from pyffnn.models.ngram import KneserNeyLM
 
@@ -52,6 +55,37 @@ def language_model(sentences):
     return path
 
 
+@pytest.fixture(scope="module")
+def reviews(tmp_path_factory):
+    """A directory with train.txt (fastText's form) and test.tsv (tabs): the same kind of texts."""
+    rng = random.Random(1)
+    words = {"good": ["fine", "lovely"], "bad": ["dull", "long"], "mixed": ["fair", "passable"]}
+    where = tmp_path_factory.mktemp("reviews")
+
+    def line(form):
+        label = rng.choice(list(words))
+        text = " ".join([rng.choice(words[label]), *rng.choices(["the", "film", "was"], k=4)])
+        return form.format(label=label, text=text)
+
+    forms = {"train.txt": "__label__{label} {text}\n", "test.tsv": "{label}\t{text}\n"}
+    for name, form in forms.items():
+        (where / name).write_text("".join(line(form) for _ in range(200)))
+    return where
+
+
+@pytest.fixture(scope="module")
+def classifier(reviews):
+    path = reviews / "model.safetensors"
+    argv = ["train", reviews / "train.txt", "--model", path, "--hidden-layer-sizes", "8", "--quiet"]
+    more = ["--word-ngrams", "2", "--char-ngrams", "2,3", "--epochs", "4", "--seed", "2"]
+    assert main([str(arg) for arg in [*argv, *more]]) == 0
+    return path
+
+
+def texts_of(path):
+    return [line.split("\t")[1] for line in path.read_text().splitlines()]
+
+
 def failed(capsys, argv):
     """The one line that a failing command writes."""
     assert main([str(arg) for arg in argv]) == 1
@@ -67,6 +101,12 @@ def failed(capsys, argv):
         ["fly"],
         ["info", "--jso"],
         ["info", "extra"],
+        ["train", "x.txt", "--model", "m", "--char-ngrams", "3"],
+        ["train", "x.txt", "--model", "m", "--pooling", "max"],
+        ["test", "x.txt"],
+        ["predict", "--model", "m", "-k", "0"],
+        ["predict", "--model", "m", "-k", "one"],
+        ["demo", "--only", "sonnets"],
         ["lm"],
         ["lm", "train", "x.txt"],
         ["lm", "train", "x.txt", "--model", "m", "--epochs", "many"],
@@ -154,6 +194,113 @@ def test_commands_import_nothing_heavy():
     assert "pyffnn.commands.lm" in loaded
     assert not {m for m in loaded if m.startswith("pyffnn.models")}
     assert not loaded & {"sklearn", "scipy", "matplotlib", "tqdm", "torch"}
+
+
+def test_train_is_fit(classifier, reviews):
+    written = TextClassifier.load(classifier)
+    model = TextClassifier(
+        hidden_layer_sizes=(8,), word_ngrams=2, char_ngrams=(2, 3), epochs=4, random_state=2
+    ).fit(str(reviews / "train.txt"))
+    np.testing.assert_array_equal(written.embeddings_, model.embeddings_)
+    texts = texts_of(reviews / "test.tsv")
+    np.testing.assert_array_equal(written.predict_proba(texts), model.predict_proba(texts))
+
+
+def test_train_takes_both_forms(reviews, tmp_path, capsys):
+    train, test, model = reviews / "train.txt", reviews / "test.tsv", tmp_path / "m"
+    argv = ["train", test, "--valid", train, "--model", model, "--epochs", "3"]
+    assert main([str(arg) for arg in argv]) == 0
+    out, err = capsys.readouterr()
+    fitted = TextClassifier.load(model)
+    accuracy = fitted.score(str(train))
+    assert accuracy > 0.9 and f"accuracy {accuracy:.4f}" in out and str(model) in out
+    assert len(err.splitlines()) == 3 and err.startswith("epoch") and "\r" not in err
+
+
+def test_test_scores(classifier, reviews, capsys):
+    test = reviews / "test.tsv"
+    labels = [line.split("\t")[0] for line in test.read_text().splitlines()]
+    scores = score_labels(labels, TextClassifier.load(classifier).predict(texts_of(test)))
+    assert main(["test", str(test), "--model", str(classifier), "--json"]) == 0
+    shown = json.loads(capsys.readouterr().out)
+    assert shown["texts"] == 200 and shown["accuracy"] == scores.accuracy
+    assert shown["macro"]["f1"] == scores.macro_f1
+    assert [shown["labels"][label]["f1"] for label in scores.labels] == scores.f1.tolist()
+    assert main(["test", str(test), "--model", str(classifier)]) == 0
+    out = capsys.readouterr().out
+    assert f"accuracy   {scores.accuracy:.4f}" in out
+    assert {"bad", "good", "mixed", "macro", "micro"} <= {
+        line.split(" ")[0] for line in out.splitlines()
+    }
+
+
+def test_labels_that_the_model_does_not_know_are_wrong(classifier, tmp_path, capsys):
+    path = tmp_path / "x.tsv"
+    path.write_text("good\tlovely fine\nodd\tlovely fine\n")
+    assert main(["test", str(path), "--model", str(classifier), "--json"]) == 0
+    shown = json.loads(capsys.readouterr().out)
+    assert shown["accuracy"] == 0.5 and shown["labels"]["odd"]["recall"] == 0
+
+
+def test_predict_from_a_file(classifier, reviews, tmp_path, capsys):
+    texts = [*texts_of(reviews / "test.tsv")[:20], ""]
+    path = tmp_path / "texts.txt"
+    path.write_text("\n".join(texts) + "\n")
+    model = TextClassifier.load(classifier)
+    predict = ["predict", str(path), "--model", str(classifier)]
+    assert main(predict) == 0
+    assert capsys.readouterr().out.splitlines() == model.predict(texts).tolist()
+    assert main([*predict, "-k", "2", "--proba"]) == 0
+    proba = model.predict_proba(texts)
+    for line, p in zip(capsys.readouterr().out.splitlines(), proba, strict=True):
+        first, p1, second, p2 = line.split("\t")
+        best = np.argsort(-p, kind="stable")
+        assert [first, second] == model.classes_[best[:2]].tolist()
+        np.testing.assert_allclose([float(p1), float(p2)], p[best[:2]], atol=1e-6)
+    assert main([*predict, "-k", "9"]) == 0
+    assert all(len(line.split("\t")) == 3 for line in capsys.readouterr().out.splitlines())
+
+
+def test_predict_from_standard_input(classifier, capsys, monkeypatch):
+    raw = io.BytesIO("lovely fine naïve\r\ndull long".encode())
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(raw, encoding="latin-1"))
+    assert main(["predict", "--model", str(classifier)]) == 0
+    expected = TextClassifier.load(classifier).predict(["lovely fine naïve", "dull long"])
+    assert capsys.readouterr().out.splitlines() == expected.tolist()
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"fine\n\xff\n")))
+    assert main(["predict", "-", "--model", str(classifier)]) == 1
+    assert "standard input is not UTF-8" in capsys.readouterr().err
+
+
+def test_multilabel(tmp_path, capsys):
+    path, model = tmp_path / "x.txt", tmp_path / "m"
+    lines = ["__label__a __label__b red round", "__label__a red", "__label__b round", "grey"]
+    path.write_text("\n".join(lines * 30))
+    argv = ["train", path, "--model", model, "--multilabel", "--epochs", "60", "--quiet"]
+    assert main([str(a) for a in argv]) == 0
+    capsys.readouterr()
+    assert main(["test", str(path), "--model", str(model), "--json"]) == 0
+    shown = json.loads(capsys.readouterr().out)
+    assert shown["accuracy"] == TextClassifier.load(model).score(str(path)) > 0.7
+    (tmp_path / "texts").write_text("red round\n")
+    assert main(["predict", str(tmp_path / "texts"), "--model", str(model)]) == 0
+    assert sorted(capsys.readouterr().out.split()) == ["a", "b"]
+
+
+def test_classifier_failures_are_one_line(classifier, reviews, tmp_path, capsys):
+    plain, several = tmp_path / "plain.txt", tmp_path / "several.txt"
+    plain.write_text("no label here\n")
+    several.write_text("__label__a __label__b x\n__label__a y\n")
+    model = tmp_path / "m"
+    assert "neither" in failed(capsys, ["train", plain, "--model", model])
+    assert "several" in failed(capsys, ["train", several, "--model", model])
+    assert "2 labels" in failed(capsys, ["test", several, "--model", classifier])
+    assert "No such file" in failed(capsys, ["train", tmp_path / "none", "--model", model])
+    train = ["train", reviews / "train.txt", "--model", model]
+    assert "word_ngrams" in failed(capsys, [*train, "--word-ngrams", "0"])
+    assert "No such file" in failed(capsys, ["predict", tmp_path / "none", "--model", classifier])
+    assert "not a pyffnn model" in failed(capsys, ["predict", plain, "--model", plain])
+    assert not model.exists()
 
 
 def test_lm_train_is_fit(language_model, sentences):

@@ -118,7 +118,7 @@ def add_training_options(parser: Parser) -> None:
     option("--activation", metavar="NAME", help="of the hidden layers")
     option(
         "--optimizer",
-        choices=("sgd", "adagrad", "adam"),
+        choices=("sgd", "momentum", "adagrad", "adam"),
         help="how weights are updated (default: the model's own)",
     )
     option(

@@ -1,0 +1,84 @@
+"""Files of labelled texts, one a line, in two forms that are told apart by their first line.
+
+fastText's: words that begin with a prefix (``__label__``) are labels, wherever they stand in their
+line. With tabs: label, tab, text; where a text may have several labels, commas part them. Both
+are UTF-8; blank lines are left out, and so is a byte order mark.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from pyffnn.io import PathLike
+
+__all__ = ["PREFIX", "LabelledTexts", "is_fasttext", "read_labelled"]
+
+PREFIX = "__label__"
+
+
+class LabelledTexts(NamedTuple):
+    """Texts, and the labels (without prefix) of each."""
+
+    texts: list[str]
+    labels: list[list[str]]
+
+    def single(self, path: PathLike) -> list[str]:
+        """The one label of each text; ValueError, naming ``path``, if one has none or several."""
+        for i, labels in enumerate(self.labels, 1):
+            if len(labels) != 1:
+                raise ValueError(
+                    f"{os.fspath(path)!r}: text {i} has {len(labels)} labels, one is wanted"
+                )
+        return [labels[0] for labels in self.labels]
+
+
+def is_fasttext(path: PathLike, prefix: str = PREFIX) -> bool:
+    """Whether a file is in fastText's form; ValueError when it is in neither, or empty."""
+    for number, line in _lines(path):
+        if any(word.startswith(prefix) for word in line.split()):
+            return True
+        if "\t" in line:
+            return False
+        raise ValueError(
+            f"{os.fspath(path)!r}, line {number}: neither a word that begins with {prefix!r} nor "
+            "a tab between label and text"
+        )
+    raise ValueError(f"{os.fspath(path)!r} is empty")
+
+
+def read_labelled(path: PathLike, prefix: str = PREFIX, *, several: bool = False) -> LabelledTexts:
+    """All texts of a file in either form; ``several``: commas part labels before a tab.
+
+    Raises OSError, and ValueError for what is in neither form or not UTF-8.
+    """
+    texts, labels = [], []
+    fasttext = is_fasttext(path, prefix)
+    for number, line in _lines(path):
+        if fasttext:
+            words = line.split()
+            texts.append(" ".join(word for word in words if not word.startswith(prefix)))
+            labels.append([word[len(prefix) :] for word in words if word.startswith(prefix)])
+            continue
+        label, tab, text = line.partition("\t")
+        if not tab:
+            raise ValueError(f"{os.fspath(path)!r}, line {number}: no tab between label and text")
+        names = label.split(",") if several else [label]
+        texts.append(text)
+        labels.append([name for name in map(str.strip, names) if name])
+    return LabelledTexts(texts, labels)
+
+
+def _lines(path: PathLike) -> Iterator[tuple[int, str]]:
+    """The lines that are not blank, with their numbers."""
+    number = 0
+    with open(path, encoding="utf-8-sig", newline="\n") as file:
+        try:
+            for number, line in enumerate(file, 1):
+                if line.strip():
+                    yield number, line.rstrip("\r\n")
+        except UnicodeDecodeError as error:
+            raise ValueError(
+                f"{os.fspath(path)!r} is not UTF-8 after line {number}: {error}"
+            ) from None

@@ -1,0 +1,140 @@
+"""How good predicted labels are: accuracy, precision, recall, F1, the confusion matrix.
+
+With tp, fp and fn the right, the wrong and the missed predictions of a label (Jurafsky & Martin,
+chapter on text classification):
+
+    precision = tp / (tp + fp),   recall = tp / (tp + fn),   F1 = 2 tp / (2 tp + fp + fn),
+
+each 0 where its denominator is. Macro averages are means over labels, micro averages pool the
+counts of all labels first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+__all__ = ["Scores", "confusion_matrix", "score_labels", "score_sets"]
+
+
+class Scores(NamedTuple):
+    """Scores of a set of labels; arrays have one entry a label."""
+
+    labels: list[Any]
+    accuracy: float
+    """Share of the examples that are all right."""
+    precision: NDArray[np.float64]
+    recall: NDArray[np.float64]
+    f1: NDArray[np.float64]
+    support: NDArray[np.int64]
+    """Examples that have the label."""
+    micro_precision: float
+    micro_recall: float
+    micro_f1: float
+
+    @property
+    def macro_precision(self) -> float:
+        return float(self.precision.mean())
+
+    @property
+    def macro_recall(self) -> float:
+        return float(self.recall.mean())
+
+    @property
+    def macro_f1(self) -> float:
+        return float(self.f1.mean())
+
+
+def confusion_matrix(
+    y_true: ArrayLike, y_pred: ArrayLike, labels: Sequence[Any] | None = None
+) -> NDArray[np.int64]:
+    """How many examples of each label (rows) were given each label (columns).
+
+    y_true, y_pred: one label an example. ``labels``: their order; None: sorted. Returns shape
+    (labels, labels). Raises ValueError for another length, or a label that is not in ``labels``.
+    """
+    true, pred = np.asarray(y_true).tolist(), np.asarray(y_pred).tolist()
+    if len(true) != len(pred):
+        raise ValueError(f"y_true has {len(true)} labels, y_pred {len(pred)}")
+    if labels is None:
+        labels = sorted({*true, *pred})
+    number = {label: i for i, label in enumerate(labels)}
+    unknown = {*true, *pred} - number.keys()
+    if unknown:
+        raise ValueError(f"labels must hold {min(unknown)!r}, too")
+    pairs = [number[t] * len(labels) + number[p] for t, p in zip(true, pred, strict=True)]
+    counts = np.bincount(pairs, minlength=len(labels) ** 2).astype(np.int64)
+    return counts.reshape(len(labels), len(labels))
+
+
+def score_labels(
+    y_true: ArrayLike, y_pred: ArrayLike, labels: Sequence[Any] | None = None
+) -> Scores:
+    """Scores of one label an example; arguments as those of `confusion_matrix`, at least one example."""
+    if labels is None:
+        labels = sorted({*np.asarray(y_true).tolist(), *np.asarray(y_pred).tolist()})
+    confusion = confusion_matrix(y_true, y_pred, labels)
+    right = np.diagonal(confusion)
+    if not confusion.any():
+        raise ValueError("y_true must have at least one label, got none")
+    return _scores(
+        list(labels),
+        float(right.sum() / confusion.sum()),
+        right,
+        confusion.sum(axis=0),
+        confusion.sum(axis=1),
+    )
+
+
+def score_sets(
+    y_true: Iterable[Iterable[Any]], y_pred: Iterable[Iterable[Any]], labels: Sequence[Any]
+) -> Scores:
+    """Scores of any number of labels an example; an example is right if its set is.
+
+    Raises ValueError for another length, no examples, or a label that is not in ``labels``.
+    """
+    true, pred = [set(y) for y in y_true], [set(y) for y in y_pred]
+    if len(true) != len(pred) or not true:
+        raise ValueError(
+            f"y_true has {len(true)} examples, y_pred {len(pred)}; at least one is needed"
+        )
+    number = {label: i for i, label in enumerate(labels)}
+    unknown = set().union(*true, *pred) - number.keys()
+    if unknown:
+        raise ValueError(f"labels must hold {min(unknown)!r}, too")
+
+    def count(sets: Iterable[set[Any]]) -> NDArray[np.int64]:
+        flat = [number[label] for labels in sets for label in labels]
+        return np.bincount(flat, minlength=len(number)).astype(np.int64)
+
+    both = [t & p for t, p in zip(true, pred, strict=True)]
+    exact = sum(t == p for t, p in zip(true, pred, strict=True))
+    return _scores(list(labels), exact / len(true), count(both), count(pred), count(true))
+
+
+def _scores(
+    labels: list[Any],
+    accuracy: float,
+    right: NDArray[np.int64],
+    predicted: NDArray[np.int64],
+    support: NDArray[np.int64],
+) -> Scores:
+    return Scores(
+        labels,
+        accuracy,
+        _ratio(right, predicted),
+        _ratio(right, support),
+        _ratio(2 * right, predicted + support),
+        support,
+        float(_ratio(right.sum(), predicted.sum())),
+        float(_ratio(right.sum(), support.sum())),
+        float(_ratio(2 * right.sum(), predicted.sum() + support.sum())),
+    )
+
+
+def _ratio(part: Any, whole: Any) -> NDArray[np.float64]:
+    part, whole = np.asarray(part, np.float64), np.asarray(whole, np.float64)
+    return np.asarray(np.divide(part, whole, out=np.zeros_like(part), where=whole > 0))

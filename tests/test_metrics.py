@@ -1,0 +1,66 @@
+"""Scores of labels against scikit-learn's, and their errors."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from pyffnn.metrics import confusion_matrix, score_labels, score_sets
+
+LABELS = ["a", "b", "c", "d"]
+
+
+def test_scores_of_labels_are_those_of_scikit_learn():
+    sklearn = pytest.importorskip("sklearn.metrics")
+    rng = np.random.default_rng(0)
+    true, pred = rng.choice(LABELS[:3], 200), rng.choice(LABELS[1:], 200)
+    scores = score_labels(true, pred, LABELS)
+    assert scores.accuracy == sklearn.accuracy_score(true, pred)
+    np.testing.assert_array_equal(
+        confusion_matrix(true, pred, LABELS), sklearn.confusion_matrix(true, pred, labels=LABELS)
+    )
+    for average in (None, "macro", "micro"):
+        expected = sklearn.precision_recall_fscore_support(
+            true, pred, labels=LABELS, average=average, zero_division=0
+        )[:3]
+        ours = {
+            None: (scores.precision, scores.recall, scores.f1),
+            "macro": (scores.macro_precision, scores.macro_recall, scores.macro_f1),
+            "micro": (scores.micro_precision, scores.micro_recall, scores.micro_f1),
+        }[average]
+        for a, b in zip(ours, expected, strict=True):
+            np.testing.assert_allclose(a, b, rtol=1e-12)
+
+
+def test_scores_of_sets_are_those_of_scikit_learn():
+    sklearn = pytest.importorskip("sklearn.metrics")
+    rng = np.random.default_rng(1)
+    true, pred = rng.random((100, 4)) < 0.4, rng.random((100, 4)) < 0.5
+    sets = [[[LABELS[j] for j in np.flatnonzero(row)] for row in y] for y in (true, pred)]
+    scores = score_sets(*sets, LABELS)
+    assert scores.accuracy == sklearn.accuracy_score(true, pred)
+    for average, ours in (("macro", scores.macro_f1), ("micro", scores.micro_f1)):
+        expected = sklearn.f1_score(true, pred, average=average, zero_division=0)
+        np.testing.assert_allclose(ours, expected, rtol=1e-12)
+    np.testing.assert_array_equal(scores.support, true.sum(axis=0))
+
+
+def test_labels_are_sorted_where_none_are_given():
+    assert confusion_matrix([2, 1, 1], [2, 2, 1]).tolist() == [[1, 1], [0, 1]]
+    assert score_labels([2, 1], [3, 1]).labels == [1, 2, 3]
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda: confusion_matrix(["a"], ["a", "b"]),
+        lambda: confusion_matrix(["a"], ["b"], ["a"]),
+        lambda: score_labels([], []),
+        lambda: score_sets([["a"]], [], ["a"]),
+        lambda: score_sets([], [], ["a"]),
+        lambda: score_sets([["a"]], [["b"]], ["a"]),
+    ],
+)
+def test_errors(call):
+    with pytest.raises(ValueError, match=r"y_true|labels"):
+        call()
