@@ -291,6 +291,9 @@ def test_bad_input(ids: Any) -> None:
     }.items():
         with pytest.raises(ValueError, match=name):
             LanguageModel(**PLAIN | {name: value}).fit(ids)
+    tied = PLAIN | {"output": "adaptive", "tie_embeddings": True}
+    with pytest.raises(ValueError, match="tie_embeddings=False"):
+        LanguageModel(**tied).fit(ids)
     with pytest.raises(ValueError, match="not fitted"):
         LanguageModel().perplexity(ids)
     model = LanguageModel(**PLAIN | {"epochs": 1}).fit(ids[:200])
@@ -314,6 +317,21 @@ def test_mixture_with_the_ngram_model(ids: Any) -> None:
 def test_optimizers(optimizer: Any, ids: Any) -> None:
     model = LanguageModel(**PLAIN | {"optimizer": optimizer}).fit(ids)
     assert model.perplexity(ids) < 12
+
+
+@pytest.mark.parametrize("output", ["adaptive", "sampled"])
+def test_outputs_for_large_vocabularies(output: str, ids: Any, tmp_path: Path) -> None:
+    settings = PLAIN | {"output": output, "cutoffs": (8, 20), "samples": 16}
+    model = LanguageModel(**settings).fit(ids, checkpoint=tmp_path / "run", checkpoint_steps=50)
+    assert model.perplexity(ids) < 14
+    p = model.next_distribution(ids[:9])
+    assert p.sum() == pytest.approx(1)
+    assert np.log(p[ids[9]]) == pytest.approx(model.log_prob(ids[:10])[9], abs=1e-4)
+    model.save(tmp_path / "model")
+    for path in ("run", "model"):
+        assert LanguageModel.load(tmp_path / path).perplexity(ids) == model.perplexity(ids)
+    assert same(LanguageModel(**settings, n_threads=2).fit(ids, resume=tmp_path / "run"), model)
+    assert same(LanguageModel(**settings, n_threads=5).fit(ids), model)
 
 
 @pytest.mark.parametrize("segment", [1, 4, 32])

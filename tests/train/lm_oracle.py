@@ -25,6 +25,9 @@ PLAIN: dict[str, Any] = {
     "drop_hidden": 0.0,
     "drop_output": 0.0,
     "drop_word": 0.0,
+    "output": "softmax",
+    "cutoffs": [],
+    "samples": 0,
     "optimizer": "sgd",
     "beta1": 0.9,
     "beta2": 0.999,
@@ -90,10 +93,36 @@ def log_probs(
             h = h @ w["projection.weight"]
     if config["direct"]:
         h = np.concatenate([h, x], axis=1)
+    targets = ids[list(positions)]
+    if config["output"] == "adaptive":
+        return adaptive(config, w, h, targets)
     z = h @ w["output.weight"].T + w["output.bias"]
     z = z - z.max(1, keepdims=True)
     logp = z - np.log(np.exp(z).sum(1, keepdims=True))
     return logp[np.arange(len(positions)), ids[list(positions)]]
+
+
+def log_softmax(z: Array) -> Array:
+    z = z - z.max(-1, keepdims=True)
+    return np.asarray(z - np.log(np.exp(z).sum(-1, keepdims=True)))
+
+
+def adaptive(config: dict[str, Any], w: dict[str, Array], h: Array, targets: Any) -> Array:
+    """Ids are taken to be frequency ranks reversed: id v has rank vocab - 1 - v."""
+    ends = [*config["cutoffs"], config["vocab"]]
+    head = log_softmax(h @ w["output.head.weight"].T + w["output.head.bias"][0])
+    out = []
+    for row, h_row, target in zip(head, h, targets, strict=True):
+        rank = config["vocab"] - 1 - target
+        if rank < ends[0]:
+            out.append(row[rank])
+            continue
+        c = max(i for i, first in enumerate(ends[:-1]) if rank >= first)
+        name = f"output.tail{c}"
+        y = h_row @ w[name + ".projection"]
+        tail = log_softmax(w[name + ".weight"] @ y + w[name + ".bias"][0])
+        out.append(row[ends[0] + c] + tail[rank - ends[c]])
+    return np.array(out)
 
 
 def numeric_gradient(

@@ -55,6 +55,12 @@ lm::Config config_of(const py::dict& d) {
   c.drop_hidden = take<double>(d, "drop_hidden");
   c.drop_output = take<double>(d, "drop_output");
   c.drop_word = take<double>(d, "drop_word");
+  const auto output = take<std::string>(d, "output");
+  if (output != "softmax" && output != "adaptive" && output != "sampled")
+    throw py::value_error("output must be softmax, adaptive or sampled, got " + output);
+  c.output = output == "adaptive" ? lm::OutputKind::adaptive : output == "sampled" ? lm::OutputKind::sampled : lm::OutputKind::full;
+  c.cutoffs = take<std::vector<Index>>(d, "cutoffs");
+  c.samples = take<Index>(d, "samples");
   c.optim = optim_of(take<std::string>(d, "optimizer"));
   c.beta1 = take<double>(d, "beta1");
   c.beta2 = take<double>(d, "beta2");
@@ -72,13 +78,44 @@ lm::Config config_of(const py::dict& d) {
     if (h < 1) throw py::value_error("hidden sizes must be at least 1, got " + std::to_string(h));
   for (const double rate : {c.drop_embedding, c.drop_hidden, c.drop_output, c.drop_word})
     if (!(rate >= 0 && rate < 1)) throw py::value_error("dropout rates must be in 0 <= rate < 1, got " + std::to_string(rate));
+  if (c.output == lm::OutputKind::adaptive) {
+    if (c.tied) throw py::value_error("an adaptive output cannot be tied");
+    Index last = 0;
+    for (const Index cut : c.cutoffs) {
+      if (cut <= last || cut >= c.vocab) throw py::value_error("cutoffs must rise within 1 .. vocab - 1");
+      last = cut;
+    }
+    if (last == 0) throw py::value_error("cutoffs must not be empty");
+  }
+  if (c.output == lm::OutputKind::sampled && c.samples < 1)
+    throw py::value_error("samples must be at least 1, got " + std::to_string(c.samples));
   return c;
+}
+
+// ids from the most to the least frequent: a permutation of 0 .. vocab - 1
+std::vector<std::int32_t> permutation_of(py::handle x, Index vocab) {
+  const py::array a = as_int64(x, "by_frequency");
+  check_shape(a, {vocab}, "by_frequency");
+  std::vector<std::int32_t> out(static_cast<std::size_t>(vocab));
+  std::vector<bool> seen(out.size());
+  for (std::size_t i = 0; i < out.size(); ++i) {
+    const Index id = in<Index>(a)[i];
+    if (id < 0 || id >= vocab || seen[static_cast<std::size_t>(id)]) value_error("by_frequency", "must hold each id once");
+    seen[static_cast<std::size_t>(id)] = true;
+    out[i] = static_cast<std::int32_t>(id);
+  }
+  return out;
 }
 
 template <class T>
 class PyLanguageModel {
  public:
-  explicit PyLanguageModel(const py::dict& config) : model_(std::make_unique<lm::Model<T>>(config_of(config))) {}
+  PyLanguageModel(const py::dict& config, py::handle by_frequency) {
+    const lm::Config c = config_of(config);
+    std::vector<std::int32_t> order;
+    if (c.output != lm::OutputKind::full) order = permutation_of(by_frequency, c.vocab);
+    model_ = std::make_unique<lm::Model<T>>(c, order);
+  }
 
   // name -> [rows, cols] view; rows are parted by padding
   py::dict arrays(py::object self, const std::string& which) {
@@ -189,7 +226,7 @@ template <class T>
 void register_model(py::module_& m, const char* name) {
   using Self = PyLanguageModel<T>;
   py::class_<Self>(m, name)
-      .def(py::init<const py::dict&>(), py::arg("config"))
+      .def(py::init<const py::dict&, py::handle>(), py::arg("config"), py::arg("by_frequency") = py::none())
       .def(
           "arrays", [](py::object self, const std::string& which) { return self.cast<Self&>().arrays(self, which); }, py::arg("which"))
       .def("train", &Self::train, py::arg("ids"), py::arg("starts"), py::arg("lengths"), py::arg("offsets"), py::arg("learning_rates"),

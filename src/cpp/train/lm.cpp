@@ -18,13 +18,12 @@ std::size_t at(Index i) { return static_cast<std::size_t>(i); }
 }  // namespace
 
 template <class T>
-Model<T>::Model(const Config& c) : config_(c), params_(c.optim), windows_(c) {
+Model<T>::Model(const Config& c, const std::vector<std::int32_t>& by_frequency) : config_(c), params_(c.optim), windows_(c) {
   if (!c.tied) embedding_ = params_.add("embedding", c.vocab, c.dim, true);
   if (c.distant_kernels > 0) distant_ = params_.add("distant", c.distant_kernels, c.distant_window, false);
   layers_ = std::make_unique<Layers<T>>(c, params_);
-  output_ = params_.add("output.weight", c.vocab, c.output_size(), true);
-  bias_ = params_.add("output.bias", 1, c.vocab, false);
-  if (c.tied) embedding_ = output_;  // its first dim columns
+  output_ = make_output(c, params_, by_frequency);
+  if (c.tied) embedding_ = output_->table();  // its first dim columns
 }
 
 template <class T>
@@ -79,12 +78,15 @@ void Model<T>::backward(Index m, bool dropout, std::int64_t step, const Update<T
   if (distant_ != nullptr) d_distant_.fit(c.distant_kernels, c.distant_window);
   windows_.backward(dx_.p, dx_.ld, dropout, step, touched_, d_distant_.p, d_distant_.ld);
   if (distant_ != nullptr) update.apply(*distant_, 0, c.distant_kernels, d_distant_.p, d_distant_.ld);
-  softmax_.backward(*output_, *bias_, o_.p, o_.ld, update, c.tied ? &touched_ : nullptr, c.dim);
+  output_->backward(o_.p, o_.ld, update, c.tied ? &touched_ : nullptr);
 }
 
 // Lazy: only rows that the batch touched step, and only they decay.
 template <class T>
-void Model<T>::update_embeddings(const Update<T>& update) {
+void Model<T>::sparse_updates(const Update<T>& update) {
+  output_->sparse_update(update);
+  if (config_.tied) return;
+  if (update.store) embedding_->reserve_gradient();
   const Index count = static_cast<Index>(touched_.ids.size());
   threads::parallel_for(count, threads::threads_for(static_cast<double>(count * config_.dim) * 8), [&](Index begin, Index end) {
     for (Index i = begin; i < end; ++i) update.apply(*embedding_, touched_.ids[at(i)], 1, touched_.rows + i * touched_.ld, touched_.ld);
@@ -96,8 +98,8 @@ void Model<T>::clipped_update(double lr) {
   const auto& kernels = dispatch::kernels<T>();
   std::vector<Param<T>*> dense;
   for (const auto& p : params_.all())
-    if (config_.tied || p.get() != embedding_) dense.push_back(p.get());
-  double square = square_sum(dense);
+    if ((config_.tied || p.get() != embedding_) && !output_->sparse(p.get())) dense.push_back(p.get());
+  double square = square_sum(dense) + output_->sparse_square_sum();
   if (!config_.tied) {
     for (std::size_t i = 0; i < touched_.ids.size(); ++i) {
       const T* row = touched_.rows + static_cast<Index>(i) * touched_.ld;
@@ -115,7 +117,7 @@ void Model<T>::clipped_update(double lr) {
         },
         1024);
   }
-  if (!config_.tied) update_embeddings(update);
+  sparse_updates(update);
 }
 
 template <class T>
@@ -123,8 +125,7 @@ double Model<T>::train(const std::int32_t* stream, Index n, const Segment* segme
   const Index m = forward(stream, n, segments, count, true, step_ + 1);
   if (m == 0) return 0;
   d_o_.fit(m, config_.output_size());
-  softmax_.forward(config_.vocab, config_.output_size(), output_->w, output_->ld, bias_->w, o_.p, o_.ld, target_.data(), m,
-                   1.0 / static_cast<double>(m), d_o_.p, d_o_.ld, log_prob_.data());
+  output_->forward(o_.p, o_.ld, target_.data(), m, step_ + 1, d_o_.p, d_o_.ld, log_prob_.data());
   const double loss = mean_loss(m);
   if (!std::isfinite(loss)) return loss;
   ++step_;
@@ -133,8 +134,8 @@ double Model<T>::train(const std::int32_t* stream, Index n, const Segment* segme
   backward(m, true, step_, update);
   if (update.store)
     clipped_update(lr);
-  else if (!config_.tied)
-    update_embeddings(update);
+  else
+    sparse_updates(update);
   return loss;
 }
 
@@ -144,12 +145,11 @@ double Model<T>::gradients(const std::int32_t* stream, Index n, const Segment* s
   const Index m = forward(stream, n, segments, count, dropout, step_ + 1);
   if (m == 0) return 0;
   d_o_.fit(m, config_.output_size());
-  softmax_.forward(config_.vocab, config_.output_size(), output_->w, output_->ld, bias_->w, o_.p, o_.ld, target_.data(), m,
-                   1.0 / static_cast<double>(m), d_o_.p, d_o_.ld, log_prob_.data());
+  output_->forward(o_.p, o_.ld, target_.data(), m, step_ + 1, d_o_.p, d_o_.ld, log_prob_.data());
   Update<T> update{};
   update.store = true;
   backward(m, dropout, step_ + 1, update);
-  if (!config_.tied) update_embeddings(update);
+  sparse_updates(update);
   return mean_loss(m);
 }
 
@@ -162,29 +162,20 @@ void Model<T>::log_prob(const std::int32_t* stream, Index n, Index begin, Index 
     const Index stop = std::min(end, i + kEvalBatch);
     for (Index s = i; s < stop; s += length) segments.push_back({s, std::min(length, stop - s)});
     const Index m = forward(stream, n, segments.data(), static_cast<Index>(segments.size()), false, 0);
-    softmax_.forward(config_.vocab, config_.output_size(), output_->w, output_->ld, bias_->w, o_.p, o_.ld, target_.data(), m, 1.0, nullptr,
-                     0, out + (i - begin));
+    output_->log_prob(o_.p, o_.ld, target_.data(), m, out + (i - begin));
     i = stop;
   }
 }
 
 template <class T>
 void Model<T>::next_distribution(const std::int32_t* stream, Index n, double* p) {
-  const auto& kernels = dispatch::kernels<T>();
   // Only the words in reach matter; one more stands for the unknown target.
   const Index seen = std::min(n, config_.reach());
   std::vector<std::int32_t> window(stream + (n - seen), stream + n);
   window.push_back(0);
   const Segment segment{seen, 1};
   forward(window.data(), seen + 1, &segment, 1, false, 0);
-  std::vector<T> z(at(config_.vocab));
-  const Index k = config_.output_size();
-  const double work = 2.0 * static_cast<double>(config_.vocab) * static_cast<double>(k);
-  threads::parallel_for(config_.vocab, threads::threads_for(work), [&](Index b, Index e) {
-    for (Index v = b; v < e; ++v) z[at(v)] = kernels.dot(output_->w + v * output_->ld, o_.p, k) + bias_->w[v];
-  });
-  kernels.softmax(z.data(), config_.vocab, z.data(), config_.vocab, 1, config_.vocab);
-  for (Index v = 0; v < config_.vocab; ++v) p[v] = static_cast<double>(z[at(v)]);
+  output_->distribution(o_.p, p);
 }
 
 template class Model<float>;

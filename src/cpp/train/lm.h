@@ -4,8 +4,8 @@
 #include <vector>
 
 #include "train/lm_layers.h"
+#include "train/lm_output.h"
 #include "train/lm_params.h"
-#include "train/lm_softmax.h"
 #include "train/lm_windows.h"
 
 namespace pyffnn::train::lm {
@@ -13,7 +13,7 @@ namespace pyffnn::train::lm {
 template <class T>
 class Model {
  public:
-  explicit Model(const Config& config);
+  Model(const Config& config, const std::vector<std::int32_t>& by_frequency);
 
   const Config& config() const { return config_; }
   ParamSet<T>& params() { return params_; }
@@ -33,12 +33,12 @@ class Model {
   // p [vocab]: the distribution of the token after the last of n.
   void next_distribution(const std::int32_t* stream, Index n, double* p);
 
-  Index workspace_bytes() const { return softmax_.workspace_bytes(); }
+  Index workspace_bytes() const { return output_->workspace_bytes(); }
 
  private:
   Index forward(const std::int32_t* stream, Index n, const Segment* segments, Index count, bool train, std::int64_t step);
   void backward(Index m, bool dropout, std::int64_t step, const Update<T>& update);
-  void update_embeddings(const Update<T>& update);
+  void sparse_updates(const Update<T>& update);
   void clipped_update(double lr);
   double mean_loss(Index m) const;
   T* distant_weights() const { return distant_ == nullptr ? nullptr : distant_->w; }
@@ -46,10 +46,10 @@ class Model {
 
   Config config_;
   ParamSet<T> params_;
-  Param<T>*embedding_ = nullptr, *distant_ = nullptr, *output_ = nullptr, *bias_ = nullptr;
+  Param<T>*embedding_ = nullptr, *distant_ = nullptr;
   Windows<T> windows_;
   std::unique_ptr<Layers<T>> layers_;
-  TiledSoftmax<T> softmax_;
+  std::unique_ptr<Output<T>> output_;
   std::int64_t step_ = 0;
 
   SparseRows<T> touched_;

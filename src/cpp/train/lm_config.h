@@ -9,6 +9,8 @@ namespace pyffnn::train::lm {
 
 enum class Nonlinearity { identity, sigmoid, tanh, relu, gelu };
 
+enum class OutputKind { full, adaptive, sampled };
+
 // Input x = [E w(t-N), ..., E w(t-1), g_1, ..., g_K], where g_k = sum over j = 1 .. window of a_kj E w(t-N-j): learned means of more
 // distant words (Sun & Iyyer 2021). A word before the start of the stream, and one dropped by word dropout, is a zero vector.
 //
@@ -22,6 +24,10 @@ struct Config {
   Nonlinearity act = Nonlinearity::tanh;
   bool residual = false, layer_norm = false, direct = false, tied = false;
   double drop_embedding = 0, drop_hidden = 0, drop_output = 0, drop_word = 0;
+
+  OutputKind output = OutputKind::full;
+  std::vector<Index> cutoffs;  // adaptive: ranks at which a cluster of rarer words begins, rising
+  Index samples = 0;           // sampled: words drawn a step
 
   Optim optim = Optim::sgd;
   double beta1 = 0, beta2 = 0, eps = 0;

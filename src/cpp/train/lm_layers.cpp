@@ -45,6 +45,14 @@ Act flat(Nonlinearity act) {
 }  // namespace
 
 template <class T>
+void weight_step(Param<T>& w, const T* x, Index ldx, const T* dy, Index lddy, Index m, const Update<T>& update) {
+  if (update.store)
+    ops::gemm<T>(w.rows, w.cols, m, {x, 1, ldx}, {dy, lddy, 1}, w.reserve_gradient(), w.ld);
+  else
+    ops::gemm<T>(w.rows, w.cols, m, {x, 1, ldx}, {dy, lddy, 1}, w.w, w.ld, ops::Fuse<T>::update(update.rule(w), w.s1, w.s2));
+}
+
+template <class T>
 Linear<T>::Linear(ParamSet<T>& params, const std::string& name, Index in, Index out, bool bias)
     : in_(in), out_(out), w_(params.add(name + ".weight", in, out, true)), b_(bias ? params.add(name + ".bias", 1, out, false) : nullptr) {}
 
@@ -56,10 +64,7 @@ void Linear<T>::forward(const T* x, Index ldx, Index m, T* y, Index ldy) const {
 template <class T>
 void Linear<T>::backward(const T* x, Index ldx, const T* dy, Index lddy, Index m, T* dx, Index lddx, const Update<T>& update) {
   if (dx != nullptr) ops::gemm<T>(m, in_, out_, {dy, lddy, 1}, {w_->w, 1, w_->ld}, dx, lddx);
-  if (update.store)
-    ops::gemm<T>(in_, out_, m, {x, 1, ldx}, {dy, lddy, 1}, w_->reserve_gradient(), w_->ld);
-  else
-    ops::gemm<T>(in_, out_, m, {x, 1, ldx}, {dy, lddy, 1}, w_->w, w_->ld, ops::Fuse<T>::update(update.rule(*w_), w_->s1, w_->s2));
+  weight_step(*w_, x, ldx, dy, lddy, m, update);
   if (b_ == nullptr) return;
   std::vector<T> db(static_cast<std::size_t>(out_));
   ops::col_sum(dy, lddy, m, out_, db.data());
@@ -287,6 +292,8 @@ void Layers<T>::backward_residual(T* dh, Index lddh, bool train, std::int64_t st
   first_->backward(x_, ldx_, dh, lddh, m_, dx, lddx, update);
 }
 
+template void weight_step(Param<float>&, const float*, Index, const float*, Index, Index, const Update<float>&);
+template void weight_step(Param<double>&, const double*, Index, const double*, Index, Index, const Update<double>&);
 template class Linear<float>;
 template class Linear<double>;
 template class LayerNorm<float>;

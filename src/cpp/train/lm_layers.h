@@ -21,6 +21,10 @@ struct Rows {
   Buffer buffer;
 };
 
+// The step of a weight matrix [in, out] from its input x [m, in] and dy [m, out]: gradient x^T dy.
+template <class T>
+void weight_step(Param<T>& w, const T* x, Index ldx, const T* dy, Index lddy, Index m, const Update<T>& update);
+
 // y = x W + b
 template <class T>
 class Linear {

@@ -67,6 +67,12 @@ void Update<T>::apply(Param<T>& p, Index row, Index count, const T* g, Index ldg
 }
 
 template <class T>
+void Update<T>::apply_zero(Param<T>& p) const {
+  const std::vector<T> zero(static_cast<std::size_t>(p.cols), T(0));
+  for (Index row = 0; row < p.rows; ++row) apply(p, row, 1, zero.data(), p.cols);
+}
+
+template <class T>
 double square_sum(const std::vector<Param<T>*>& params) {
   const auto& kernels = dispatch::kernels<T>();
   double total = 0;

@@ -66,6 +66,8 @@ struct Update {
 
   // gradient of rows [row, row + count), laid out with stride ldg; padding columns of g are not read
   void apply(Param<T>& p, Index row, Index count, const T* g, Index ldg) const;
+  // a gradient of zero everywhere: decay and moments go on
+  void apply_zero(Param<T>& p) const;
 };
 
 // Sum of the squares of the stored gradients, in a fixed order.

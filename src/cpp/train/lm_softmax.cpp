@@ -68,6 +68,25 @@ void TiledSoftmax<T>::logits(Index word, Index words, Index block, T* out) const
 }
 
 template <class T>
+template <class F>
+void TiledSoftmax<T>::for_targets(Index word, Index words, F f) const {
+  auto e = std::lower_bound(by_target_.begin(), by_target_.end(), word,
+                            [this](std::int32_t i, Index w) { return static_cast<Index>(b_.target[i]) < w; });
+  for (; e != by_target_.end() && b_.target[*e] < word + words; ++e) f(static_cast<Index>(*e));
+}
+
+// Moves the logits of targets so that adding the words' biases gives the targets' own.
+template <class T>
+void TiledSoftmax<T>::own_bias(Index word, Index words, Index block, T* z) const {
+  if (b_.target_bias == nullptr) return;
+  const Index i0 = block * kBlock, i1 = std::min(b_.m, i0 + kBlock);
+  for_targets(word, words, [&](Index i) {
+    const Index t = b_.target[i];
+    if (i >= i0 && i < i1) z[(t - word) * ldp_ + i - i0] += b_.target_bias[i] - b_.bias[t];
+  });
+}
+
+template <class T>
 void TiledSoftmax<T>::pick_reference(bool all_words) {
   const auto& kernels = dispatch::kernels<T>();
   const Index words = all_words ? b_.vocab : std::min(kRefWords, b_.vocab);
@@ -79,8 +98,7 @@ void TiledSoftmax<T>::pick_reference(bool all_words) {
       for (Index word = 0; word < words; word += kTile) {
         const Index count = std::min(kTile, words - word);
         logits(word, count, block, z);
-        kernels.column_max(z, ldp_, count, std::min(kBlock, b_.m - block * kBlock), b_.bias == nullptr ? nullptr : b_.bias + word,
-                           ref_.data() + block * kBlock);
+        kernels.column_max(z, ldp_, count, std::min(kBlock, b_.m - block * kBlock), b_.bias + word, ref_.data() + block * kBlock);
       }
     }
   });
@@ -107,16 +125,13 @@ bool TiledSoftmax<T>::sweep(bool gradient) {
         const Index word = tile * kTile, words = std::min(kTile, b_.vocab - word);
         T* const p = gradient && word + words <= keep_words_ ? kept + word * ldp_ + i0 : own;
         logits(word, words, block, p);
-        auto target_of = [this](std::int32_t i) { return b_.target[i]; };
-        auto e = std::lower_bound(by_target_.begin(), by_target_.end(), word,
-                                  [&](std::int32_t i, Index w) { return static_cast<Index>(target_of(i)) < w; });
-        for (; e != by_target_.end() && target_of(*e) < word + words; ++e) {
-          if (*e < i0 || *e >= i0 + examples) continue;
-          const Index t = target_of(*e);
-          const T z = p[(t - word) * ldp_ + *e - i0] + (b_.bias == nullptr ? T(0) : b_.bias[t]);
-          target_logit_[at(*e)] = static_cast<double>(z);
-        }
-        kernels.exp_columns(p, ldp_, words, examples, b_.bias == nullptr ? nullptr : b_.bias + word, ref_.data() + i0, tile_sum);
+        own_bias(word, words, block, p);
+        for_targets(word, words, [&](Index i) {
+          if (i < i0 || i >= i0 + examples) return;
+          const Index t = b_.target[i];
+          target_logit_[at(i)] = static_cast<double>(p[(t - word) * ldp_ + i - i0] + b_.bias[t]);
+        });
+        kernels.exp_columns(p, ldp_, words, examples, b_.bias + word, ref_.data() + i0, tile_sum);
         for (Index i = 0; i < examples; ++i) sum[i] += static_cast<double>(tile_sum[i]);
         if (!gradient) continue;
         GemmArgs<T> g{};
@@ -149,10 +164,10 @@ bool TiledSoftmax<T>::sweep(bool gradient) {
 
 template <class T>
 void TiledSoftmax<T>::forward(Index vocab, Index k, const T* u, Index ld, const T* bias, const T* h, Index ldh, const std::int32_t* target,
-                              Index m, double weight, T* dh, Index lddh, double* log_prob) {
+                              Index m, double weight, T* dh, Index lddh, double* log_prob, const T* target_bias) {
   if (m == 0) return;
   const auto& kernels = dispatch::kernels<T>();
-  b_ = {vocab, k, ld, m, u, bias, target};
+  b_ = {vocab, k, ld, m, u, bias, target_bias, target};
   weight_ = weight;
   ldp_ = padded<T>(m);
   lddh_ = padded<T>(k);
@@ -175,6 +190,7 @@ void TiledSoftmax<T>::forward(Index vocab, Index k, const T* u, Index ld, const 
   pick_reference(false);
   if (!sweep(dh != nullptr)) {
     pick_reference(true);
+    for (Index i = 0; i < m; ++i) ref_[at(i)] = std::max(ref_[at(i)], static_cast<T>(target_logit_[at(i)]));
     sweep(dh != nullptr);
   }
   for (Index i = 0; i < m; ++i)
@@ -201,8 +217,8 @@ void TiledSoftmax<T>::rebuild(Index word, Index words, T* out) const {
   for (Index block = 0; block < blocks(); ++block) {
     const Index i0 = block * kBlock;
     logits(word, words, block, out + i0);
-    kernels.exp_columns(out + i0, ldp_, words, std::min(kBlock, b_.m - i0), b_.bias == nullptr ? nullptr : b_.bias + word, ref_.data() + i0,
-                        unused);
+    own_bias(word, words, block, out + i0);
+    kernels.exp_columns(out + i0, ldp_, words, std::min(kBlock, b_.m - i0), b_.bias + word, ref_.data() + i0, unused);
   }
 }
 
@@ -244,10 +260,7 @@ void TiledSoftmax<T>::backward(Param<T>& u, Param<T>& bias, const T* h, Index ld
         p = own;
         rebuild(word, words, p);
       }
-      auto e = std::lower_bound(by_target_.begin(), by_target_.end(), word,
-                                [this](std::int32_t i, Index w) { return static_cast<Index>(b_.target[i]) < w; });
-      for (; e != by_target_.end() && b_.target[*e] < word + words; ++e)
-        p[(b_.target[*e] - word) * ldp_ + *e] -= static_cast<T>(sum_[at(*e)]);
+      for_targets(word, words, [&](Index i) { p[(b_.target[i] - word) * ldp_ + i] -= static_cast<T>(sum_[at(i)]); });
       for (Index j = 0; j < words; ++j) db[j] = kernels.dot(p + j * ldp_, share.data(), m);
       GemmArgs<T> g{};
       g.m = words;

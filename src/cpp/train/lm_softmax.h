@@ -25,10 +25,11 @@ class TiledSoftmax {
   static constexpr Index kChunks = 8;
   static constexpr Index kKeepBytes = Index{48} << 20;
 
-  // Sweep 1 over u [vocab, k] (row stride ld), bias [vocab] or null, h [m, k], targets in [0, vocab).
+  // Sweep 1 over u [vocab, k] (row stride ld), bias [vocab], h [m, k], targets in [0, vocab).
   // log_prob_m: natural log of the target's probability. dh [m, k], or null: d/dh of -weight * sum of log_prob.
+  // target_bias [m] (or null): the bias of example i's target in its own sum, in place of bias[target_i].
   void forward(Index vocab, Index k, const T* u, Index ld, const T* bias, const T* h, Index ldh, const std::int32_t* target, Index m,
-               double weight, T* dh, Index lddh, double* log_prob);
+               double weight, T* dh, Index lddh, double* log_prob, const T* target_bias = nullptr);
 
   // Sweep 2 for the batch of the last forward: u and bias [1, vocab] step. `extra` (or null): gradient rows to add to the first extra_cols
   // columns.
@@ -39,12 +40,16 @@ class TiledSoftmax {
  private:
   struct Batch {
     Index vocab, k, ld, m;
-    const T *u, *bias;
+    const T *u, *bias, *target_bias;
     const std::int32_t* target;
   };
   Index blocks() const { return (b_.m + kBlock - 1) / kBlock; }
   void pack(const T* h, Index ldh);
   void logits(Index word, Index words, Index block, T* out) const;
+  // f(example) for those whose target is in [word, word + words), in order of (target, example)
+  template <class F>
+  void for_targets(Index word, Index words, F f) const;
+  void own_bias(Index word, Index words, Index block, T* z) const;
   void pick_reference(bool all_words);
   bool sweep(bool gradient);
   void rebuild(Index word, Index words, T* out) const;

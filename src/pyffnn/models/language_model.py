@@ -29,7 +29,7 @@ from pyffnn.models.lm import settings as arguments
 from pyffnn.models.lm.checkpoint import KIND as CHECKPOINT
 from pyffnn.models.lm.checkpoint import RunState, fingerprint, read_checkpoint
 from pyffnn.models.lm.decoding import best_ids, draw
-from pyffnn.models.lm.network import Network
+from pyffnn.models.lm.network import BY_FREQUENCY, Network
 from pyffnn.models.lm.optimisation import from_json, to_json
 from pyffnn.models.lm.run import Run, RunPlan, call_all
 from pyffnn.optimizers import Adam, LearningRate, Optimizer
@@ -75,7 +75,15 @@ class LanguageModel(Estimator):
         The softmax's weights are the embeddings (Press & Wolf 2017); the hidden layers then end
         with d numbers.
     output
-        "softmax": the whole vocabulary at each step.
+        "softmax": the whole vocabulary at each step. For large vocabularies (50,000 and more):
+        "adaptive", clusters by frequency with fewer numbers for rarer words (Grave et al. 2017): fast
+        in training and use alike, at some cost in perplexity for rare words, and never tied;
+        "sampled", sampled softmax (Jean et al. 2015) in training and the whole softmax in use: the
+        fastest training, with noisier gradients; use costs as much as "softmax".
+    cutoffs
+        Adaptive: frequency ranks at which a cluster begins; None: a 25th and a fifth of all words.
+    samples
+        Sampled: words drawn a step, by a log-uniform distribution over frequency ranks.
     vocabulary, min_count, max_vocab, unk_token, eos_token, lowercase
         As in `KneserNeyLM`: a fixed vocabulary, or limits for one built from the corpus.
         ``min_count=None``: 4 for a corpus of 100,000 tokens and more, else 1.
@@ -84,7 +92,7 @@ class LanguageModel(Estimator):
         2 % of the steps, a schedule does as it says. Embeddings that are not tied have lazy
         updates: rows that a batch does not touch rest. Weight decay concerns matrices only.
     epochs, batch_size
-        None: 6 epochs of batches of 512 tokens for a corpus of 200,000 tokens and more, smaller
+        None: 4 epochs of batches of 512 tokens for a corpus of 200,000 tokens and more, smaller
         batches and more epochs for a smaller one. A batch is made of runs of neighbouring tokens
         where there are distant means, else of single tokens.
     dropout
@@ -141,6 +149,8 @@ class LanguageModel(Estimator):
         direct: bool = False,
         tie_embeddings: bool = True,
         output: str = "softmax",
+        cutoffs: Sequence[int] | None = None,
+        samples: int = 4096,
         vocabulary: VocabularyLike | None = None,
         min_count: int | None = None,
         max_vocab: int | None = None,
@@ -174,6 +184,8 @@ class LanguageModel(Estimator):
         self.direct = direct
         self.tie_embeddings = tie_embeddings
         self.output = output
+        self.cutoffs = cutoffs
+        self.samples = samples
         self.vocabulary = vocabulary
         self.min_count = min_count
         self.max_vocab = max_vocab
@@ -264,7 +276,9 @@ class LanguageModel(Estimator):
                 f"got {ids.size} tokens"
             )
         batch_size, epochs = arguments.schedule_size(self, ids.size)
-        network = Network(arguments.network_config(self, len(data.vocabulary)))
+        counts = np.bincount(ids, minlength=len(data.vocabulary)).astype(np.int64)
+        by_frequency = None if self.output == "softmax" else np.argsort(-counts, kind="stable")
+        network = Network(arguments.network_config(self, len(data.vocabulary)), by_frequency)
         settings = {
             "params": self._json_params(),
             "vocabulary": data.vocabulary.to_dict(),
@@ -282,7 +296,6 @@ class LanguageModel(Estimator):
             saved.continue_in(network)
             state, best = saved.state, saved.best()
         else:
-            counts = np.bincount(ids, minlength=len(data.vocabulary)).astype(np.int64)
             network.initialise(int(self.random_state), counts)
         self._set_fitted(network, data.vocabulary, state)
         plan = RunPlan(
@@ -428,7 +441,7 @@ class LanguageModel(Estimator):
             "history": self.history_,
             "best_epoch": self.best_epoch_,
         }
-        save_model(path, type(self).__name__, settings, self._network.weights())
+        save_model(path, type(self).__name__, settings, self._network.tensors())
 
     @classmethod
     def load(cls, path: PathLike) -> Self:
@@ -443,8 +456,9 @@ class LanguageModel(Estimator):
             vocabulary = vocabulary_from_dict(file.config["vocabulary"])
             model = cls(**params)
             arguments.check(model)
-            network = Network(arguments.network_config(model, len(vocabulary)))
             tensors = file.tensors
+            by_frequency = tensors.pop(BY_FREQUENCY, None)
+            network = Network(arguments.network_config(model, len(vocabulary)), by_frequency)
             if file.model == CHECKPOINT:
                 run = file.config["run"]
                 state = RunState(history=run["history"], best_epoch=run["best_epoch"])

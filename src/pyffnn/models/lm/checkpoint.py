@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pyffnn.io import PathLike, load_model, save_model
-from pyffnn.models.lm.network import Arrays, Network, write_into
+from pyffnn.models.lm.network import BY_FREQUENCY, Arrays, Network, write_into
 
 KIND = "LanguageModel checkpoint"
 
@@ -58,6 +58,8 @@ def write_checkpoint(
 ) -> None:
     """Write atomically; OSError (disk full, ...) leaves the last checkpoint as it was."""
     tensors: Arrays = {f"w:{name}": w for name, w in network.weights().items()}
+    if network.by_frequency is not None:
+        tensors[BY_FREQUENCY] = np.asarray(network.by_frequency, np.int64)
     tensors |= network.state()
     if best is not None:
         tensors |= {f"best:{name}": w for name, w in best.items()}

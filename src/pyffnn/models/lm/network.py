@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -12,6 +13,9 @@ from numpy.typing import NDArray
 from pyffnn import _pyffnn
 
 Arrays = dict[str, NDArray[Any]]
+
+BY_FREQUENCY = "by_frequency"
+"""Name of the ids in order of frequency among the tensors of a file."""
 
 
 @dataclass(frozen=True)
@@ -29,6 +33,9 @@ class NetworkConfig:
     layer_norm: bool
     direct: bool
     tied: bool
+    output: str
+    cutoffs: tuple[int, ...]
+    samples: int
     drop_embedding: float
     drop_hidden: float
     drop_output: float
@@ -51,17 +58,24 @@ class NetworkConfig:
 class Network:
     """A network with its optimizer; thin over the compiled object.
 
+    ``by_frequency``: all ids, the most frequent first; wanted by every output but "softmax".
     ``dtype`` is float32 in training; float64 serves gradient checks.
     """
 
-    def __init__(self, config: NetworkConfig, dtype: Any = np.float32) -> None:
+    def __init__(
+        self,
+        config: NetworkConfig,
+        by_frequency: NDArray[np.integer[Any]] | None = None,
+        dtype: Any = np.float32,
+    ) -> None:
         self.config = config
+        self.by_frequency = by_frequency
         self.dtype = np.dtype(dtype)
         self.compiled: _pyffnn.LanguageModelFloat32 | _pyffnn.LanguageModelFloat64
         if self.dtype == np.float32:
-            self.compiled = _pyffnn.LanguageModelFloat32(asdict(config))
+            self.compiled = _pyffnn.LanguageModelFloat32(asdict(config), by_frequency)
         else:
-            self.compiled = _pyffnn.LanguageModelFloat64(asdict(config))
+            self.compiled = _pyffnn.LanguageModelFloat64(asdict(config), by_frequency)
 
     def weights(self) -> Arrays:
         """Live views: writing into them changes the network."""
@@ -74,6 +88,12 @@ class Network:
             for which in ("s1", "s2")
             for name, view in self.compiled.arrays(which).items()
         }
+
+    def tensors(self) -> Arrays:
+        """What a model file holds."""
+        if self.by_frequency is None:
+            return self.weights()
+        return self.weights() | {BY_FREQUENCY: np.asarray(self.by_frequency, np.int64)}
 
     def snapshot(self) -> Arrays:
         """Copies of the weights."""
@@ -95,16 +115,15 @@ class Network:
         """First weights.
 
         Matrices are normal with variance 1 / (number of inputs), embeddings with variance 1 / d,
-        gains 1, other biases 0. The output bias is the log of the words' relative frequencies, so
+        gains 1, other biases 0. Output biases are the log of the words' relative frequencies, so
         that training starts from the unigram model. The position weights of distant mean k decay
         with a half-life of window / 2^(k+1) words, each of unit norm.
         """
         rng = np.random.default_rng([seed, 0x1A])
         c = self.config
         for name, w in self.weights().items():
-            if name == "output.bias":
-                smoothed = counts + 1.0
-                w[...] = np.log(smoothed / smoothed.sum())
+            if name.startswith("output.") and name.endswith(".bias"):
+                w[...] = self._log_frequencies(name, counts.astype(np.float64) + 1)
             elif name.endswith(".gain"):
                 w[...] = 1
             elif name == "distant":
@@ -113,10 +132,24 @@ class Network:
                     a = 0.5 ** (j / max(c.distant_window / 2.0 ** (k + 1), 1.0))
                     w[k] = a / np.linalg.norm(a)
             elif w.shape[0] > 1:
-                fan_in = w.shape[0] if "output" not in name and name != "embedding" else w.shape[1]
+                by_word = name == "embedding" or (name[:7] == "output." and name[-7:] == ".weight")
+                fan_in = w.shape[1 if by_word else 0]
                 _fill_normal(rng, w, fan_in**-0.5)
             else:
                 w[...] = 0
+
+    def _log_frequencies(self, name: str, counts: NDArray[np.float64]) -> NDArray[np.float64]:
+        c = self.config
+        if c.output == "adaptive":
+            counts = counts[self.by_frequency]
+            ends = [*c.cutoffs, c.vocab]
+            if name == "output.head.bias":
+                tails = [counts[a:b].sum() for a, b in itertools.pairwise(ends)]
+                counts = np.append(counts[: ends[0]], tails)
+            else:
+                tail = int(name.removeprefix("output.tail").removesuffix(".bias"))
+                counts = counts[ends[tail] : ends[tail + 1]]
+        return np.asarray(np.log(counts / counts.sum()))
 
 
 def write_into(views: Mapping[str, NDArray[Any]], arrays: Mapping[str, NDArray[Any]]) -> None:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pyffnn.models.language_model import LanguageModel
 
 ACTIVATIONS = ("tanh", "relu", "sigmoid", "gelu", "identity")
-OUTPUTS = ("softmax",)
+OUTPUTS = ("softmax", "adaptive", "sampled")
 
 WARMUP = 0.02
 SEGMENT = 32
@@ -26,7 +26,7 @@ SEGMENT = 32
 SEGMENTS = 16
 """... but no fewer than so many runs in a batch."""
 LARGE = 200_000
-EPOCHS, BATCH = 6, 512
+EPOCHS, BATCH = 4, 512
 
 FREE_ON_RESUME = ("n_threads", "verbose")
 """Arguments that change no bit of the result."""
@@ -47,6 +47,17 @@ def check(model: LanguageModel) -> None:
         positive("hidden_layer_sizes", size)
     one_of("activation", model.activation, ACTIVATIONS)
     one_of("output", model.output, OUTPUTS)
+    if model.output == "adaptive" and model.tie_embeddings:
+        raise ValueError(
+            "output='adaptive' has no matrix of all words that could be tied: it needs "
+            "tie_embeddings=False"
+        )
+    if model.cutoffs is not None:
+        for cut in model.cutoffs:
+            positive("cutoffs", cut)
+        if not model.cutoffs or list(model.cutoffs) != sorted(set(model.cutoffs)):
+            raise ValueError(f"cutoffs must rise, got {model.cutoffs!r}")
+    positive("samples", model.samples)
     for name in ("residual", "layer_norm", "direct", "tie_embeddings"):
         if not isinstance(getattr(model, name), (bool, np.bool_)):
             raise TypeError(f"{name} must be True or False, got {getattr(model, name)!r}")
@@ -86,6 +97,9 @@ def network_config(model: LanguageModel, vocab: int) -> NetworkConfig:
         layer_norm=bool(model.layer_norm),
         direct=bool(model.direct),
         tied=bool(model.tie_embeddings),
+        output=model.output,
+        cutoffs=cutoffs(model, vocab),
+        samples=int(model.samples) if model.output == "sampled" else 0,
         drop_embedding=float(embedding),
         drop_hidden=float(model.dropout),
         drop_output=float(model.dropout),
@@ -99,6 +113,18 @@ def network_config(model: LanguageModel, vocab: int) -> NetworkConfig:
         clip=0.0 if model.clip_norm is None else float(model.clip_norm),
         seed=int(model.random_state),
     )
+
+
+def cutoffs(model: LanguageModel, vocab: int) -> tuple[int, ...]:
+    """Ranks at which a cluster of rarer words begins: by default a 25th and a fifth of all words."""
+    if model.output != "adaptive":
+        return ()
+    given = (vocab // 25, vocab // 5) if model.cutoffs is None else tuple(model.cutoffs)
+    if given[0] < 1 or given[-1] >= vocab:
+        raise ValueError(
+            f"output='adaptive' needs cutoffs within the vocabulary of {vocab} words, got {given}"
+        )
+    return tuple(int(cut) for cut in given)
 
 
 def optimizer(model: LanguageModel) -> Optimizer:

@@ -1,0 +1,80 @@
+#include "train/lm_output.h"
+
+#include <cmath>
+#include <limits>
+
+#include "core/dispatch.h"
+#include "core/thread_pool.h"
+#include "train/lm_adaptive.h"
+#include "train/lm_sampled.h"
+
+namespace pyffnn::train::lm {
+
+template <class T>
+void log_softmax_of(const Param<T>& u, const Param<T>& bias, const T* h, Index k, double* out) {
+  const auto& kernels = dispatch::kernels<T>();
+  const double work = 2.0 * static_cast<double>(u.rows) * static_cast<double>(k);
+  threads::parallel_for(u.rows, threads::threads_for(work), [&](Index begin, Index end) {
+    for (Index v = begin; v < end; ++v) out[v] = static_cast<double>(kernels.dot(u.w + v * u.ld, h, k) + bias.w[v]);
+  });
+  double top = -std::numeric_limits<double>::infinity(), sum = 0;
+  for (Index v = 0; v < u.rows; ++v) top = out[v] > top || out[v] != out[v] ? out[v] : top;
+  for (Index v = 0; v < u.rows; ++v) sum += std::exp(out[v] - top);
+  const double shift = top + std::log(sum);
+  for (Index v = 0; v < u.rows; ++v) out[v] -= shift;
+}
+
+namespace {
+
+template <class T>
+class FullOutput : public Output<T> {
+ public:
+  FullOutput(const Config& c, ParamSet<T>& params)
+      : config_(c), u_(params.add("output.weight", c.vocab, c.output_size(), true)), bias_(params.add("output.bias", 1, c.vocab, false)) {}
+
+  Param<T>* table() override { return u_; }
+
+  void forward(const T* h, Index ldh, const std::int32_t* target, Index m, std::int64_t, T* dh, Index lddh, double* log_prob) override {
+    softmax_.forward(config_.vocab, config_.output_size(), u_->w, u_->ld, bias_->w, h, ldh, target, m, 1.0 / static_cast<double>(m), dh,
+                     lddh, log_prob);
+  }
+  void backward(const T* h, Index ldh, const Update<T>& update, const SparseRows<T>* tied) override {
+    softmax_.backward(*u_, *bias_, h, ldh, update, tied, config_.dim);
+  }
+  void log_prob(const T* h, Index ldh, const std::int32_t* target, Index m, double* out) override {
+    softmax_.forward(config_.vocab, config_.output_size(), u_->w, u_->ld, bias_->w, h, ldh, target, m, 1.0, nullptr, 0, out);
+  }
+  void distribution(const T* h, double* p) override {
+    log_softmax_of(*u_, *bias_, h, config_.output_size(), p);
+    for (Index v = 0; v < config_.vocab; ++v) p[v] = std::exp(p[v]);
+  }
+  Index workspace_bytes() const override { return softmax_.workspace_bytes(); }
+
+ private:
+  Config config_;
+  Param<T>*u_, *bias_;
+  TiledSoftmax<T> softmax_;
+};
+
+}  // namespace
+
+template <class T>
+std::unique_ptr<Output<T>> make_output(const Config& c, ParamSet<T>& params, const std::vector<std::int32_t>& by_frequency) {
+  switch (c.output) {
+    case OutputKind::adaptive:
+      return std::make_unique<AdaptiveOutput<T>>(c, params, by_frequency);
+    case OutputKind::sampled:
+      return std::make_unique<SampledOutput<T>>(c, params, by_frequency);
+    default:
+      return std::make_unique<FullOutput<T>>(c, params);
+  }
+}
+
+#define PYFFNN_INSTANTIATE(T)                                                                                     \
+  template std::unique_ptr<Output<T>> make_output(const Config&, ParamSet<T>&, const std::vector<std::int32_t>&); \
+  template void log_softmax_of(const Param<T>&, const Param<T>&, const T*, Index, double*);
+PYFFNN_INSTANTIATE(float)
+PYFFNN_INSTANTIATE(double)
+#undef PYFFNN_INSTANTIATE
+
+}  // namespace pyffnn::train::lm
