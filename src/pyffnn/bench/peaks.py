@@ -1,0 +1,61 @@
+"""What this machine reaches at best, measured now: the limits that figures are set against."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import asdict, dataclass
+
+import numpy as np
+
+from pyffnn import _pyffnn
+
+
+@dataclass(frozen=True)
+class Peaks:
+    """Limits at one number of threads, with the active instruction set.
+
+    Attributes
+    ----------
+    fma_f32
+        float32 flops a second of multiply-adds on registers.
+    read_memory, read_l2
+        Bytes a second read from memory, and from the second-level cache.
+    copy_memory
+        Bytes a second moved by a copy that fits no cache, read and written.
+    """
+
+    fma_f32: float
+    read_memory: float
+    read_l2: float
+    copy_memory: float
+
+    def as_dict(self) -> dict[str, float]:
+        return asdict(self)
+
+
+def _best_rate(call: object, amount: float, seconds: float) -> float:
+    assert callable(call)
+    call()
+    best, end = float("inf"), time.perf_counter() + seconds
+    while time.perf_counter() < end:
+        start = time.perf_counter()
+        call()
+        best = min(best, time.perf_counter() - start)
+    return amount / best
+
+
+def measure(threads: int, seconds: float = 0.2) -> Peaks:
+    """The peaks at `threads` threads; about 4 * `seconds`."""
+    rounds = 100_000 if _pyffnn.isa() != "reference" else 5_000
+    flops = _pyffnn.kernel_fma_loop(1, threads, False) * rounds
+    caches = _pyffnn.cpu_caches()
+    far = np.ones(max(4 * caches["l3"], 64 << 20) // 4, np.float32)
+    near = np.ones(caches["l2"] // 2 // 4, np.float32)
+    source = far[: far.size // 2]
+    target = np.empty_like(source)
+    return Peaks(
+        fma_f32=_best_rate(lambda: _pyffnn.kernel_fma_loop(rounds, threads, False), flops, seconds),
+        read_memory=_best_rate(lambda: _pyffnn.kernel_read_loop(far, threads), far.nbytes, seconds),
+        read_l2=_best_rate(lambda: _pyffnn.kernel_read_loop(near, 1), near.nbytes, seconds),
+        copy_memory=_best_rate(lambda: np.copyto(target, source), 2 * source.nbytes, seconds),
+    )

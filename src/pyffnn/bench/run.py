@@ -1,0 +1,124 @@
+"""Runs the table and judges it."""
+
+from __future__ import annotations
+
+import math
+import platform
+import statistics
+from collections.abc import Callable
+from typing import Any
+
+import pyffnn
+from pyffnn.bench import peaks, peers, table
+from pyffnn.bench.timing import in_turn, median_ratio
+
+
+def machine() -> dict[str, Any]:
+    """Where the figures come from."""
+    config = pyffnn.config()
+    return {
+        "cpu": config["cpu"],
+        "isa": config["isa"],
+        "caches": config["caches"],
+        "compiler": config["compiler"],
+        "python": platform.python_version(),
+        "versions": {"pyffnn": pyffnn.__version__, **peers.versions()},
+    }
+
+
+def run_case(case: table.Case, peak: peaks.Peaks, seconds: float) -> dict[str, Any]:
+    """The figures of one case; the ratio is that to the best of the peers it is judged against (None: none is installed)."""
+    calls = case.calls()
+    times = in_turn(calls, seconds)
+    ours = statistics.median(times["pyffnn"])
+    ratios = {
+        name: median_ratio(taken, times["pyffnn"])
+        for name, taken in times.items()
+        if name != "pyffnn"
+    }
+    judged = [ratios[name] for name in case.against if name in ratios]
+    return {
+        "group": case.group,
+        "case": case.name,
+        "large": case.large,
+        "seconds": {name: statistics.median(taken) for name, taken in times.items()},
+        "best_seconds": {name: min(taken) for name, taken in times.items()},
+        "rounds": len(times["pyffnn"]),
+        "ratios": ratios,
+        "ratio": min(judged) if judged else None,
+        "flops": case.flops,
+        "bytes": case.bytes,
+        "gflops": case.flops / ours / 1e9,
+        "gigabytes_per_second": case.bytes / ours / 1e9,
+        "share_of_fma_peak": case.flops / ours / peak.fma_f32,
+        "share_of_read_peak": case.bytes / ours / peak.read_memory,
+    }
+
+
+def judge(group: table.Group, rows: list[dict[str, Any]]) -> dict[str, Any]:
+    """The verdict on a group: "reached", "missed" with what is missing, or why it was not judged."""
+    ratios = [row["ratio"] for row in rows if row["ratio"] is not None]
+    want = group.want
+    verdict: dict[str, Any] = {
+        "group": group.name,
+        "against": group.against,
+        "want": {
+            "geometric_mean": want.geometric_mean,
+            "every": want.every,
+            "peak_share": want.peak_share,
+        },
+    }
+    if not ratios:
+        return {**verdict, "verdict": f"not judged: {group.without or 'no peer is installed'}"}
+    mean = math.exp(statistics.fmean(math.log(r) for r in ratios))
+    missed = []
+    if mean < want.geometric_mean:
+        missed.append(f"mean {mean:.2f} < {want.geometric_mean}")
+    if want.every is not None and min(ratios) < want.every:
+        below = sum(r < want.every for r in ratios)
+        missed.append(f"{below} of {len(ratios)} below {want.every} (least {min(ratios):.2f})")
+    if want.peak_share is not None:
+        shares = [row["share_of_fma_peak"] for row in rows if row["large"]]
+        if shares and min(shares) < want.peak_share:
+            missed.append(f"{min(shares):.0%} of the FMA peak < {want.peak_share:.0%}")
+    return {
+        **verdict,
+        "geometric_mean": mean,
+        "least": min(ratios),
+        "verdict": "missed: " + "; ".join(missed) if missed else "reached",
+    }
+
+
+def run(
+    threads: int, *, quick: bool = False, report: Callable[[str], None] = lambda line: None
+) -> dict[str, Any]:
+    """Everything at one number of threads; `report` gets a line a case as it is done."""
+    seconds = 0.25 if quick else 1.5
+    with peers.pinned(threads):
+        peak = peaks.measure(threads, 0.1 if quick else 0.3)
+        rows: list[dict[str, Any]] = []
+        verdicts = []
+        for group in table.groups():
+            own = []
+            for case in group.cases:
+                own.append(run_case(case, peak, seconds))
+                report(line_of(own[-1]))
+            rows += own
+            verdicts.append(judge(group, own))
+    return {
+        "machine": machine(),
+        "threads": threads,
+        "peaks": peak.as_dict(),
+        "cases": rows,
+        "verdicts": verdicts,
+    }
+
+
+def line_of(row: dict[str, Any]) -> str:
+    """One case on one line."""
+    ratios = "  ".join(f"{name} {ratio:5.2f}x" for name, ratio in row["ratios"].items())
+    # the limit that is nearer is the one that binds
+    fma, read = row["share_of_fma_peak"], row["share_of_read_peak"]
+    share = f"{fma:4.0%} of FMA peak" if fma >= read else f"{read:4.0%} of memory read"
+    micro = row["seconds"]["pyffnn"] * 1e6
+    return f"{row['group'][:28]:28} {row['case'][:34]:34} {micro:11.1f} us  {share:19}  {ratios}"

@@ -1,0 +1,165 @@
+"""The table: which kernels on which shapes, against whom, and what is wanted of each."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+import pyffnn
+from pyffnn import ops, testing
+from pyffnn.bench import peers
+from pyffnn.bench.timing import Call
+from pyffnn.testing.kernel import Shape
+
+
+@dataclass(frozen=True)
+class Want:
+    """What a group is to reach: a ratio in every case, the geometric mean of the ratios, a share of the FMA peak in its large cases."""
+
+    geometric_mean: float
+    every: float | None = None
+    peak_share: float | None = None
+
+
+@dataclass(frozen=True)
+class Case:
+    """One comparison. `calls()` makes the contenders, "pyffnn" among them; `against` are the peers of the verdict, the best of whom counts."""
+
+    group: str
+    name: str
+    calls: Callable[[], dict[str, Call]]
+    against: tuple[str, ...]
+    flops: float = 0.0
+    bytes: float = 0.0
+    large: bool = False
+    """Held to the group's share of the peak."""
+
+
+@dataclass(frozen=True)
+class Group:
+    """Cases that are judged together."""
+
+    name: str
+    against: str
+    want: Want
+    cases: tuple[Case, ...] = field(default=())
+    without: str = ""
+    """Why the group has no cases here."""
+
+
+def _mkn(shape: Shape) -> str:
+    return f"{shape['m']}x{shape['k']}x{shape['n']}"
+
+
+def _registry_case(
+    group: str, kernel: str, shape: Shape, name: str, against: tuple[str, ...], **given: Any
+) -> Case:
+    entry = testing.kernel(kernel)
+
+    def calls() -> dict[str, Call]:
+        inputs = entry.inputs(shape, np.float32)
+        if entry.into:
+            out = np.empty_like(entry.run(**inputs)[0])
+            run = getattr(ops, kernel)
+            return {"pyffnn": lambda: run(**inputs, out=out), **peers.PEERS[kernel](inputs)}
+        return {"pyffnn": lambda: entry.run(**inputs), **peers.PEERS[kernel](inputs)}
+
+    return Case(group, name, calls, against, entry.flops(shape), entry.bytes(shape, 4), **given)
+
+
+def _products() -> Group:
+    name = "gemm f32"
+    cases = tuple(
+        _registry_case(
+            name, "matmul", shape, _mkn(shape), ("numpy", "torch"), large=min(shape.values()) >= 512
+        )
+        for shape in testing.kernel("matmul").bench
+    )
+    return Group(name, "better of NumPy and PyTorch", Want(1.15, 1.0, 0.9), cases)
+
+
+def _half_products(precision: str) -> Group:
+    """bf16 modes: only where the machine has AMX, since elsewhere they run in float32."""
+    name = {"bfloat16": "gemm bf16", "bfloat16x3": "gemm bf16x3"}[precision]
+    plain = precision == "bfloat16"
+    against = "PyTorch: cast, bf16 mm, cast back" if plain else "better of NumPy and PyTorch, f32"
+    want = Want(2.0) if plain else Want(1.8)
+    if "amx" not in pyffnn.available_isas():
+        return Group(name, against, want, without="this machine has no AMX")
+    entry = testing.kernel("matmul")
+
+    def calls_of(shape: Shape) -> Callable[[], dict[str, Call]]:
+        def calls() -> dict[str, Call]:
+            inputs = entry.inputs(shape, np.float32)
+            out = np.empty((shape["m"], shape["n"]), np.float32)
+            others = peers.matmul_bf16(inputs) if plain else peers.matmul(inputs)
+            return {"pyffnn": lambda: ops.matmul(**inputs, out=out, precision=precision), **others}
+
+        return calls
+
+    cases = tuple(
+        Case(
+            name, _mkn(s), calls_of(s), ("torch",) if plain else ("numpy", "torch"), entry.flops(s)
+        )
+        for s in entry.bench
+        if s["m"] >= 32
+    )
+    return Group(name, against, want, cases)
+
+
+def _rowwise(kernel: str) -> Group:
+    cases = tuple(
+        _registry_case(kernel, kernel, s, f"{s['m']}x{s['n']}", ("torch",))
+        for s in testing.kernel(kernel).bench
+    )
+    return Group(kernel, "PyTorch", Want(1.5), cases)
+
+
+def _table(kernel: str, ratio: float) -> Group:
+    shape = testing.kernel(kernel).bench[0]
+    label = f"{shape['bags']} bags of {shape['length']}, {shape['rows']}x{shape['d']}"
+    return Group(
+        kernel, "PyTorch", Want(ratio), (_registry_case(kernel, kernel, shape, label, ("torch",)),)
+    )
+
+
+def _vocabulary() -> Group:
+    name = "linear_cross_entropy"
+    cases = tuple(
+        _registry_case(name, name, s, _mkn(s), ("torch",)) for s in testing.kernel(name).bench
+    )
+    return Group(name, "PyTorch addmm + cross_entropy + backward, f32", Want(1.25), cases)
+
+
+def _networks(peer: str, ratio: float) -> Group:
+    name = f"dense network, Adam, against {peer}"
+    shapes = (((100, 100, 10), 200, 20), ((784, 512, 512, 10), 128, 4))
+
+    def case(sizes: tuple[int, ...], batch: int, steps: int) -> Case:
+        def calls() -> dict[str, Call]:
+            made = peers.network_steps(sizes, batch, steps)
+            return {who: call for who, call in made.items() if who in ("pyffnn", peer)}
+
+        weights = sum(a * b for a, b in itertools.pairwise(sizes))
+        label = f"{'-'.join(map(str, sizes))}, batch {batch}, {steps} steps"
+        return Case(name, label, calls, (peer,), flops=6.0 * weights * batch * steps)
+
+    return Group(name, peer, Want(ratio), tuple(case(*s) for s in shapes))
+
+
+def groups() -> Iterator[Group]:
+    """Every row of the table, in its order."""
+    yield _products()
+    yield _half_products("bfloat16")
+    yield _half_products("bfloat16x3")
+    for kernel in ("sigmoid", "tanh", "relu", "softmax"):
+        yield _rowwise(kernel)
+    yield _table("mean_pool", 2.0)
+    yield _table("embedding", 1.2)
+    yield _vocabulary()
+    yield _networks("sklearn", 4.0)
+    yield _networks("torch", 1.5)
