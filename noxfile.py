@@ -93,3 +93,14 @@ def wheel(session: nox.Session) -> None:
         session.error("the wheel is over 5 MB")
     session.install("--force-reinstall", str(made))
     session.run("python", "-c", "import pyffnn; pyffnn.show_config()")
+
+
+@nox.session
+def docs(session: nox.Session) -> None:
+    """The pictures drawn anew by examples/, and the pages built without a warning into site/."""
+    session.install(".[docs,plot,tokenizers,lexicon,demo,sklearn]")
+    for script in sorted(Path("examples").glob("*.py")):
+        if script.stem != "tweets":
+            session.run("python", str(script), "docs/pictures", silent=True)
+    # The theme's advertisement of its successor is no warning about these pages.
+    session.run("mkdocs", "build", "--strict", env={"NO_MKDOCS_2_WARNING": "1"})

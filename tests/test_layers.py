@@ -31,8 +31,8 @@ LAYERS = [
     {"integrations"},
     {"models", "features"},
     {"training", "network"},
-    {"nn", "autograd", "plot", "graph_layout", "progress"},
-    {"corpus", "text", "io", "optimizers", "data", "testing", "base"},
+    {"nn", "autograd", "plot", "progress"},
+    {"corpus", "text", "io", "optimizers", "data", "labelled", "metrics", "testing", "base"},
     {"ops", "runtime", "thread_control"},
     {"_pyffnn"},
 ]
