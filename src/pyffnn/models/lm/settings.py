@@ -23,7 +23,7 @@ OUTPUTS = ("softmax", "adaptive", "sampled")
 WARMUP = 0.02
 SEGMENT = 32
 """Tokens in a row of a batch where there are distant means, whose cost they share ..."""
-SEGMENTS = 16
+SEGMENTS = 4
 """... but no fewer than so many runs in a batch."""
 LARGE = 200_000
 EPOCHS, BATCH = 4, 512
