@@ -136,7 +136,7 @@ def _vocabulary() -> Group:
 
 
 def _networks(peer: str, ratio: float) -> Group:
-    name = f"dense network, Adam, against {peer}"
+    name = f"dense network, Adam ({peer})"
     shapes = (((100, 100, 10), 200, 20), ((784, 512, 512, 10), 128, 4))
 
     def case(sizes: tuple[int, ...], batch: int, steps: int) -> Case:
