@@ -12,7 +12,8 @@ set(PYFFNN_KERNEL_SOURCES
     kernels/row_step.cpp
     kernels/peak.cpp
     kernels/softmax.cpp
-    kernels/table.cpp)
+    kernels/table.cpp
+    kernels/text.cpp)
 
 # At least -O2 even in Debug: an unoptimised micro-kernel spills every accumulator. No LTO: it may move ISA code into the baseline.
 set(PYFFNN_KERNEL_FLAGS

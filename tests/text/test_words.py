@@ -55,7 +55,7 @@ def test_lower_case_is_that_of_str_lower(documents: list[str]) -> None:
     assert cut(documents, lowercase=True) == [d.lower().split() for d in documents]
 
 
-def test_every_character_is_cut_and_lowered_as_python_does() -> None:
+def test_every_character_is_cut_and_lowered_as_python_does(isa: str) -> None:
     everything = [chr(c) for c in range(sys.maxunicode + 1) if not 0xD800 <= c < 0xE000]
     text = " ".join(f"x{c}y" for c in everything)
     assert cut([text]) == [text.split()]
@@ -82,7 +82,7 @@ def test_every_character_is_cut_and_lowered_as_python_does() -> None:
 @pytest.mark.parametrize(
     "size", [0, 1, 6, 7, 8, 9, 14, 15, 16, 17, 31, 32, 33, 63, 64, 65, 4095, 4096, 4097, 70000]
 )
-def test_words_of_every_size_at_every_offset(size: int) -> None:
+def test_words_of_every_size_at_every_offset(size: int, isa: str) -> None:
     word = "".join(chr(97 + i * i % 26) for i in range(size))
     for before in (0, 1, 15, 62, 63, 64, 4095):
         text = "." * before + " " + word + "\u2003" + word[::-1] + " \u3000"
@@ -91,7 +91,7 @@ def test_words_of_every_size_at_every_offset(size: int) -> None:
 
 
 @pytest.mark.parametrize("offset", range(58, 68))
-def test_wide_white_space_across_the_64_byte_step(offset: int) -> None:
+def test_wide_white_space_across_the_64_byte_step(offset: int, isa: str) -> None:
     for space in ("\xa0", "\u2028", "\u3000", "\u1680"):
         text = "é" * (offset // 2) + "a" * (offset % 2) + space + "b" + space
         assert cut([text]) == [text.split()]

@@ -16,12 +16,21 @@ struct Kernels {
 #undef PYFFNN_KERNEL
 };
 
+// Kernels on bytes and bits, which have no element type.
+struct TextKernels {
+  // Masks of p[0..64 * blocks).
+  void (*byte_masks)(const unsigned char* p, Index blocks, ByteMasks* masks);
+  // base + the number of each bit set in words[0..n), in order; returns how many. `out` has room for 64 more than that.
+  Index (*bit_positions)(const std::uint64_t* words, Index n, std::uint32_t base, std::uint32_t* out);
+};
+
 struct KernelTable {
   const char* isa;
   int lanes_f32;  // float32 numbers in a native vector
   bool has_fma;   // false: multiply then add, so float32 products differ in the last bit from the FMA ISAs
   Kernels<float> f32;
   Kernels<double> f64;
+  TextKernels text;
 
   template <class T>
   const Kernels<T>& of() const;

@@ -127,4 +127,11 @@ struct RowStep {
   Index lds;
 };
 
+// 64 bytes of text, byte i at bit i of each mask.
+struct ByteMasks {
+  std::uint64_t blank;    // at most 0x20: ASCII white space and control characters
+  std::uint64_t control;  // below 0x20
+  std::uint64_t lead;     // C2, E1, E2 or E3: may begin white space beyond ASCII
+};
+
 }  // namespace pyffnn

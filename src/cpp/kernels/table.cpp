@@ -1,6 +1,7 @@
 #include "core/kernel_table.h"
 #include "kernels/gemm_micro.h"
 #include "kernels/instantiate.h"
+#include "kernels/text.h"
 
 #define PYFFNN_STRING2(x) #x
 #define PYFFNN_STRING(x) PYFFNN_STRING2(x)
@@ -24,7 +25,7 @@ constexpr Kernels<double> kF64 = {
 #undef T
 #undef PYFFNN_KERNEL
 
-constexpr KernelTable kTable = {PYFFNN_STRING(PYFFNN_ISA), kLanes<float>, kFma, kF32, kF64};
+constexpr KernelTable kTable = {PYFFNN_STRING(PYFFNN_ISA), kLanes<float>, kFma, kF32, kF64, {&byte_masks, &bit_positions}};
 
 }  // namespace
 

@@ -16,7 +16,6 @@ namespace pyffnn::text {
 
 namespace {
 
-constexpr Index kSegment = 4096;
 constexpr Index kBlock = Index{256} << 10;
 constexpr Index kMaxBlock = (Index{1} << 32) - 128;
 
@@ -120,7 +119,7 @@ void CorpusBuilder::cut(const char* bytes, Index size, Pages<Position>& ends, bo
   }
   bounds_.clear();
   while (!scanner.done()) {
-    scanner.next_segment(kSegment, bounds_, lines ? &ends : nullptr);
+    scanner.next_segment(bounds_, lines ? &ends : nullptr);
     const Index words = bounds_.size() / 2;
     const Position* const bounds = bounds_.data();
     for (Index k = 0; k < words;) {
@@ -166,6 +165,12 @@ void CorpusBuilder::cut_block(const char* bytes, Index size, Pages<Position>& en
     labels ? cut<true, true>(bytes, size, ends, lines) : cut<true, false>(bytes, size, ends, lines);
   else
     labels ? cut<false, true>(bytes, size, ends, lines) : cut<false, false>(bytes, size, ends, lines);
+}
+
+void CorpusBuilder::expect(Index bytes) {
+  // About 6 bytes a word in most languages, and one word in 20 a new one. Room that is not touched costs nothing.
+  corpus_.ids_.reserve(corpus_.ids_.size() + bytes / 5);
+  if (growing_) growing_words_.reserve(std::min(bytes / 128, Index{1} << 20));
 }
 
 void CorpusBuilder::add_text(std::string_view text) {
@@ -223,8 +228,7 @@ void CorpusBuilder::add_file(const std::string& path, const std::string& label_p
   if (file.fd < 0) throw std::system_error(errno, std::generic_category(), path);
   struct stat info;
   if (::fstat(file.fd, &info) == 0 && S_ISREG(info.st_mode)) {
-    // About 6 bytes a word in most languages; what is not touched costs nothing.
-    corpus_.ids_.reserve(corpus_.ids_.size() + static_cast<Index>(info.st_size) / 5);
+    expect(static_cast<Index>(info.st_size));
   }
 
   Pages<char> buffer;

@@ -17,6 +17,9 @@ class CorpusBuilder {
   CorpusBuilder(const CorpusBuilder&) = delete;
   CorpusBuilder& operator=(const CorpusBuilder&) = delete;
 
+  // A guess of how much text is to come: saves growing step by step.
+  void expect(Index bytes);
+
   // One document of valid UTF-8, cut at Unicode white space (the set of Python's str.split()): now copied, cut when there are enough.
   void add_text(std::string_view text);
   // Whether texts wait to be cut that add_text() would cut first; cut_texts() does it apart.

@@ -1,5 +1,5 @@
 // A growable array of plain values for the large buffers of the text path. Unlike std::vector it leaves new elements uninitialised
-// and sits on 2 MB pages once it is large: the first touch of 4 kB pages would cost more than cutting the text into words.
+// and sits on 2 MB pages from half a megabyte on: the first touch of 4 kB pages would cost more than cutting the text into words.
 #pragma once
 #include <sys/mman.h>
 
@@ -84,7 +84,7 @@ class Pages {
     constexpr Index kLimit = (Index{1} << 60) / static_cast<Index>(sizeof(T));
     if (count > kLimit) throw std::bad_alloc();
     const Index bytes = count * static_cast<Index>(sizeof(T));
-    const Index align = bytes >= kHuge ? kHuge : 64;
+    const Index align = bytes >= kHuge / 4 ? kHuge : 64;
     const Index rounded = (bytes + align - 1) / align * align;
     void* fresh = std::aligned_alloc(static_cast<std::size_t>(align), static_cast<std::size_t>(rounded));
     if (fresh == nullptr) throw std::bad_alloc();

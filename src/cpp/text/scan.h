@@ -11,17 +11,18 @@ using Position = std::uint32_t;
 class Scanner {
  public:
   static constexpr Index kPadding = 64;
+  static constexpr Index kSegment = 4096;
 
   Scanner(const char* bytes, Index size) : bytes_(reinterpret_cast<const unsigned char*>(bytes)), size_(size) {}
 
   bool done() const { return at_ >= size_; }
 
-  // Appends the boundaries (begin, end, begin, end, ...) of the next `limit` bytes (a multiple of 64) to `bounds`; a word cut by the
-  // segment's end leaves its begin alone. At the end of the block the last word is closed. Appends the line feeds to `lines` if given.
-  void next_segment(Index limit, Pages<Position>& bounds, Pages<Position>* lines);
+  // Appends the boundaries (begin, end, begin, end, ...) of the next kSegment bytes to `bounds`; a word cut by the segment's end leaves
+  // its begin alone. At the end of the block the last word is closed. Appends the line feeds to `lines` if given.
+  void next_segment(Pages<Position>& bounds, Pages<Position>* lines);
 
  private:
-  std::uint64_t spaces_of(const unsigned char* p, Index valid, Pages<Position>* lines);
+  std::uint64_t spaces_of(const unsigned char* p, const ByteMasks& masks, Index valid, Pages<Position>* lines);
 
   const unsigned char* bytes_;
   Index size_;

@@ -20,8 +20,10 @@ struct Word {
 // Words that are looked up together: their memory is fetched ahead.
 constexpr int kGroup = 32;
 
-// Slots hold the key, which for words up to 15 bytes is the word; longer words are compared with the stored bytes, so no hash collision
-// ever merges two words. `lower`: words come in any case, their ASCII letters count and are stored as lower case.
+// A slot holds 32 bits of a word's hash and its id; what stands under the id is the key, which for words up to 15 bytes is the word;
+// longer words are compared with the stored bytes. So no hash collision ever merges two words, the slots are small enough for the cache,
+// and what frequent words need lies close together, for they are met early. `lower`: words come in any case, their ASCII letters count and
+// are stored as lower case.
 class Vocabulary {
  public:
   explicit Vocabulary(bool lower = false) : lower_(lower) {}
@@ -42,7 +44,7 @@ class Vocabulary {
   std::int32_t find(std::string_view word) const;
 
   // How often intern() met each word.
-  std::vector<std::int64_t> counts() const;
+  std::vector<std::int64_t> counts() const { return {counts_.begin(), counts_.end()}; }
 
   // Renumbers by descending count, equal counts in the order they were in, and forgets words counted less than min_count. `counts` are
   // those to rank by, one a word. No word can be interned afterwards.
@@ -54,31 +56,30 @@ class Vocabulary {
   Ranking rank(const std::vector<std::int64_t>& counts, std::int64_t min_count, bool want_forgotten = false);
 
  private:
-  // Half a cache line. id kForgotten: a word that rank() dropped.
   struct Slot {
-    Key key;  // hi is 0 in a free slot
-    std::uint32_t id;
-    std::uint32_t count;
-    std::int64_t start;  // in bytes_
+    std::uint32_t tag;
+    std::uint32_t id;  // + 1; 0: free
   };
-  static constexpr std::uint32_t kForgotten = 0xFFFFFFFFu;
+  // A word that rank() forgot keeps its slot with this id, under which no word stands.
+  static constexpr std::uint32_t kForgotten = 0xFFFFFFFEu;
 
-  bool matches(const Slot& slot, const Word& word) const {
-    return slot.key.lo == word.key.lo && slot.key.hi == word.key.hi && (__builtin_expect(!is_long(word.key), 1) || equal_long(slot, word));
+  bool holds(std::uint32_t id, const Word& word) const {
+    return keys_[id].lo == word.key.lo && keys_[id].hi == word.key.hi && (!is_long(word.key) || equal_long(id, word));
   }
-  bool equal_long(const Slot& slot, const Word& word) const;
+  bool equal_long(std::uint32_t id, const Word& word) const;
+  std::int32_t find_or_add(const Word& word, std::uint64_t hash);
+  std::int32_t find_slowly(const Word& word, std::uint64_t hash) const;
   std::int32_t append(const Word& word);
   void rehash(int bits);
-  Index home(const Key& key) const { return static_cast<Index>(hash(key) >> shift_); }
 
   bool lower_;
   int shift_ = 64;
   Index mask_ = -1;
-  Index used_ = 0;
   Pages<Slot> slots_;
-  Pages<char> bytes_;                                            // 16 readable bytes follow the last word
-  Pages<std::int64_t> starts_;                                   // size() + 1 when not empty
-  std::vector<std::pair<std::uint32_t, std::int64_t>> carries_;  // counts beyond 32 bits
+  Pages<Key> keys_;
+  Pages<std::int64_t> counts_;
+  Pages<std::int64_t> starts_;  // size() + 1 when not empty
+  Pages<char> bytes_;           // 16 readable bytes follow the last word
 };
 
 // A word given alone: `scratch` holds a short one, so that 16 bytes can be read.
