@@ -92,7 +92,8 @@ class TextClassifier(Classifier):
     optimizer
         "sgd", "momentum", "adagrad", "adam", or a settings object of `pyffnn.nn`. Embeddings are
         updated in the rows that a batch contains, and only there. Adagrad keeps one accumulator a
-        row; by its name, "adagrad", the rate of pooled embeddings is 4 times that of the layers.
+        row; by its name, "adagrad", the rate of pooled embeddings is 4 times that of the layers, given
+        vectors excepted.
     learning_rate
         A number, which falls to 0 in a straight line over all steps, or a schedule of `pyffnn.nn`;
         replaces that of a settings object. None: the optimizer's own (Adagrad by name: 0.1).
@@ -556,7 +557,7 @@ class TextClassifier(Classifier):
         if self.pooling == "concat":
             longest = int(np.diff(corpus.core.offsets).max())
             inputs["max_tokens"] = self.max_tokens or max(1, min(longest, _MOST_TOKENS))
-        if self.pooling == "mean" and self.optimizer == "adagrad":
+        if self.pooling == "mean" and self.optimizer == "adagrad" and vectors is None:
             inputs |= {"embedding_lr": _TABLE_RATE, "embedding_scale": _TABLE_SCALE}
         self._make_network(
             inputs,
