@@ -80,7 +80,9 @@ def run(path: Path, output: Path, *, quick: bool = False, verbose: int = 1) -> N
     epochs = 3 if quick else 2
     model = LanguageModel(
         vocabulary=ngram.vocabulary_,
-        embedding_dim=48 if quick else 96,
+        embedding_dim=48 if quick else 80,
+        distant_kernels=4,
+        distant_window=64,
         hidden_layer_sizes=(96,) if quick else (256,),
         epochs=epochs,
         batch_size=128 if quick else 256,
