@@ -510,6 +510,12 @@ def test_callbacks_and_history(data):
     assert model.history_[1]["learning_rate"] < model.history_[0]["learning_rate"]
 
 
+def test_default_rate(data):
+    model = TextClassifier().partial_fit(*data)
+    assert model.history_[0]["learning_rate"] == 0.05
+    assert TextClassifier(optimizer="adam").partial_fit(*data).history_[0]["learning_rate"] == 1e-3
+
+
 def test_partial_fit(data):
     texts, labels = data
     model = TextClassifier().partial_fit(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Sequence
-from typing import Any, ClassVar, Self, TypeAlias
+from typing import Any, Self, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -96,7 +96,8 @@ class TextClassifier(Classifier):
         vectors excepted.
     learning_rate
         A number, which falls to 0 in a straight line over all steps, or a schedule of `pyffnn.nn`;
-        replaces that of a settings object. None: the optimizer's own (Adagrad by name: 0.1).
+        replaces that of a settings object. None: the optimizer's own (Adagrad 0.05, SGD 0.1,
+        Adam 0.001).
     epochs
         Passes over the texts; "auto": 6 for small corpora down to 1 for large ones, so that about
         four million words and n-grams are seen; more for a handful of texts (300 steps, but at most
@@ -153,7 +154,6 @@ class TextClassifier(Classifier):
     """
 
     _default_schedule = linear_decay()
-    _default_rates: ClassVar[dict[str, float]] = {"adagrad": 0.1}
 
     _features: Featurizer
 
