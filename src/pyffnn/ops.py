@@ -1,5 +1,8 @@
 """Kernels on NumPy arrays.
 
+`precision` is "float32" by default. "bfloat16" and "bfloat16x3" have no kernels yet (they are to use AMX): they run in float32 and
+warn once. "auto" is the fastest float32-grade precision of the machine: float32.
+
 Arguments are array-likes (NumPy arrays, buffers, `__array__`, DLPack, sequences of numbers); results are NumPy arrays. Element types
 are float32 and float64 (mixed: the wider); ids are int32 or int64. Inputs are never written and are copied only when their layout
 cannot be read as it is (a stride that no kernel takes, another byte order). Results are C-contiguous. `out` must be a writable,
@@ -64,7 +67,7 @@ def resolve_precision(precision: str) -> str:
         if not _warned:
             _warned = True
             warnings.warn(
-                f"precision={precision!r} needs AMX, which the active ISA ({_pyffnn.isa()}) does not have: float32 runs instead",
+                f"precision={precision!r} needs bf16 kernels on AMX, and ISA {_pyffnn.isa()!r} has none: float32 runs instead",
                 RuntimeWarning,
                 stacklevel=3,
             )

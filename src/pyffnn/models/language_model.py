@@ -113,7 +113,8 @@ class LanguageModel(Estimator):
         Share of the corpus, from its end, held out for validation where early stopping needs it
         and ``fit`` gets no ``valid``.
     precision
-        "float32", "bfloat16x3", "bfloat16" or "auto" (the fastest float32-grade one here).
+        "float32", "bfloat16x3", "bfloat16" or "auto" (the fastest float32-grade one here: float32).
+        The bf16 modes have no kernels yet (they are to use AMX) and run in float32 with a warning.
     n_threads
         None: as `pyffnn.get_num_threads`. The result does not depend on it.
     random_state
