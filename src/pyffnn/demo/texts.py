@@ -58,8 +58,8 @@ def default_directory() -> Path:
 
 
 def find(text: TextFile, directory: Path) -> Path | None:
-    """Where the file lies: in an installed package, in ``directory``, or nowhere."""
-    for where in (sys.path, [str(directory)]):
+    """Where the file lies: in ``directory``, in an installed package, or nowhere."""
+    for where in ([str(directory)], sys.path):
         for found in metadata.distributions(name=text.package, path=where):
             if found.version != text.version:
                 continue
