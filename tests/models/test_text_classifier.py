@@ -512,7 +512,7 @@ def test_callbacks_and_history(data):
 
 def test_default_rate(data):
     model = TextClassifier().partial_fit(*data)
-    assert model.history_[0]["learning_rate"] == 0.05
+    assert model.history_[0]["learning_rate"] == 0.1
     assert TextClassifier(optimizer="adam").partial_fit(*data).history_[0]["learning_rate"] == 1e-3
 
 
