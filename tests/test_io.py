@@ -9,10 +9,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import safetensors.numpy as safetensors_numpy
 
-from pyffnn.io import FORMAT, VERSION, load_model, save_model, write_atomic
-
-safetensors_numpy = pytest.importorskip("safetensors.numpy")
+from pyffnn.io import VERSION, load_model, save_model, write_atomic
 
 CONFIG = {"a": 1, "b": [0.25, None, "höhe"], "c": {"d": True}}
 
@@ -45,7 +44,7 @@ def test_round_trip(path: Path, tensors: dict[str, np.ndarray]) -> None:
     assert read.keys() == tensors.keys()
     for name, array in tensors.items():
         assert read[name].shape == array.shape
-        assert read[name].dtype == array.dtype.newbyteorder("<")
+        assert read[name].dtype == array.dtype.newbyteorder("=")
         assert read[name].flags.aligned and read[name].flags.writeable
         np.testing.assert_array_equal(read[name], array)
 
@@ -94,57 +93,65 @@ def test_another_class(path: Path) -> None:
         load_model(path, ("Other", "More"))
 
 
-def _write_raw(path: Path, metadata: dict[str, str], entry: dict[str, object], body: bytes) -> None:
-    """A file with a right checksum around any content."""
-    metadata = {"crc32": "00000000", **metadata}
-    header = json.dumps({"__metadata__": metadata, "w": entry}, separators=(",", ":")).encode()
-    crc = b'"crc32":"%08x' % zlib.crc32(header + body)
-    header = header.replace(b'"crc32":"00000000', crc, 1)
-    path.write_bytes(len(header).to_bytes(8, "little") + header + body)
+def _write_raw(path: Path, header: object, tensors: dict[str, np.ndarray]) -> None:
+    """A file with a right checksum around any header."""
+    text = header if isinstance(header, str) else json.dumps(header)
+    crc = zlib.crc32(text.encode())
+    for name, array in sorted(tensors.items()):
+        crc = zlib.crc32(f"{name}:{array.dtype.str}:{array.shape}".encode() + array.tobytes(), crc)
+    safetensors_numpy.save_file(tensors, path, {"pyffnn": f"{crc:08x} {text}"})
 
 
-METADATA = {"format": FORMAT, "version": str(VERSION), "model": "Thing", "config": "{}"}
-ENTRY = {"dtype": "F32", "shape": [2], "data_offsets": [0, 8]}
+HEADER = {"version": VERSION, "library": "pyffnn 99.0", "model": "Thing", "config": {}}
+TENSORS = {"w": np.arange(2, dtype=np.float32)}
+
+
+def test_written_elsewhere(tmp_path: Path) -> None:
+    _write_raw(tmp_path / "m", HEADER, TENSORS)
+    np.testing.assert_array_equal(load_model(tmp_path / "m", "Thing").tensors["w"], TENSORS["w"])
 
 
 def test_newer_version(tmp_path: Path) -> None:
-    path = tmp_path / "newer"
-    metadata = {**METADATA, "version": str(VERSION + 1), "library": "pyffnn 99.0"}
-    _write_raw(path, metadata, ENTRY, bytes(8))
+    _write_raw(tmp_path / "newer", {**HEADER, "version": VERSION + 1}, TENSORS)
     with pytest.raises(ValueError, match=r"format version 2, written by pyffnn 99\.0"):
-        load_model(path, "Thing")
+        load_model(tmp_path / "newer", "Thing")
 
 
 @pytest.mark.parametrize(
-    "metadata",
-    [{"version": "0"}, {"version": "x"}, {"config": "[1]"}, {"config": "{"}],
-)
-def test_wrong_metadata(tmp_path: Path, metadata: dict[str, str]) -> None:
-    path = tmp_path / "wrong"
-    _write_raw(path, {**METADATA, **metadata}, ENTRY, bytes(8))
-    with pytest.raises(ValueError, match="damaged"):
-        load_model(path, "Thing")
-
-
-@pytest.mark.parametrize(
-    "entry",
+    "header",
     [
-        {"shape": [3]},
-        {"shape": [-2]},
-        {"shape": [-1, -2]},
-        {"shape": [2**62, 4]},
-        {"data_offsets": [0, 16]},
-        {"data_offsets": [8, 0]},
-        {"data_offsets": [-8, 0]},
-        {"data_offsets": [1]},
-        {"dtype": "F33"},
-        {"dtype": "BF16"},
-        {"shape": "ab"},
+        {**HEADER, "version": 0},
+        {**HEADER, "version": "x"},
+        {**HEADER, "config": [1]},
+        {**HEADER, "model": 3},
+        {"version": VERSION},
+        [1],
+        "{",
+        "",
     ],
 )
-def test_wrong_entries(tmp_path: Path, entry: dict[str, object]) -> None:
+def test_wrong_header(tmp_path: Path, header: object) -> None:
+    _write_raw(tmp_path / "wrong", header, TENSORS)
+    with pytest.raises(ValueError, match="damaged"):
+        load_model(tmp_path / "wrong", "Thing")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        (b'"shape":[2]', b'"shape":[3]'),
+        (b'"data_offsets":[0,8]', b'"data_offsets":[8,0]'),
+        (b'"F32"', b'"F33"'),
+        (b'"F32"', b'"I32"'),
+        (b'"w"', b'"v"'),
+    ],
+)
+def test_wrong_entries(tmp_path: Path, change: tuple[bytes, bytes]) -> None:
     path = tmp_path / "wrong"
-    _write_raw(path, METADATA, {**ENTRY, **entry}, bytes(8))
+    _write_raw(path, HEADER, TENSORS)
+    whole = path.read_bytes()
+    assert whole.count(change[0]) == 1
+    path.write_bytes(whole.replace(*change))
     with pytest.raises(ValueError, match="damaged"):
         load_model(path, "Thing")
 
