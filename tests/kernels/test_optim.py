@@ -140,3 +140,27 @@ def test_dropout_depends_on_key_and_position_alone(isa):
     assert (_pyffnn.kernel_dropout(x, 0.4, 124, 50) != whole).any()
     with pyffnn.use_isa("reference"):
         np.testing.assert_array_equal(_pyffnn.kernel_dropout(x, 0.4, 123, 50), whole)
+
+
+def splitmix64(key, counter):
+    """The high half of the generator's output, in Python's integers (Steele, Lea and Flood 2014)."""
+    mask = 2**64 - 1
+    z = (key + counter * 0x9E3779B97F4A7C15) & mask
+    z = (z ^ z >> 30) * 0xBF58476D1CE4E5B9 & mask
+    z = (z ^ z >> 27) * 0x94D049BB133111EB & mask
+    return (z ^ z >> 31) >> 32
+
+
+@DTYPE
+def test_uniform_is_the_generator_scaled(dtype, isa):
+    for n, key, start in [(0, 1, 0), (1, 7, 3), (37, 2**63 + 5, 2**40)]:
+        got = _pyffnn.kernel_uniform(n, 0.25, key, start, dtype is np.float64)
+        bits = [splitmix64(key, start + i) for i in range(n)]
+        want = np.array([b - 2**32 if b >= 2**31 else b for b in bits]).astype(dtype) * dtype(
+            2**-33
+        )
+        np.testing.assert_array_equal(got, want)
+        assert got.dtype == dtype
+    many = _pyffnn.kernel_uniform(100_000, 0.25, 11, 0, dtype is np.float64)
+    assert abs(many).max() <= 0.25
+    assert abs(many.mean()) < 5 * 0.25 / np.sqrt(3 * many.size)

@@ -65,6 +65,15 @@ py::array dropout(const py::array& x_in, double rate, std::uint64_t key, std::ui
   return y;
 }
 
+py::array uniform(Index n, double scale, std::uint64_t key, std::uint64_t counter0, bool f64) {
+  py::array y = new_array({n}, f64 ? kFloat64 : kFloat32);
+  compute(dtype_num(y), [&](auto t) {
+    using T = decltype(t);
+    dispatch::kernels<T>().uniform(out<T>(y), n, static_cast<T>(scale), key, counter0);
+  });
+  return y;
+}
+
 template <class T>
 double fma_flops(Index rounds, int threads) {
   threads::run_parts(threads, [&](int, int) {
@@ -93,6 +102,7 @@ void register_kernels(py::module_& m) {
   m.def("kernel_optim_step", &optim_step);
   m.def("kernel_adagrad_row", &adagrad_row);
   m.def("kernel_dropout", &dropout);
+  m.def("kernel_uniform", &uniform);
   // Flops done by `rounds` rounds of multiply-adds on registers, on each of `threads` threads.
   m.def("kernel_fma_loop", [](Index rounds, int threads, bool f64) {
     const ReleaseGil release;

@@ -55,23 +55,6 @@ void gelu_backward_impl(const T* dy, const T* x, T* dx, Index n) {
   if (i < n) store_tail(dx + i, grad(load_tail(dy + i, n - i), load_tail(x + i, n - i)), n - i);
 }
 
-// splitmix64: a counter-based generator, so element i's mask does not depend on who computes it.
-PYFFNN_INLINE std::uint64_t mix64(std::uint64_t z) {
-  z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
-  z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
-  return z ^ (z >> 31);
-}
-
-template <class T>
-void dropout_impl(const T* x, T* y, Index n, T rate, std::uint64_t key, std::uint64_t counter0) {
-  const T scale = rate < T(1) ? T(1) / (T(1) - rate) : T(0);
-  const std::uint64_t threshold = rate >= T(1) ? ~std::uint64_t{0} : static_cast<std::uint64_t>(static_cast<double>(rate) * 4294967296.0);
-  for (Index i = 0; i < n; ++i) {
-    const std::uint64_t r = mix64(key + (counter0 + static_cast<std::uint64_t>(i)) * 0x9e3779b97f4a7c15u) >> 32;
-    y[i] = r >= threshold ? x[i] * scale : T(0);
-  }
-}
-
 }  // namespace
 
 #define PYFFNN_DEFINE(T)                                                                                               \
@@ -86,8 +69,7 @@ void dropout_impl(const T* x, T* y, Index n, T rate, std::uint64_t key, std::uin
   }                                                                                                                    \
   void log_forward(const T* x, T* y, Index n) {                                                                        \
     map1(x, y, n, [](Vec<T> v) PYFFNN_LAMBDA_INLINE { return vlog<T>(v); });                                           \
-  }                                                                                                                    \
-  void dropout(const T* x, T* y, Index n, T rate, std::uint64_t key, std::uint64_t counter0) { dropout_impl(x, y, n, rate, key, counter0); }
+  }
 PYFFNN_DEFINE(float)
 PYFFNN_DEFINE(double)
 

@@ -95,25 +95,26 @@ template <class T, int NP, bool kWeighted>
 Index sum_rows_block(const RowGrads<T>& a, const RowSums<T>& out, Index count) {
   std::uint32_t* const slots = out.slots;
   std::int32_t* const rows = out.rows;
-  T* const sums = out.sums;
-  const Index lds = out.lds;
   auto n_rows = static_cast<std::uint32_t>(count);
-  for_owned<T, NP>(a,
-                   [&](const std::int32_t* ids, const T* weight, Index n, const Gradient<T, NP>& g, Index readable) PYFFNN_LAMBDA_INLINE {
-                     for (Index i = 0; i < n; ++i) {
-                       const std::int32_t ahead = ids[i + kAhead < n + readable ? i + kAhead : i];
-                       __builtin_prefetch(slots + ahead, 1, 3);
-                       const std::int32_t row = ids[i];
-                       std::uint32_t slot = slots[row];
-                       const bool known = (slot < n_rows) & (rows[slot] == row);
-                       slot = known ? slot : n_rows;
-                       n_rows += !known;
-                       slots[row] = slot;
-                       rows[slot] = row;
-                       T* const sum = sums + static_cast<Index>(slot) * lds;
-                       g.template add<kWeighted>(known ? sum : out.zeros, sum, kWeighted ? weight[i] : T(1));
-                     }
-                   });
+  const auto visit = [&](const std::int32_t* ids, const T* weight, Index n, const Gradient<T, NP>& g, Index readable) PYFFNN_LAMBDA_INLINE {
+    for (Index i = 0; i < n; ++i) {
+      const std::int32_t ahead = ids[i + kAhead < n + readable ? i + kAhead : i];
+      __builtin_prefetch(slots + ahead, 1, 3);
+      // All bits set where the row is known. No branch: whether a word came before in the batch cannot be predicted.
+      const std::int32_t row = ids[i];
+      const std::uint32_t last = slots[row];
+      const std::uint32_t known = 0u - static_cast<std::uint32_t>((last < n_rows) & (rows[last] == row));
+      const std::uint32_t slot = (last & known) | (n_rows & ~known);
+      n_rows += 1u + known;
+      slots[row] = slot;
+      rows[slot] = row;
+      T* const sum = out.sums + static_cast<Index>(slot) * out.lds;
+      const std::uintptr_t keep = 0u - static_cast<std::uintptr_t>(known & 1u);
+      const std::uintptr_t from = (reinterpret_cast<std::uintptr_t>(sum) & keep) | (reinterpret_cast<std::uintptr_t>(out.zeros) & ~keep);
+      g.template add<kWeighted>(reinterpret_cast<const T*>(from), sum, kWeighted ? weight[i] : T(1));
+    }
+  };
+  for_owned<T, NP>(a, visit);
   return static_cast<Index>(n_rows);
 }
 

@@ -3,6 +3,7 @@
 #include <cmath>
 #include <cstring>
 
+#include "core/dispatch.h"
 #include "core/thread_pool.h"
 #include "train/ffnn_random.h"
 
@@ -84,14 +85,11 @@ std::vector<Parameter<T>*> Parameters<T>::all() {
 template <class T>
 void Parameters<T>::randomise(const Matrix<T>& m, Index first_row, double scale, std::uint64_t stream) const {
   const std::uint64_t key = random_key(seed_, 0, stream);
-  const T step = static_cast<T>(scale * 0x1p-31);
+  const auto& kernels = dispatch::kernels<T>();
   const int parts = threads::threads_for(static_cast<double>(m.rows - first_row) * static_cast<double>(m.cols) * 4);
   threads::parallel_for(m.rows - first_row, parts, [&](Index begin, Index end) {
     for (Index r = first_row + begin; r < first_row + end; ++r)
-      for (Index c = 0; c < m.cols; ++c) {
-        const auto bits = static_cast<std::int32_t>(random_bits(key, static_cast<std::uint64_t>(r * m.cols + c)));
-        m.p()[r * m.ld + c] = static_cast<T>(bits) * step;
-      }
+      kernels.uniform(m.p() + r * m.ld, m.cols, static_cast<T>(scale), key, static_cast<std::uint64_t>(r * m.cols));
   });
 }
 
