@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from subprocesses import output_of
 
 from pyffnn.models.language_model import LanguageModel
 from pyffnn.models.lm.batches import epoch_batches
@@ -118,39 +119,60 @@ def test_resume_from_every_checkpoint(tmp_path: Path, ids: Any) -> None:
         assert [r["loss"] for r in again.history_] == [r["loss"] for r in whole.history_]
 
 
-TRAIN = """
-import sys, numpy as np
-sys.path.insert(0, {tests!r})
-from test_language_model import FULL, LanguageModel
-ids = np.load({ids!r})
-model = LanguageModel(**FULL | {{"epochs": 20}}).fit(
-    ids, checkpoint={path!r}, checkpoint_steps=5, resume=True
-)
-model.save({out!r})
+PEAK = """
+import resource
+import numpy as np
+from pyffnn import LanguageModel
+from pyffnn.models.lm import settings
+from pyffnn.models.lm.network import Network
+vocab = 50_000
+model = LanguageModel(embedding_dim=16, hidden_layer_sizes=(16,), {more})
+network = Network(settings.network_config(model, vocab))
+network.initialise(0, np.ones(vocab, np.int64))
+ids = np.random.default_rng(0).integers(0, vocab, 4096).astype(np.int32)
+peaks = []
+for batch in (256, 2048):
+    starts = np.arange(0, batch, 32)
+    lengths, offsets = np.full_like(starts, 32), np.array([0, starts.size])
+    network.compiled.train(ids, starts, lengths, offsets, np.array([1e-3]), 2)
+    peaks.append(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)
+print(peaks[1] - peaks[0])
 """
 
 
-def test_killed_and_resumed(tmp_path: Path, ids: Any) -> None:
-    whole = LanguageModel(**FULL | {"epochs": 20}).fit(ids)
-    np.save(tmp_path / "ids.npy", ids)
-    path, out = tmp_path / "run.safetensors", tmp_path / "model.safetensors"
-    code = TRAIN.format(
-        tests=os.path.dirname(__file__),
-        ids=str(tmp_path / "ids.npy"),
-        path=str(path),
-        out=str(out),
-    )
+@pytest.mark.skipif(sys.platform != "linux", reason="ru_maxrss is in kB on Linux alone")
+@pytest.mark.parametrize("more", ["", "clip_norm=None, tie_embeddings=False, dropout=0.0"])
+def test_no_matrix_of_batch_by_vocabulary(more: str) -> None:
+    growth = int(output_of(PEAK.format(more=more)))
+    logits = 4 * 50_000 * (2048 - 256)
+    assert growth < 0.06 * logits, f"{growth / 1e6:.0f} MB more, the logits {logits / 1e6:.0f} MB"
+
+
+def test_killed_at_ten_moments_and_resumed(tmp_path: Path, ids: Any) -> None:
+    words = [f"w{i}" for i in ids]
+    text = tmp_path / "text.txt"
+    text.write_text("\n".join(" ".join(words[i : i + 10]) for i in range(0, len(words), 10)))
+    run, out, unbroken = (tmp_path / name for name in ("run", "model", "unbroken"))
+    options = "--context 3 --distant-kernels 2 --distant-window 10 --embedding-dim 16"
+    options += " --hidden-layer-sizes 24 --epochs 40 --batch-size 64 --dropout 0.1 --quiet"
+    command = [sys.executable, "-m", "pyffnn", "lm", "train", str(text), *options.split()]
+    subprocess.run([*command, "--model", str(unbroken)], check=True)
+    resuming = ["--checkpoint", str(run), "--checkpoint-steps", "5", "--resume"]
+    command += ["--model", str(out), *resuming]
     rng = np.random.default_rng(0)
-    for _ in range(3):
-        with subprocess.Popen([sys.executable, "-c", code]) as process:
-            before = path.stat().st_mtime_ns if path.exists() else 0
-            while (not path.exists() or path.stat().st_mtime_ns == before) and not process.poll():
+    for kill in range(10):
+        with subprocess.Popen(command) as process:
+            before = run.stat().st_mtime_ns if run.exists() else 0
+            # every other kill waits for some progress; the rest may hit start-up or loading
+            while kill % 2 and process.poll() is None:
+                if run.exists() and run.stat().st_mtime_ns != before:
+                    break
                 time.sleep(0.005)
-            time.sleep(float(rng.uniform(0, 0.1)))
+            time.sleep(float(rng.uniform(0, 0.1 if kill % 2 else 0.6)))
             process.send_signal(signal.SIGKILL)
         assert process.returncode == -signal.SIGKILL and not out.exists()
-    subprocess.run([sys.executable, "-c", code], check=True)
-    assert same(LanguageModel.load(out), whole)
+    subprocess.run(command, check=True)
+    assert same(LanguageModel.load(out), LanguageModel.load(unbroken))
 
 
 def test_checkpoint_of_another_run(tmp_path: Path, ids: Any) -> None:

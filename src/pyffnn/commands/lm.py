@@ -12,6 +12,7 @@ from .arguments import (
     check_can_write,
     none_or,
     options_of,
+    sizes,
 )
 
 _MODEL = "pyffnn.models.language_model:LanguageModel"
@@ -57,7 +58,14 @@ def _add_train(actions: Commands) -> None:
     option("--layer-norm", action=flag, help="layer normalisation")
     option("--direct", action=flag, help="connections from the input to the softmax")
     option("--tie-embeddings", action=flag, help="the softmax's weights are the embeddings")
-    option("--output", metavar="NAME", help="output layer")
+    option("--output", metavar="NAME", help="output layer: softmax, adaptive or sampled")
+    option(
+        "--cutoffs",
+        type=sizes,
+        metavar="N,N",
+        help="adaptive output: ranks at which rarer words begin (default: by the vocabulary)",
+    )
+    option("--samples", type=int, metavar="N", help="sampled output: words drawn a step")
     option("--max-vocab", type=int, metavar="N", help="most words of the vocabulary (default: all)")
     option("--unk-token", metavar="WORD", help="stands for words outside the vocabulary")
     option(

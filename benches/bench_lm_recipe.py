@@ -1,0 +1,267 @@
+"""The default recipe of `LanguageModel` against the same model, recipe and batches in PyTorch (eager, float32).
+
+    python benches/bench_lm_recipe.py --data DIR [--threads 2] [--rounds 5] [--steps 10]     step times and losses, side by side
+    python benches/bench_lm_recipe.py --data DIR [--threads 2] --target 330                  time to a validation perplexity
+
+DIR holds brown.train.txt and brown.valid.txt (perhaps .gz). The first form takes some steps of each in turn and prints the median of the
+rounds' ratios; both have seen the same batches, so their losses should agree but for dropout. The second trains each until an epoch ends
+at or below the target and says when it was passed (between two epochs' ends: in proportion to the logarithm), validation not counted.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import statistics
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from lm_quality import find
+from torch import nn
+from torch.nn import functional
+
+import pyffnn
+from pyffnn import LanguageModel
+from pyffnn.corpus import build_vocabulary, encode_corpus
+from pyffnn.models.lm import settings as arguments
+from pyffnn.models.lm.batches import Batches, epoch_batches
+from pyffnn.models.lm.network import Network
+from pyffnn.models.lm.run import learning_rates
+
+
+class Recipe(nn.Module):
+    """The network of src/cpp/train/lm_config.h with a residual block, layer normalisation and tied embeddings."""
+
+    def __init__(self, model: LanguageModel, network: Network) -> None:
+        super().__init__()
+        c = network.config
+        self.config = c
+        weights = {name: torch.tensor(np.array(w)) for name, w in network.weights().items()}
+        self.names = list(weights)
+        self.w = nn.ParameterList([nn.Parameter(w) for w in weights.values()])
+
+    def get(self, name: str) -> torch.Tensor:
+        return self.w[self.names.index(name)]
+
+    def drop(self, x: torch.Tensor, rate: float) -> torch.Tensor:
+        return functional.dropout(x, rate, self.training)
+
+    def norm(self, x: torch.Tensor, name: str) -> torch.Tensor:
+        size = x.shape[-1:]
+        return functional.layer_norm(
+            x, size, self.get(f"{name}.gain").view(-1), self.get(f"{name}.shift").view(-1)
+        )
+
+    def linear(self, x: torch.Tensor, name: str) -> torch.Tensor:
+        return torch.addmm(self.get(f"{name}.bias").view(-1), x, self.get(f"{name}.weight"))
+
+    def forward(self, span: torch.Tensor, missing: torch.Tensor) -> torch.Tensor:
+        """span [segments, reach + length - 1] ids -> logits of the `length` targets of each segment."""
+        c = self.config
+        table = self.get("output.weight")
+        length = span.shape[1] - c.reach + 1
+        if self.training:
+            missing = missing | (torch.rand(span.shape) < c.drop_word)
+        e = functional.embedding(span, table).masked_fill(missing[..., None], 0)
+        near = e[:, c.distant_window :].unfold(1, c.context, 1).transpose(2, 3).flatten(2)
+        # a Toeplitz matrix a row of targets: distance j + 1 lies `context` words further back
+        lag = (
+            torch.arange(length)[:, None] + c.distant_window - 1 - torch.arange(e.shape[1])[None, :]
+        )
+        inside = (lag >= 0) & (lag < c.distant_window)
+        toeplitz = self.get("distant")[:, lag.clamp(0, c.distant_window - 1)] * inside
+        far = torch.einsum("klt,std->slkd", toeplitz, e).flatten(2)
+        x = self.drop(torch.cat([near, far], 2).flatten(0, 1), c.drop_embedding)
+        r = self.linear(x, "input")
+        for i in range(len(c.hidden)):
+            z = self.linear(self.norm(r, f"hidden{i}.norm"), f"hidden{i}")
+            y = self.drop(functional.gelu(z, approximate="tanh"), c.drop_hidden)
+            r = r + self.linear(y, f"hidden{i}.out")
+        h = self.drop(self.norm(r, "output.norm"), c.drop_output)
+        return torch.addmm(self.get("output.bias").view(-1), h, table.T)
+
+
+class TorchRun:
+    def __init__(self, model: LanguageModel, network: Network, ids: Any) -> None:
+        self.net = Recipe(model, network)
+        self.ids = torch.from_numpy(ids.astype(np.int64))
+        matrices = [p for p in self.net.w if p.shape[0] > 1]
+        rest = [p for p in self.net.w if p.shape[0] <= 1]
+        c = network.config
+        self.clip = c.clip
+        self.optimizer = torch.optim.AdamW(
+            [
+                {"params": matrices, "weight_decay": c.decay},
+                {"params": rest, "weight_decay": 0.0},
+            ],
+            lr=1.0,
+            betas=(c.beta1, c.beta2),
+            eps=c.eps,
+            fused=True,
+        )
+
+    def logits(self, ids: torch.Tensor, starts: torch.Tensor, length: int) -> torch.Tensor:
+        reach = self.net.config.reach
+        at = starts[:, None] + torch.arange(-reach, length - 1)
+        return self.net(ids[at.clamp_min(0)], at < 0)
+
+    def train(self, part: Batches, rates: Any) -> list[float]:
+        losses = []
+        self.net.train()
+        for b, rate in enumerate(rates):
+            lo, hi = part.offsets[b], part.offsets[b + 1]
+            starts, lengths = part.starts[lo:hi], part.lengths[lo:hi]
+            length = int(lengths.max())
+            starts = torch.from_numpy(starts[lengths == length])
+            for group in self.optimizer.param_groups:
+                group["lr"] = float(rate)
+            self.optimizer.zero_grad(set_to_none=True)
+            target = self.ids[starts[:, None] + torch.arange(length)].flatten()
+            loss = functional.cross_entropy(self.logits(self.ids, starts, length), target)
+            loss.backward()
+            torch.nn.utils.clip_grad_norm_(self.net.parameters(), self.clip)
+            self.optimizer.step()
+            losses.append(float(loss.detach()))
+        return losses
+
+    def perplexity(self, ids: Any) -> float:
+        self.net.eval()
+        tokens = torch.from_numpy(ids.astype(np.int64))
+        total, length = 0.0, 32
+        with torch.no_grad():
+            for at in range(0, len(tokens) // length * length, 512):
+                starts = torch.arange(at, min(at + 512, len(tokens) // length * length), length)
+                target = tokens[starts[:, None] + torch.arange(length)].flatten()
+                logits = self.logits(tokens, starts, length)
+                total += float(functional.cross_entropy(logits, target, reduction="sum"))
+        return math.exp(total / (len(tokens) // length * length))
+
+
+class OwnRun:
+    def __init__(self, network: Network, ids: Any, threads: int) -> None:
+        self.network, self.ids, self.threads = network, ids, threads
+
+    def train(self, part: Batches, rates: Any) -> list[float]:
+        losses = self.network.compiled.train(
+            self.ids, part.starts, part.lengths, part.offsets, rates, self.threads
+        )
+        return [float(x) for x in losses]
+
+    def perplexity(self, ids: Any) -> float:
+        log_p = self.network.compiled.log_prob(ids, 0, ids.size, self.threads)
+        return math.exp(-float(np.mean(log_p)))
+
+
+def slices(
+    model: LanguageModel, size: int, epoch: int, steps: int
+) -> Iterator[tuple[Batches, Any]]:
+    """Some steps at a time of an epoch, with their learning rates."""
+    batch, epochs = arguments.schedule_size(model, size)
+    schedule = arguments.schedule(model)
+    done = epoch * size
+    for group in epoch_batches(size, batch, arguments.segment(model, batch), 0, epoch):
+        for at in range(0, len(group), steps):
+            part = group.part(at, min(at + steps, len(group)))
+            tokens = part.tokens()
+            yield part, learning_rates(schedule, done + np.cumsum(tokens), tokens, epochs * size)
+            done += int(tokens.sum())
+
+
+def side_by_side(
+    runs: dict[str, Any], model: LanguageModel, size: int, rounds: int, steps: int
+) -> Any:
+    times: dict[str, list[float]] = {name: [] for name in runs}
+    losses: dict[str, list[float]] = {name: [] for name in runs}
+    for n, (part, rates) in enumerate(slices(model, size, 0, steps)):
+        if n > rounds:
+            break
+        for name, run in runs.items():
+            begin = time.perf_counter()
+            losses[name] += run.train(part, rates)
+            if n:  # the first is a warm-up
+                times[name].append((time.perf_counter() - begin) / len(rates))
+    ratios = [b / a for a, b in zip(times["pyffnn"], times["torch"], strict=True)]
+    result = {name: {"ms": 1e3 * statistics.median(t)} for name, t in times.items()}
+    for name in runs:
+        result[name]["last_losses"] = statistics.fmean(losses[name][-steps:])
+        print(
+            f"{name:7} {result[name]['ms']:7.1f} ms a step, mean loss of the last {steps} steps "
+            f"{result[name]['last_losses']:.4f}"
+        )
+    print(f"ratio {statistics.median(ratios):.2f}")
+    return result | {"ratio": statistics.median(ratios)}
+
+
+def to_target(
+    run: Any, model: LanguageModel, ids: Any, valid: Any, target: float
+) -> dict[str, Any]:
+    seconds, curve = 0.0, [(0.0, math.inf)]
+    for epoch in range(arguments.schedule_size(model, ids.size)[1]):
+        for part, rates in slices(model, ids.size, epoch, 50):
+            begin = time.perf_counter()
+            run.train(part, rates)
+            seconds += time.perf_counter() - begin
+        curve.append((seconds, run.perplexity(valid)))
+        print(
+            f"  epoch {epoch + 1}: {seconds:.1f} s, valid perplexity {curve[-1][1]:.2f}", flush=True
+        )
+        if curve[-1][1] <= target:
+            break
+    (t0, p0), (t1, p1) = curve[-2:]
+    share = 1.0 if not math.isfinite(p0) else math.log(p0 / target) / math.log(p0 / p1)
+    reached = t0 + (t1 - t0) * share if p1 <= target else None
+    return {"seconds": reached, "curve": curve[1:]}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--steps", type=int, default=10)
+    parser.add_argument("--target", type=float)
+    parser.add_argument("--json", type=Path)
+    args = parser.parse_args()
+    torch.set_num_threads(args.threads)
+    torch.manual_seed(0)
+    parts = [find(args.data, part) for part in ("train", "valid", "test")]
+    vocabulary = build_vocabulary(*parts, min_count=4)
+    ids, valid = (encode_corpus(part, vocabulary) for part in parts[:2])
+    model = LanguageModel(n_threads=args.threads)
+    counts = np.bincount(ids, minlength=len(vocabulary)).astype(np.int64)
+    network = Network(arguments.network_config(model, len(vocabulary)))
+    network.initialise(0, counts)
+    runs: dict[str, Any] = {
+        "pyffnn": OwnRun(network, ids, args.threads),
+        "torch": TorchRun(model, network, ids),
+    }
+    info = {
+        "pyffnn": pyffnn.__version__,
+        "torch": torch.__version__,
+        "cpu": pyffnn.config()["cpu"],
+        "isa": pyffnn.isa(),
+        "threads": args.threads,
+    }
+    print(info)
+    print(
+        f"untrained valid perplexity: {', '.join(f'{n} {r.perplexity(valid[:4096]):.3f}' for n, r in runs.items())}"
+    )
+    if args.target is None:
+        result = side_by_side(runs, model, ids.size, args.rounds, args.steps)
+    else:
+        result = {}
+        for name, run in runs.items():
+            print(name)
+            result[name] = to_target(run, model, ids, valid, args.target)
+        print({name: r["seconds"] for name, r in result.items()})
+    if args.json:
+        args.json.write_text(json.dumps(info | {"result": result}, indent=1))
+
+
+if __name__ == "__main__":
+    main()
