@@ -36,9 +36,9 @@ enum class Epilogue : int {
 };
 
 // One macro-kernel call: C_mn (+)= A_mk B_kn, then the epilogue.
-//   A: element (i, p) of row panel q (panels of `mr` rows) is a[q * a_panel + i * a_rs + p * a_cs]; a_rs or a_cs is 1.
+//   A: element (i, p) of row panel q (panels of `a_rows` rows, at most and by default mr) is a[q * a_panel + i * a_rs + p * a_cs];
+//      a_rs or a_cs is 1.
 //   B: element (p, j) of column panel q (panels of `nr` columns) is b[q * b_panel + p * b_rs + j].
-//   b_padded: panels are whole (zero-padded to nr), so full loads beyond column n are allowed.
 //   load_c: the FMA chain continues from C instead of 0 (second and later blocks of k).
 // The kernel handles edges in m and n. One FMA chain an output, in the order of p, on every ISA; so a split into
 // blocks or threads does not change a bit. No alignment is promised; c must not alias a or b.
@@ -47,9 +47,9 @@ struct GemmArgs {
   Index m, n, k;
   const T* a;
   Index a_panel, a_rs, a_cs;
+  Index a_rows;  // 0 means mr
   const T* b;
   Index b_panel, b_rs;
-  bool b_padded;
   bool load_c;
   T* c;
   Index ldc;

@@ -6,7 +6,7 @@ namespace PYFFNN_ISA {
 
 void gemm(const GemmArgs<float>& args) { gemm_impl(args); }
 void pack_b(const float* b, Index rs, Index cs, Index k, Index n, float* out) { pack_b_impl(b, rs, cs, k, n, out); }
-void pack_a(const float* a, Index rs, Index cs, Index m, Index k, float* out) { pack_a_impl(a, rs, cs, m, k, out); }
+void pack_a(const float* a, Index rs, Index cs, Index m, Index k, Index mr, float* out) { pack_a_impl(a, rs, cs, m, k, mr, out); }
 void col_sum(const float* x, Index ldx, Index m, Index n, bool accumulate, float* out) { col_sum_impl(x, ldx, m, n, accumulate, out); }
 
 }  // namespace PYFFNN_ISA

@@ -1,7 +1,9 @@
-// Macro-kernel, packing and column sums for one element type; gemm_f32.cpp and gemm_f64.cpp instantiate it (two files: half the build
+// Macro-kernel and column sums for one element type; gemm_f32.cpp and gemm_f64.cpp instantiate it (two files: half the build
 // time).
 #pragma once
+#include "kernels/gemm_epilogue.h"
 #include "kernels/gemm_micro.h"
+#include "kernels/gemm_pack.h"
 
 namespace pyffnn {
 namespace PYFFNN_ISA {
@@ -11,84 +13,66 @@ template <class T>
 void gemm_impl(const GemmArgs<T>& g) {
   static constexpr MicroTable<T> micros = make_micro_table<T>();
   constexpr Index L = kLanes<T>;
-  const bool row_a = g.a_cs == 1;
+  const Index panel_rows = g.a_rows > 0 ? g.a_rows : kMR;
+  const bool row_a = g.a_cs == 1, packed_a = g.a_panel != panel_rows * g.a_rs;
+  const Index panels = g.m / panel_rows, rest = g.m % panel_rows;
   // Adjacent panels (B unpacked) may be taken several at once; packed ones are apart.
   const bool adjacent = g.b_panel == kNR<T>;
-  const Index full_rows = g.m < kMR ? g.m : kMR;
-  const Index nv = adjacent ? nv_max(static_cast<int>(full_rows)) : kNV;
-  const Index width = nv * L;
-  for (Index col = 0; col < g.n; col += width) {
-    const Index cols = g.n - col < width ? g.n - col : width;
-    const Index vectors = (cols + L - 1) / L, tail = cols - (vectors - 1) * L;
-    const int has_tail = tail < L;
-    const T* b = adjacent ? g.b + col : g.b + col / kNR<T> * g.b_panel;
-    const T* a = g.a;
-    for (Index row = 0; row < g.m; row += kMR, a += g.a_panel) {
-      const Index rows = g.m - row < kMR ? g.m - row : kMR;
-      micros.at[rows - 1][vectors - 1][row_a][has_tail](g, a, b, row, col, tail);
-    }
-  }
-}
+  const Index nv = adjacent ? nv_max(static_cast<int>(panels > 0 ? panel_rows : rest)) : kNV;
+  const Index width = nv * L, whole = g.n / width;
 
-template <class T>
-void pack_b_impl(const T* b, Index rs, Index cs, Index k, Index n, T* out) {
-  constexpr Index NR = kNR<T>, L = kLanes<T>;
-  for (Index col = 0; col < n; col += NR, out += NR * k) {
-    const Index cols = n - col < NR ? n - col : NR;
-    const T* src = b + col * cs;
-    if (cs == 1 && cols == NR) {
-      for (Index p = 0; p < k; ++p) {
-        PYFFNN_UNROLL for (int v = 0; v < kNV; ++v) store(out + p * NR + v * L, load(src + p * rs + v * L));
-      }
-    } else if (cs == 1) {
-      for (Index p = 0; p < k; ++p) {
-        for (Index j = 0; j < NR; j += L) {
-          const Index left = cols - j;
-          store(out + p * NR + j, left >= L ? load(src + p * rs + j) : (left > 0 ? load_tail(src + p * rs + j, left) : zero<T>()));
+  // `count` panels of `rows` rows from `row` on, over `cols` panels of `width` columns, the last vector of each with `tail` lanes.
+  const auto run = [&](const T* a, Index row, Index rows, Index count, Index col, Index cols, Index vectors,
+                       Index tail) PYFFNN_LAMBDA_INLINE {
+    const Micro<T> sums = micros.get(rows, vectors, row_a, tail);
+    const Index b_panel = adjacent ? width : g.b_panel;
+    Tiles<T> t{a, g.b + col / width * b_panel, g.c + row * g.ldc + col, g.ldc, count, cols, b_panel, adjacent ? width : 8 * kNR<T>, tail};
+    if (g.epilogue == Epilogue::store) {
+      sums(g, t);
+      return;
+    }
+    const Index tile_cols = (vectors - 1) * L + tail;
+    t.rows = t.cols = 1;
+    for (; count > 0; --count, t.a += g.a_panel, row += rows) {
+      for (Index q = 0; q < cols; ++q) {
+        const Index at = col + q * width;
+        t.b = g.b + at / width * b_panel;
+        t.c = g.c + row * g.ldc + at;
+        if (g.epilogue == Epilogue::update) {
+          alignas(64) T tile[kMaxTile<T>];
+          t.c = tile;
+          t.ldc = vectors * L;
+          prefetch_update(g, row, at, rows, tile_cols);
+          sums(g, t);
+          finish_update(g, tile, t.ldc, row, at, rows, tile_cols);
+          continue;
         }
-      }
-    } else {
-      // Transposed: whole cache lines of the source (16 values of k) before moving to the next column.
-      constexpr Index kStrip = 16;
-      for (Index p0 = 0; p0 < k; p0 += kStrip) {
-        const Index strip = k - p0 < kStrip ? k - p0 : kStrip;
-        for (Index j = 0; j < cols; ++j) {
-          const T* s = src + j * cs + p0 * rs;
-          T* d = out + p0 * NR + j;
-          for (Index p = 0; p < strip; ++p) d[p * NR] = s[p * rs];
-        }
-        for (Index j = cols; j < NR; ++j) {
-          T* d = out + p0 * NR + j;
-          for (Index p = 0; p < strip; ++p) d[p * NR] = T(0);
-        }
+        sums(g, t);
+        if (g.epilogue == Epilogue::bias_act)
+          finish_bias_act(g, row, at, rows, tile_cols);
+        else
+          finish_times_dact(g, row, at, rows, tile_cols);
       }
     }
-  }
-}
-
-template <class T>
-void pack_a_impl(const T* a, Index rs, Index cs, Index m, Index k, T* out) {
-  constexpr Index MR = kMR;
-  for (Index row = 0; row < m; row += MR, out += MR * k) {
-    const Index rows = m - row < MR ? m - row : MR;
-    const T* src = a + row * rs;
-    if (rs == 1) {
-      for (Index p = 0; p < k; ++p) {
-        for (Index i = 0; i < rows; ++i) out[p * MR + i] = src[p * cs + i];
-        for (Index i = rows; i < MR; ++i) out[p * MR + i] = T(0);
-      }
-    } else {
-      constexpr Index kStrip = 16;
-      for (Index p0 = 0; p0 < k; p0 += kStrip) {
-        const Index strip = k - p0 < kStrip ? k - p0 : kStrip;
-        for (Index i = 0; i < MR; ++i) {
-          T* d = out + p0 * MR + i;
-          const T* s = src + i * rs + p0 * cs;
-          for (Index p = 0; p < strip; ++p) d[p * MR] = i < rows ? s[p * cs] : T(0);
-        }
-      }
+  };
+  const auto all_columns = [&](const T* a, Index row, Index rows, Index count) PYFFNN_LAMBDA_INLINE {
+    if (whole > 0) run(a, row, rows, count, 0, whole, nv, L);
+    if (const Index left = g.n - whole * width; left > 0) {
+      const Index vectors = (left + L - 1) / L;
+      run(a, row, rows, count, whole * width, 1, vectors, left - (vectors - 1) * L);
     }
+  };
+  if (panels > 0 && rest > 0 && 2 * rest <= panel_rows && !packed_a) {
+    // A short last panel has too few sums to hide the latency of FMA: it shares rows with the panel before.
+    const Index both = panel_rows + rest, first = (both + 1) / 2, row = (panels - 1) * panel_rows;
+    if (panels > 1) all_columns(g.a, 0, panel_rows, panels - 1);
+    const T* const a = g.a + (panels - 1) * g.a_panel;
+    all_columns(a, row, first, 1);
+    all_columns(a + first * g.a_rs, row + first, both - first, 1);
+    return;
   }
+  if (panels > 0) all_columns(g.a, 0, panel_rows, panels);
+  if (rest > 0) all_columns(g.a + panels * g.a_panel, panels * panel_rows, rest, 1);
 }
 
 template <class T>

@@ -6,8 +6,6 @@
 // Few rows take more vectors instead (nv_max), for the same number of independent sums.
 #pragma once
 #include "core/types.h"
-#include "kernels/act_math.h"
-#include "simd/optim_math.h"
 #include "simd/vec.h"
 
 namespace pyffnn {
@@ -34,6 +32,14 @@ constexpr int nv_max(int) { return 5; }
 template <class T>
 constexpr Index kNR = kNV * kLanes<T>;
 
+constexpr int max_tile_vectors() {
+  int most = 0;
+  for (int mr = 1; mr <= kMR; ++mr) most = mr * nv_max(mr) > most ? mr * nv_max(mr) : most;
+  return most;
+}
+template <class T>
+constexpr Index kMaxTile = max_tile_vectors() * kLanes<T>;
+
 template <class T>
 PYFFNN_INLINE Vec<T> load_v(const T* p, bool tail, Index n) {
   return tail ? load_tail(p, n) : load(p);
@@ -46,116 +52,199 @@ PYFFNN_INLINE void store_v(T* p, Vec<T> v, bool tail, Index n) {
     store(p, v);
 }
 
-// Calls f(vector of sums, row, column, tail?, lanes) over a finished tile of `rows` x `cols`.
-template <class T, class F>
-PYFFNN_INLINE void for_tile(const T* tile, Index nv_tile, Index rows, Index cols, F f) {
-  constexpr Index L = kLanes<T>;
-  for (Index i = 0; i < rows; ++i) {
-    for (Index j = 0; j < cols; j += L) f(load(tile + i * nv_tile * L + j), i, j, cols - j < L, cols - j);
-  }
-}
-
-// The epilogues that are not worth a copy in every micro-kernel, on a finished tile of `rows` x `nv` vectors.
+// The last vector of a tile's row. On AVX-512 it is always masked, which costs nothing there, and a rest of at most half a vector takes
+// half a vector: two of those issue where one whole does on CPUs that split 512-bit operations. Elsewhere a masked access is dear, so a
+// whole vector has its own kernel.
+enum class Tail { whole, part, half };
+#if PYFFNN_VEC_BYTES == 64
+constexpr bool kHalves = true;
+#else
+constexpr bool kHalves = false;
+#endif
 template <class T>
-__attribute__((noinline)) void finish_tile(const GemmArgs<T>& g, const T* tile, Index nv_tile, Index row, Index col, Index rows,
-                                           Index cols) {
-  T* const c = g.c + row * g.ldc + col;
-  if (g.epilogue == Epilogue::bias_act) {
-    with_act(g.act, [&](auto act) {
-      for_tile(tile, nv_tile, rows, cols, [&](Vec<T> sum, Index i, Index j, bool tail, Index left) PYFFNN_LAMBDA_INLINE {
-        if (g.bias != nullptr) sum = sum + load_v(g.bias + col + j, tail, left);
-        store_v(c + i * g.ldc + j, act_vec<T, decltype(act)::act>(sum), tail, left);
-      });
-    });
-  } else if (g.epilogue == Epilogue::times_dact) {
-    const T* const y = g.y + row * g.ldy + col;
-    with_act(g.act, [&](auto act) {
-      for_tile(tile, nv_tile, rows, cols, [&](Vec<T> sum, Index i, Index j, bool tail, Index left) PYFFNN_LAMBDA_INLINE {
-        store_v(c + i * g.ldc + j, dact_vec<T, decltype(act)::act>(sum, load_v(y + i * g.ldy + j, tail, left)), tail, left);
-      });
-    });
-  } else {
-    T *const s1 = g.s1 + row * g.ldc + col, *const s2 = g.s2 + row * g.ldc + col;
-    with_optim(g.opt->kind, [&](auto tag) {
-      constexpr Optim kind = decltype(tag)::kind;
-      for_tile(tile, nv_tile, rows, cols, [&](Vec<T> sum, Index i, Index j, bool tail, Index left) PYFFNN_LAMBDA_INLINE {
-        const Index at = i * g.ldc + j;
-        Vec<T> a{}, b{};
-        if constexpr (uses_s1(kind)) a = load_v(s1 + at, tail, left);
-        if constexpr (uses_s2(kind)) b = load_v(s2 + at, tail, left);
-        store_v(c + at, optim_update<T, kind>(*g.opt, load_v(c + at, tail, left), sum, a, b), tail, left);
-        if constexpr (uses_s1(kind)) store_v(s1 + at, a, tail, left);
-        if constexpr (uses_s2(kind)) store_v(s2 + at, b, tail, left);
-      });
-    });
-  }
+constexpr Tail tail_of(Index lanes) {
+  if (kHalves) return lanes <= kLanes<T> / 2 ? Tail::half : Tail::part;
+  return lanes < kLanes<T> ? Tail::part : Tail::whole;
 }
 
-// The rows of C, and of the optimizer's state, are wanted when the sums are done: by then they have come from memory.
-template <class T, int MR, int NV>
-PYFFNN_INLINE void prefetch_tile(const GemmArgs<T>& g, Index row, Index col) {
-  constexpr Index kLine = 64 / static_cast<Index>(sizeof(T));
-  constexpr Index kWidth = NV * kLanes<T>;
-  const T* const bases[3] = {g.c, g.epilogue == Epilogue::update ? g.s1 : nullptr, g.epilogue == Epilogue::update ? g.s2 : nullptr};
-  for (const T* base : bases) {
-    if (base == nullptr) continue;
-    const T* p = base + row * g.ldc + col;
-    for (int i = 0; i < MR; ++i, p += g.ldc) {
-      for (Index j = 0; j < kWidth; j += kLine) prefetch(p + j);
-    }
+template <class T, Tail kTail>
+struct Last {
+  using V = Vec<T>;
+  static PYFFNN_INLINE Index mask(Index lanes) { return lanes; }
+  static PYFFNN_INLINE V load(const T* p, Index lanes) { return kTail == Tail::whole ? PYFFNN_ISA::load(p) : load_tail(p, lanes); }
+  static PYFFNN_INLINE void store(T* p, V v, Index lanes) {
+    if (kTail == Tail::whole)
+      PYFFNN_ISA::store(p, v);
+    else
+      store_tail(p, v, lanes);
   }
+  static PYFFNN_INLINE V mul_add(Vec<T> a, V b, V c) { return fma(a, b, c); }
+  static PYFFNN_INLINE V mul_add(T a, V b, V c) { return fma(set1(a), b, c); }
+};
+#if PYFFNN_VEC_BYTES == 64
+template <class T>
+struct Last<T, Tail::part> {
+  using V = Vec<T>;
+  static PYFFNN_INLINE LaneMask mask(Index lanes) { return lane_mask(lanes); }
+  static PYFFNN_INLINE V load(const T* p, LaneMask m) { return load_masked(p, m); }
+  static PYFFNN_INLINE void store(T* p, V v, LaneMask m) { store_masked(p, v, m); }
+  static PYFFNN_INLINE V mul_add(Vec<T> a, V b, V c) { return fma(a, b, c); }
+  static PYFFNN_INLINE V mul_add(T a, V b, V c) { return fma(set1(a), b, c); }
+};
+template <class T>
+struct Last<T, Tail::half> {
+  using V = HalfVec<T>;
+  static PYFFNN_INLINE LaneMask mask(Index lanes) { return lane_mask(lanes); }
+  static PYFFNN_INLINE V load(const T* p, LaneMask m) { return load_masked_half(p, m); }
+  static PYFFNN_INLINE void store(T* p, V v, LaneMask m) { store_masked(p, v, m); }
+  static PYFFNN_INLINE V mul_add(Vec<T> a, V b, V c) { return fma_half(low_half(a), b, c); }
+  static PYFFNN_INLINE V mul_add(T a, V b, V c) { return fma_half(a - V{}, b, c); }
+};
+#endif
+
+// p += n, kept from turning into an offset of its own for every row.
+template <class T>
+PYFFNN_INLINE void walk(T*& p, Index n) {
+  p += n;
+  __asm__("" : "+r"(p));
 }
 
-// kRowA: A runs along k (a_cs = 1), else along m (a_rs = 1). kTail: the last vector has `tail` lanes.
-template <class T, int MR, int NV, bool kRowA, bool kTail>
-__attribute__((noinline)) void micro(const GemmArgs<T>& g, const T* a, const T* b, Index row, Index col, Index tail) {
-  constexpr int L = kLanes<T>;
-  const Index k = g.k, a_step = kRowA ? 1 : g.a_cs, a_rs = kRowA ? g.a_rs : 1, b_rs = g.b_rs;
-  T* const c = g.c + row * g.ldc + col;
-  Vec<T> acc[MR][NV];
-  if (g.epilogue != Epilogue::store) prefetch_tile<T, MR, NV>(g, row, col);
-  if (g.load_c) {
-    PYFFNN_UNROLL for (int i = 0; i < MR; ++i) {
-      PYFFNN_UNROLL for (int v = 0; v < NV; ++v) acc[i][v] = load_v(c + i * g.ldc + v * L, kTail && v == NV - 1, tail);
+// N rows a constant distance apart, by a base for every five of them, since an address holds one base and one multiple of 1, 2, 4 or 8.
+// The empty asm keeps the compiler from making a pointer or an offset a row out of that, more than there are registers.
+template <int N>
+struct Rows {
+  static constexpr int kBases = (N + 4) / 5;
+  char* base[kBases];
+  Index distance, distance3;
+
+  PYFFNN_INLINE Rows(const void* first, Index bytes) : distance(bytes), distance3(3 * bytes) {
+    __asm__("" : "+r"(distance));
+    __asm__("" : "+r"(distance3));
+    base[0] = const_cast<char*>(static_cast<const char*>(first));
+    PYFFNN_UNROLL for (int q = 1; q < kBases; ++q) {
+      base[q] = base[q - 1] + 5 * distance;
+      __asm__("" : "+r"(base[q]));
     }
-  } else {
-    PYFFNN_UNROLL for (int i = 0; i < MR; ++i) { PYFFNN_UNROLL for (int v = 0; v < NV; ++v) acc[i][v] = zero<T>(); }
   }
-  for (Index p = 0; p < k; ++p) {
-    Vec<T> bv[NV];
-    PYFFNN_UNROLL for (int v = 0; v < NV; ++v) bv[v] = load_v(b + v * L, kTail && v == NV - 1, tail);
-    PYFFNN_UNROLL for (int i = 0; i < MR; ++i) {
-      const Vec<T> av = set1(a[i * a_rs]);
-      PYFFNN_UNROLL for (int v = 0; v < NV; ++v) acc[i][v] = fma(av, bv[v], acc[i][v]);
+  template <class T>
+  PYFFNN_INLINE T* at(int i) const {
+    const int r = i % 5;
+    return reinterpret_cast<T*>(base[i / 5] + (r == 3 ? distance3 : r * distance));
+  }
+  PYFFNN_INLINE void advance(Index bytes) { PYFFNN_UNROLL for (int q = 0; q < kBases; ++q) base[q] += bytes; }
+};
+
+// Column p of a row panel of A, which runs along k or along m.
+template <class T, int MR, bool kRowA>
+struct ColumnOfA;
+template <class T, int MR>
+struct ColumnOfA<T, MR, true> {
+  Rows<MR> rows;
+  PYFFNN_INLINE ColumnOfA(const T* a, Index rs, Index) : rows(a, rs * static_cast<Index>(sizeof(T))) {}
+  PYFFNN_INLINE T at(int i) const { return *rows.template at<const T>(i); }
+  PYFFNN_INLINE void advance() { rows.advance(sizeof(T)); }
+};
+template <class T, int MR>
+struct ColumnOfA<T, MR, false> {
+  const T* p;
+  Index cs;
+  PYFFNN_INLINE ColumnOfA(const T* a, Index, Index cs_) : p(a), cs(cs_) {}
+  PYFFNN_INLINE T at(int i) const { return p[i]; }
+  PYFFNN_INLINE void advance() { p += cs; }
+};
+
+// Where a run of tiles stands: `rows` row panels from a on, each over `cols` column panels from b on, sums to c. The last vector of each
+// has `tail` lanes. Of B, what stands b_ahead elements further on is fetched: the next panel's part of a row that is read in place, which
+// no hardware prefetcher foresees.
+template <class T>
+struct Tiles {
+  const T *a, *b;
+  T* c;
+  Index ldc, rows, cols, b_panel, b_ahead, tail;
+};
+
+template <class T, int MR, int NV, bool kRowA, Tail kTail>
+__attribute__((noinline)) void micro(const GemmArgs<T>& g, const Tiles<T>& t) {
+  constexpr int L = kLanes<T>, W = NV - 1;  // W whole vectors and a last one
+  using End = Last<T, kTail>;
+  const Index k = g.k, b_rs = g.b_rs, ldc = t.ldc;
+  const auto mask = End::mask(t.tail);
+  const T* a = t.a;
+  T* c_panel = t.c;
+  for (Index rows = t.rows; rows > 0; --rows, a += g.a_panel, c_panel += MR * ldc) {
+    const T* b = t.b;
+    T* c = c_panel;
+    for (Index cols = t.cols; cols > 0; --cols, b += t.b_panel, c += NV * L) {
+      Vec<T> acc[MR][W > 0 ? W : 1];
+      typename End::V last[MR];
+      PYFFNN_UNROLL for (int i = 0; i < MR; ++i) {
+        PYFFNN_UNROLL for (int v = 0; v < W; ++v) acc[i][v] = zero<T>();
+        last[i] = typename End::V{};
+      }
+      if (__builtin_expect(g.load_c, 0)) {
+        const T* row = c;
+        PYFFNN_UNROLL for (int i = 0; i < MR; ++i) {
+          PYFFNN_UNROLL for (int v = 0; v < W; ++v) acc[i][v] = load(row + v * L);
+          last[i] = End::load(row + W * L, mask);
+          walk(row, ldc);
+        }
+      }
+      if (k >= 64) {
+        // The lines of C arrive while the sums are formed.
+        T* row = c;
+        PYFFNN_UNROLL for (int i = 0; i < MR; ++i) {
+          PYFFNN_UNROLL for (int v = 0; v < NV; ++v) __builtin_prefetch(row + v * L, 1, 3);
+          walk(row, ldc);
+        }
+      }
+      ColumnOfA<T, MR, kRowA> column(a, g.a_rs, g.a_cs);
+      const T* bp = b;
+      for (Index p = 0; p < k; ++p) {
+        const typename End::V bl = End::load(bp + W * L, mask);
+        if constexpr (W == 0) {
+          PYFFNN_UNROLL for (int i = 0; i < MR; ++i) last[i] = End::mul_add(column.at(i), bl, last[i]);
+        } else {
+          Vec<T> bv[W];
+          PYFFNN_UNROLL for (int v = 0; v < W; ++v) bv[v] = load(bp + v * L);
+          PYFFNN_UNROLL for (int i = 0; i < MR; ++i) {
+            const Vec<T> av = set1(column.at(i));
+            PYFFNN_UNROLL for (int v = 0; v < W; ++v) acc[i][v] = fma(av, bv[v], acc[i][v]);
+            last[i] = End::mul_add(av, bl, last[i]);
+          }
+        }
+        PYFFNN_UNROLL for (int v = 0; v < NV; ++v) prefetch(bp + t.b_ahead + v * L);
+        column.advance();
+        bp += b_rs;
+      }
+      T* row = c;
+      PYFFNN_UNROLL for (int i = 0; i < MR; ++i) {
+        PYFFNN_UNROLL for (int v = 0; v < W; ++v) store(row + v * L, acc[i][v]);
+        End::store(row + W * L, last[i], mask);
+        walk(row, ldc);
+      }
     }
-    a += a_step;
-    b += b_rs;
   }
-  if (g.epilogue == Epilogue::store) {
-    PYFFNN_UNROLL for (int i = 0; i < MR; ++i) {
-      PYFFNN_UNROLL for (int v = 0; v < NV; ++v) store_v(c + i * g.ldc + v * L, acc[i][v], kTail && v == NV - 1, tail);
-    }
-    return;
-  }
-  alignas(64) T tile[MR * NV * L];
-  PYFFNN_UNROLL for (int i = 0; i < MR; ++i) { PYFFNN_UNROLL for (int v = 0; v < NV; ++v) store(tile + (i * NV + v) * L, acc[i][v]); }
-  finish_tile(g, tile, NV, row, col, MR, kTail ? (NV - 1) * L + tail : NV * L);
 }
 
 template <class T>
-using Micro = void (*)(const GemmArgs<T>&, const T*, const T*, Index, Index, Index);
+using Micro = void (*)(const GemmArgs<T>&, const Tiles<T>&);
 
 template <class T>
 struct MicroTable {
-  Micro<T> at[kMR][8][2][2];  // rows - 1, vectors - 1, row A, tail
+  Micro<T> at[kMR][8][2][2];  // rows - 1, vectors - 1, row A, kind of tail
+
+  Micro<T> get(Index rows, Index vectors, bool row_a, Index tail) const {
+    return at[rows - 1][vectors - 1][row_a][tail_of<T>(tail) == Tail::part];
+  }
 };
 
 template <class T, int MR, int NV>
 constexpr void fill_micro(MicroTable<T>& t) {
-  t.at[MR - 1][NV - 1][0][0] = &micro<T, MR, NV, false, false>;
-  t.at[MR - 1][NV - 1][0][1] = &micro<T, MR, NV, false, true>;
-  t.at[MR - 1][NV - 1][1][0] = &micro<T, MR, NV, true, false>;
-  t.at[MR - 1][NV - 1][1][1] = &micro<T, MR, NV, true, true>;
+  constexpr Tail other = kHalves ? Tail::half : Tail::whole;
+  t.at[MR - 1][NV - 1][0][0] = &micro<T, MR, NV, false, other>;
+  t.at[MR - 1][NV - 1][0][1] = &micro<T, MR, NV, false, Tail::part>;
+  t.at[MR - 1][NV - 1][1][0] = &micro<T, MR, NV, true, other>;
+  t.at[MR - 1][NV - 1][1][1] = &micro<T, MR, NV, true, Tail::part>;
   if constexpr (NV < nv_max(MR)) {
     fill_micro<T, MR, NV + 1>(t);
   } else if constexpr (MR < kMR) {

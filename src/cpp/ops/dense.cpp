@@ -12,26 +12,6 @@ namespace {
 
 Index round_up(Index x, Index unit) { return (x + unit - 1) / unit * unit; }
 
-// Block sizes from the caches found at run time.
-//   kc: one B panel (kc x nr) and one A panel (mr x kc) are streamed together; half of L2 would hold far more, but a longer chain only
-//       saves loads and stores of C, whose cost is 1/kc: at 512 it is under 1 %.
-//   mc: the packed A block (mc x kc) takes half of L2, the rest is for the B panel and C.
-//   nc: the packed B block (kc x nc) takes a quarter of L3 shared by the threads.
-struct Blocks {
-  Index mc, nc, kc;
-};
-
-template <class T>
-Blocks blocks(const GemmGeometry& tile, int threads) {
-  const cpu::Caches& cache = cpu::caches();
-  const Index size = sizeof(T), kc = 512;
-  Blocks b;
-  b.kc = kc;
-  b.mc = std::max(tile.mr, cache.l2 / 2 / (kc * size) / tile.mr * tile.mr);
-  b.nc = std::max(tile.nr, cache.l3 / 4 / threads / (kc * size) / tile.nr * tile.nr);
-  return b;
-}
-
 template <class T>
 struct Problem {
   Index m, n, k;
@@ -58,13 +38,14 @@ Problem<T> part_of(Problem<T> p, Index r0, Index r1, Index c0, Index c1) {
 }
 
 template <class T>
-GemmArgs<T> args_of(const Problem<T>& p, Index mr, Index nr) {
+GemmArgs<T> args_of(const Problem<T>& p, Index a_rows, Index nr) {
   GemmArgs<T> g{};
   g.m = p.m;
   g.n = p.n;
   g.k = p.k;
   g.a = p.a.p;
-  g.a_panel = mr * p.a.rs;
+  g.a_panel = a_rows * p.a.rs;
+  g.a_rows = a_rows;
   g.a_rs = p.a.rs;
   g.a_cs = p.a.cs;
   g.b = p.b.p;
@@ -84,59 +65,82 @@ GemmArgs<T> args_of(const Problem<T>& p, Index mr, Index nr) {
   return g;
 }
 
-// Packing pays when a panel is used by several row panels and does not sit in L1 anyway.
+// A row distance that maps a column of the matrix to one or two cache sets: lines are evicted before their other elements are used.
 template <class T>
-bool direct(const Problem<T>& p, const GemmGeometry& tile) {
-  if (p.b.cs != 1) return false;
-  if (p.m <= tile.mr) return true;
-  const Index bytes = p.k * p.n * static_cast<Index>(sizeof(T));
-  return bytes <= cpu::caches().l1d || (p.m <= 4 * tile.mr && bytes <= cpu::caches().l2 / 4);
+bool aliased(Index distance, Index rows) {
+  return rows > 8 && distance * static_cast<Index>(sizeof(T)) % 4096 == 0;
+}
+
+constexpr Index kBlockK = 512, kLongestK = kBlockK + kBlockK / 2;
+
+// How a product is cut up, from its shape and the caches found at run time: a block of B, kc x nc, stays in L2 while all rows of A pass
+// over it, a row panel (which stays in L1) at a time.
+//
+//   a_rows: rows of a register tile, the same for every panel: 16 rows are 8 + 8, not 14 + 2, whose last tile has too few sums.
+//   kc: a tile of two vectors takes 5 bytes a cycle from L2, whatever kc; a longer chain only saves loads and stores of C, whose cost is
+//       1/kc: at 512 it is under 1 %.
+//   nc: the block of B takes a quarter of L2; the rest is for C, A, and lines that come in ahead.
+//   pack_b: the micro-kernel reads rows of B in place as fast. So B is packed only where it runs along k, where its rows overfill cache
+//       sets, where it is far larger than L2 (pages beyond the reach of the TLB) and enough row panels use it, or where a panel of it,
+//       whose unaligned rows take a line more, leaves L1 and few rows share each load.
+//   pack_a: likewise only where rows or columns of A overfill cache sets and enough panels of B use it.
+struct Plan {
+  bool pack_a, pack_b;
+  Index a_rows, nc, kc;
+};
+
+template <class T>
+Plan plan(const Problem<T>& p, const GemmGeometry& tile) {
+  const cpu::Caches& cache = cpu::caches();
+  const Index size = sizeof(T), panels = std::max<Index>(1, (p.m + tile.mr - 1) / tile.mr);
+  Plan r{};
+  r.a_rows = std::max<Index>(1, (p.m + panels - 1) / panels);
+  // A weight update needs the whole sum in registers: one block of k, however long.
+  r.kc = p.fuse.epilogue == Epilogue::update || p.k <= kLongestK ? std::max<Index>(p.k, 1) : kBlockK;
+  r.nc = std::min(std::max(tile.nr, cache.l2 / 4 / (r.kc * size) / tile.nr * tile.nr), round_up(p.n, tile.nr));
+  r.pack_b = p.b.cs != 1 || (panels > 2 && aliased<T>(p.b.rs, p.k)) || (panels > 24 && p.k * p.n * size > cache.l2) ||
+             (tile.mr < 8 && p.m >= 64 && p.k * (tile.nr * size + 64) > cache.l1d);
+  r.pack_a = p.n > 8 * tile.nr && aliased<T>(p.a.cs == 1 ? p.a.rs : p.a.cs, p.a.cs == 1 ? r.a_rows : p.k);
+  return r;
 }
 
 template <class T>
-void gemm_serial(const Problem<T>& p, const Kernels<T>& kernels, int threads) {
+void gemm_serial(const Problem<T>& p, const Kernels<T>& kernels) {
   const GemmGeometry tile = kernels.tile;
-  if (direct(p, tile)) {
-    kernels.gemm(args_of(p, tile.mr, tile.nr));
+  if (p.b.cs == 1 && p.k <= kLongestK && p.k * p.n * static_cast<Index>(sizeof(T)) <= cpu::caches().l1d) {
+    const Index panels = (p.m + tile.mr - 1) / tile.mr;
+    kernels.gemm(args_of(p, (p.m + panels - 1) / panels, tile.nr));
     return;
   }
-  Blocks bl = blocks<T>(tile, threads);
-  // A weight update needs the whole sum in registers: one block of k, however long.
-  if (p.fuse.epilogue == Epilogue::update || p.k <= bl.kc + bl.kc / 2) bl.kc = p.k;
-  bl.kc = std::max<Index>(bl.kc, 1);
-  bl.mc = std::min(bl.mc, round_up(p.m, tile.mr));
-  bl.nc = std::min(bl.nc, round_up(p.n, tile.nr));
-  // A that runs along m is read in whole vectors as it is; one that runs along k is packed where the panels of B are many.
-  const bool pack_a = p.n > 2 * tile.nr;
-  T* const pb = scratch(Scratch::pack_b).reserve_of<T>(bl.kc * bl.nc);
-  T* const pa = pack_a ? scratch(Scratch::pack_a).reserve_of<T>(bl.kc * bl.mc) : nullptr;
-  for (Index jc = 0; jc < p.n; jc += bl.nc) {
-    const Index n = std::min(bl.nc, p.n - jc);
-    for (Index pc = 0; pc == 0 || pc < p.k; pc += bl.kc) {
-      const Index k = std::min(bl.kc, p.k - pc);
-      const bool last = pc + bl.kc >= p.k;
-      kernels.pack_b(p.b.p + pc * p.b.rs + jc * p.b.cs, p.b.rs, p.b.cs, k, n, pb);
-      for (Index ic = 0; ic < p.m; ic += bl.mc) {
-        const Index m = std::min(bl.mc, p.m - ic);
-        Problem<T> block = part_of(p, ic, ic + m, jc, jc + n);
-        GemmArgs<T> g = args_of(block, tile.mr, tile.nr);
-        g.k = k;
-        g.a = p.a.p + ic * p.a.rs + pc * p.a.cs;
+  const Plan plan = ops::plan(p, tile);
+  const Index nc = plan.nc, kc = plan.kc, m_up = round_up(p.m, plan.a_rows);
+  T* const pb = plan.pack_b ? scratch(Scratch::pack_b).reserve_of<T>(kc * nc) : nullptr;
+  T* const pa = plan.pack_a ? scratch(Scratch::pack_a).reserve_of<T>(kc * m_up) : nullptr;
+  for (Index pc = 0; pc == 0 || pc < p.k; pc += kc) {
+    const Index k = std::min(kc, p.k - pc);
+    const bool last = pc + kc >= p.k;
+    if (plan.pack_a) kernels.pack_a(p.a.p + pc * p.a.cs, p.a.rs, p.a.cs, p.m, k, plan.a_rows, pa);
+    for (Index jc = 0; jc < p.n; jc += nc) {
+      const Index n = std::min(nc, p.n - jc);
+      GemmArgs<T> g = args_of(part_of(p, 0, p.m, jc, jc + n), plan.a_rows, tile.nr);
+      g.k = k;
+      g.a += pc * p.a.cs;
+      g.b += pc * p.b.rs;
+      if (plan.pack_b) {
+        kernels.pack_b(g.b, p.b.rs, p.b.cs, k, n, pb);
         g.b = pb;
         g.b_panel = k * tile.nr;
         g.b_rs = tile.nr;
-        g.b_padded = true;
-        if (pack_a) {
-          kernels.pack_a(g.a, p.a.rs, p.a.cs, m, k, pa);
-          g.a = pa;
-          g.a_panel = k * tile.mr;
-          g.a_rs = 1;
-          g.a_cs = tile.mr;
-        }
-        g.load_c = p.accumulate || pc > 0;
-        if (!last) g.epilogue = Epilogue::store;
-        kernels.gemm(g);
       }
+      if (plan.pack_a) {
+        g.a = pa;
+        g.a_panel = k * plan.a_rows;
+        g.a_rs = 1;
+        g.a_cs = plan.a_rows;
+      }
+      g.load_c = p.accumulate || pc > 0;
+      if (!last) g.epilogue = Epilogue::store;
+      kernels.gemm(g);
     }
   }
 }
@@ -149,13 +153,11 @@ void gemm(Index m, Index n, Index k, ConstMat<T> a, ConstMat<T> b, T* c, Index l
   const Kernels<T>& kernels = dispatch::kernels<T>();
   const Problem<T> p{m, n, k, a, b, c, ldc, fuse, accumulate};
   const int parts = threads::threads_for(2.0 * static_cast<double>(m) * static_cast<double>(n) * static_cast<double>(k));
-  if (parts <= 1) return gemm_serial(p, kernels, 1);
+  if (parts <= 1) return gemm_serial(p, kernels);
   if (m / kernels.tile.mr >= n / kernels.tile.nr) {
-    threads::parallel_for(
-        m, parts, [&](Index begin, Index end) { gemm_serial(part_of(p, begin, end, 0, n), kernels, parts); }, kernels.tile.mr);
+    threads::parallel_for(m, parts, [&](Index begin, Index end) { gemm_serial(part_of(p, begin, end, 0, n), kernels); }, kernels.tile.mr);
   } else {
-    threads::parallel_for(
-        n, parts, [&](Index begin, Index end) { gemm_serial(part_of(p, 0, m, begin, end), kernels, parts); }, kernels.tile.nr);
+    threads::parallel_for(n, parts, [&](Index begin, Index end) { gemm_serial(part_of(p, 0, m, begin, end), kernels); }, kernels.tile.nr);
   }
 }
 

@@ -29,8 +29,6 @@ PYFFNN_INLINE Pack<T> pack_load(const T* p) {
   return r;
 }
 
-PYFFNN_INLINE Index clamp_lanes(Index n, Index lanes) { return n < 0 ? 0 : (n < lanes ? n : lanes); }
-
 // Lanes from n on are `fill`; memory past p + n is not touched.
 template <class T>
 PYFFNN_INLINE Pack<T> pack_load_tail(const T* p, Index n, T fill) {

@@ -127,12 +127,48 @@ PYFFNN_INLINE Vec<T> max_nan(Vec<T> a, Vec<T> b) {
   return ((a > b) | (a != a)) ? a : b;
 }
 
+PYFFNN_INLINE Index clamp_lanes(Index n, Index lanes) { return n < 0 ? 0 : (n < lanes ? n : lanes); }
+
 // Lane numbers 0, 1, 2, ...
 template <class T>
 PYFFNN_INLINE IVec<T> iota() {
   IVec<T> r{};
   PYFFNN_UNROLL for (int i = 0; i < kLanes<T>; ++i) r[i] = i;
   return r;
+}
+
+// a0 b0 a1 b1 ... from the lower and the upper halves.
+template <class T>
+PYFFNN_INLINE Vec<T> interleave_low(Vec<T> a, Vec<T> b) {
+  constexpr int L = kLanes<T>;
+  if constexpr (L == 16) return __builtin_shufflevector(a, b, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
+  if constexpr (L == 8) return __builtin_shufflevector(a, b, 0, 8, 1, 9, 2, 10, 3, 11);
+  if constexpr (L == 4) return __builtin_shufflevector(a, b, 0, 4, 1, 5);
+  if constexpr (L == 2) return __builtin_shufflevector(a, b, 0, 2);
+  return a;
+}
+template <class T>
+PYFFNN_INLINE Vec<T> interleave_high(Vec<T> a, Vec<T> b) {
+  constexpr int L = kLanes<T>;
+  if constexpr (L == 16) return __builtin_shufflevector(a, b, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31);
+  if constexpr (L == 8) return __builtin_shufflevector(a, b, 4, 12, 5, 13, 6, 14, 7, 15);
+  if constexpr (L == 4) return __builtin_shufflevector(a, b, 2, 6, 3, 7);
+  if constexpr (L == 2) return __builtin_shufflevector(a, b, 1, 3);
+  return b;
+}
+
+// An L x L block in registers, transposed by log2 L perfect shuffles.
+template <class T>
+PYFFNN_INLINE void transpose(Vec<T> (&r)[kLanes<T>]) {
+  constexpr int L = kLanes<T>;
+  PYFFNN_UNROLL for (int stage = 1; stage < L; stage *= 2) {
+    Vec<T> s[L];
+    PYFFNN_UNROLL for (int i = 0; i < L / 2; ++i) {
+      s[2 * i] = interleave_low<T>(r[i], r[i + L / 2]);
+      s[2 * i + 1] = interleave_high<T>(r[i], r[i + L / 2]);
+    }
+    PYFFNN_UNROLL for (int i = 0; i < L; ++i) r[i] = s[i];
+  }
 }
 
 template <class T>

@@ -21,6 +21,55 @@ PYFFNN_INLINE VecD load_tail(const double* p, Index n) { return (VecD)_mm512_mas
 PYFFNN_INLINE void store_tail(float* p, VecF v, Index n) { _mm512_mask_storeu_ps(p, static_cast<__mmask16>((1u << n) - 1u), (__m512)v); }
 PYFFNN_INLINE void store_tail(double* p, VecD v, Index n) { _mm512_mask_storeu_pd(p, static_cast<__mmask8>((1u << n) - 1u), (__m512d)v); }
 
+// Masked access with the mask made once. The load is written out because the intrinsic, in a loop that also holds a vector of zeros,
+// becomes a copy of it and a merge, which costs the micro-kernel a register it does not have.
+using LaneMask = __mmask16;
+PYFFNN_INLINE LaneMask lane_mask(Index n) { return static_cast<LaneMask>((1u << n) - 1u); }
+PYFFNN_INLINE VecF load_masked(const float* p, LaneMask m) {
+  VecF v;
+  __asm__("vmovups %1, %0%{%2%}%{z%}" : "=v"(v) : "m"(*reinterpret_cast<const VecF*>(p)), "Yk"(m));
+  return v;
+}
+PYFFNN_INLINE VecD load_masked(const double* p, LaneMask m) {
+  VecD v;
+  __asm__("vmovupd %1, %0%{%2%}%{z%}" : "=v"(v) : "m"(*reinterpret_cast<const VecD*>(p)), "Yk"(m));
+  return v;
+}
+PYFFNN_INLINE void store_masked(float* p, VecF v, LaneMask m) { _mm512_mask_storeu_ps(p, m, (__m512)v); }
+PYFFNN_INLINE void store_masked(double* p, VecD v, LaneMask m) { _mm512_mask_storeu_pd(p, static_cast<__mmask8>(m), (__m512d)v); }
+
+// Half vectors: the rest of a row that a whole vector would mostly waste.
+typedef float HalfF __attribute__((vector_size(32)));
+typedef double HalfD __attribute__((vector_size(32)));
+template <class T>
+struct HalfOf;
+template <>
+struct HalfOf<float> {
+  using V = HalfF;
+};
+template <>
+struct HalfOf<double> {
+  using V = HalfD;
+};
+template <class T>
+using HalfVec = typename HalfOf<T>::V;
+PYFFNN_INLINE HalfF load_masked_half(const float* p, LaneMask m) {
+  HalfF v;
+  __asm__("vmovups %1, %0%{%2%}%{z%}" : "=v"(v) : "m"(*reinterpret_cast<const HalfF*>(p)), "Yk"(m));
+  return v;
+}
+PYFFNN_INLINE HalfD load_masked_half(const double* p, LaneMask m) {
+  HalfD v;
+  __asm__("vmovupd %1, %0%{%2%}%{z%}" : "=v"(v) : "m"(*reinterpret_cast<const HalfD*>(p)), "Yk"(m));
+  return v;
+}
+PYFFNN_INLINE void store_masked(float* p, HalfF v, LaneMask m) { _mm256_mask_storeu_ps(p, static_cast<__mmask8>(m), (__m256)v); }
+PYFFNN_INLINE void store_masked(double* p, HalfD v, LaneMask m) { _mm256_mask_storeu_pd(p, static_cast<__mmask8>(m), (__m256d)v); }
+PYFFNN_INLINE HalfF low_half(VecF a) { return __builtin_shufflevector(a, a, 0, 1, 2, 3, 4, 5, 6, 7); }
+PYFFNN_INLINE HalfD low_half(VecD a) { return __builtin_shufflevector(a, a, 0, 1, 2, 3); }
+PYFFNN_INLINE HalfF fma_half(HalfF a, HalfF b, HalfF c) { return (HalfF)_mm256_fmadd_ps((__m256)a, (__m256)b, (__m256)c); }
+PYFFNN_INLINE HalfD fma_half(HalfD a, HalfD b, HalfD c) { return (HalfD)_mm256_fmadd_pd((__m256d)a, (__m256d)b, (__m256d)c); }
+
 #elif PYFFNN_VEC_BYTES == 32
 
 constexpr bool kFma = true;

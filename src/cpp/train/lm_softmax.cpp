@@ -54,7 +54,6 @@ void TiledSoftmax<T>::logits(Index word, Index words, Index block, T* out) const
   g.a_rs = b_.ld;
   g.a_cs = 1;
   g.b_rs = nr;
-  g.b_padded = true;
   g.c = out;
   g.ldc = ldp_;
   for (Index p = 0; p < b_.k; p += depth) {
@@ -273,7 +272,6 @@ void TiledSoftmax<T>::backward(Param<T>& u, Param<T>& bias, const T* h, Index ld
       g.b = panels;
       g.b_panel = m * nr;
       g.b_rs = nr;
-      g.b_padded = true;
       const Index offset = word * u.ld;
       if (in_epilogue) {
         g.c = u.w + offset;

@@ -167,7 +167,6 @@ void Windows<T>::backward(T* dx, Index lddx, bool train, std::int64_t step, Spar
           g.b = packed + s * packed_size;
           g.b_panel = c.dim * nr;
           g.b_rs = nr;
-          g.b_padded = true;
           g.load_c = true;
           g.c = own;
           g.ldc = ld_toeplitz_;
