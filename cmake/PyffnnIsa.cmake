@@ -16,6 +16,9 @@ set(PYFFNN_KERNEL_SOURCES
     kernels/table.cpp
     kernels/text.cpp)
 
+# On bf16 tiles: the `amx` object, and `amx_emulated`, the same file on any machine, for tests.
+set(PYFFNN_TILE_SOURCES kernels/gemm_amx.cpp)
+
 # At least -O2 even in Debug: an unoptimised micro-kernel spills every accumulator. No LTO: it may move ISA code into the baseline.
 set(PYFFNN_KERNEL_FLAGS
     -O3
@@ -31,18 +34,25 @@ set(PYFFNN_KERNEL_FLAGS
 set(PYFFNN_ISAS reference)
 set(PYFFNN_FLAGS_reference -O1)
 if(CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|AMD64|amd64)$")
-  list(APPEND PYFFNN_ISAS sse2 avx2 avx512)
+  list(APPEND PYFFNN_ISAS sse2 avx2 avx512 amx)
   set(PYFFNN_FLAGS_sse2 "")
   set(PYFFNN_FLAGS_avx2 -mavx2 -mfma -mf16c)
   set(PYFFNN_FLAGS_avx512 ${PYFFNN_FLAGS_avx2} -mavx512f -mavx512bw -mavx512dq -mavx512vl -mprefer-vector-width=512)
+  set(PYFFNN_FLAGS_amx ${PYFFNN_FLAGS_avx512} -mavx512bf16 -mamx-tile -mamx-bf16)
 elseif(CMAKE_SYSTEM_PROCESSOR MATCHES "^(aarch64|arm64)$")
   list(APPEND PYFFNN_ISAS neon)
   set(PYFFNN_FLAGS_neon "")
 endif()
+list(APPEND PYFFNN_ISAS amx_emulated)
+set(PYFFNN_FLAGS_amx_emulated "")
 
-# pyffnn_add_isa(<isa>): one OBJECT library `pyffnn_<isa>` over the kernel sources.
+# pyffnn_add_isa(<isa>): one OBJECT library `pyffnn_<isa>` over the sources of the ISA.
 function(pyffnn_add_isa isa)
-  list(TRANSFORM PYFFNN_KERNEL_SOURCES PREPEND src/cpp/ OUTPUT_VARIABLE sources)
+  set(sources ${PYFFNN_KERNEL_SOURCES})
+  if(isa MATCHES "^amx")
+    set(sources ${PYFFNN_TILE_SOURCES})
+  endif()
+  list(TRANSFORM sources PREPEND src/cpp/)
   add_library(pyffnn_${isa} OBJECT ${sources})
   target_compile_features(pyffnn_${isa} PRIVATE cxx_std_17)
   target_compile_options(pyffnn_${isa} PRIVATE ${PYFFNN_WARNINGS} ${PYFFNN_KERNEL_FLAGS} ${PYFFNN_FLAGS_${isa}})

@@ -1,7 +1,16 @@
 """Kernels on NumPy arrays.
 
-`precision` is "float32" by default. "bfloat16" and "bfloat16x3" have no kernels yet (they are to use AMX): they run in float32 and
-warn once. "auto" is the fastest float32-grade precision of the machine: float32.
+`precision` concerns float32 products (float64 ones take no notice) and is "float32" by default: FMA kernels. On AMX, with float32 inputs,
+sums and results:
+
+- "bfloat16x3": each number is split into two bf16 parts, x = hi + lo + rest with |rest| <= 2^-17 |x|, and three products are taken. The
+  error of an entry is at most (2^-15 + (k / 8 + 64) 2^-24) sum |a_ip| |b_pj|.
+- "bfloat16": inputs are rounded to bf16 (relative error 2^-8). At most (2^-7 + 2^-16 + (k / 8 + 64) 2^-24) sum |a_ip| |b_pj|.
+- "auto": the fastest of "float32" and "bfloat16x3" for this product on this machine.
+
+In both bf16 modes subnormal numbers count as zero, and numbers from 2^127 (2 - 2^-8) on (3.39e38) as infinite. NaN reaches its row or column
+alone. An infinity does so as an infinity or NaN: with "bfloat16" as in float32, with "bfloat16x3" often as NaN (infinity times a lo part of
+0). The bits do not depend on the number of threads. On a machine without AMX both run in float32 and warn once.
 
 Arguments are array-likes (NumPy arrays, buffers, `__array__`, DLPack, sequences of numbers); results are NumPy arrays. Element types
 are float32 and float64 (mixed: the wider); ids are int32 or int64. Inputs are never written and are copied only when their layout
@@ -55,23 +64,24 @@ PRECISIONS = ("float32", "bfloat16x3", "bfloat16", "auto")
 _warned = False
 
 
-def resolve_precision(precision: str) -> str:
-    """The precision that runs on this machine for `precision`; warns once when a bf16 mode must run in float32.
+def precision_code(precision: str) -> int:
+    """The kernels' number of a precision name, on the active instruction set; warns once when a bf16 mode must run in float32.
 
     Raises ValueError for a name that is not in `PRECISIONS`.
     """
     if precision not in PRECISIONS:
         raise ValueError(f"precision must be one of {', '.join(PRECISIONS)}, got {precision!r}")
-    if precision in ("bfloat16", "bfloat16x3"):
+    if precision in ("bfloat16", "bfloat16x3") and not _pyffnn.isa_has_tiles():
         global _warned
         if not _warned:
             _warned = True
             warnings.warn(
-                f"precision={precision!r} needs bf16 kernels on AMX, and ISA {_pyffnn.isa()!r} has none: float32 runs instead",
+                f"precision={precision!r} needs AMX, and ISA {_pyffnn.isa()!r} has none: float32 runs instead",
                 RuntimeWarning,
                 stacklevel=3,
             )
-    return "float32"
+        return 0
+    return PRECISIONS.index(precision)
 
 
 def activation_code(activation: str | None) -> int:
@@ -96,11 +106,10 @@ def matmul(
     """Matrix product of a [m, k] and b [k, n] -> [m, n]; with `transpose_a` a is [k, m], with `transpose_b` b is [n, k].
 
     float32 sums are one FMA chain an output in the order of k, so the bits depend neither on the thread count nor on the ISA (SSE2,
-    which has no FMA, excepted). Transposed views are read without a copy.
+    which has no FMA, excepted). Transposed views are read without a copy. Other precisions: see the module.
     """
-    if precision != "float32":
-        resolve_precision(precision)
-    return _pyffnn.matmul(a, b, transpose_a, transpose_b, out)
+    code = 0 if precision == "float32" else precision_code(precision)
+    return _pyffnn.matmul(a, b, transpose_a, transpose_b, out, code)
 
 
 def linear(
@@ -113,9 +122,8 @@ def linear(
     precision: str = "float32",
 ) -> Array:
     """A layer, `activation(x @ w + b)`, in one pass: x [m, k], w [k, n], b [n] -> [m, n] (Jurafsky & Martin, two-layer network: z = Wx + b)."""
-    if precision != "float32":
-        resolve_precision(precision)
-    return _pyffnn.linear(x, w, b, activation_code(activation), out)
+    code = 0 if precision == "float32" else precision_code(precision)
+    return _pyffnn.linear(x, w, b, activation_code(activation), out, code)
 
 
 def linear_backward(
@@ -126,12 +134,14 @@ def linear_backward(
     *,
     activation: str | None = None,
     need_dx: bool = True,
+    precision: str = "float32",
 ) -> tuple[Array, Array, Array]:
     """Gradients (dx [m, k], dw [k, n], db [n]) of `linear`, from dy [m, n], its inputs, and its saved output y when `activation` is given.
 
     With `need_dx=False` the product for dx is not computed and None stands in its place: a first layer needs none.
     """
-    return _pyffnn.linear_backward(dy, x, w, y, activation_code(activation), need_dx)
+    code = 0 if precision == "float32" else precision_code(precision)
+    return _pyffnn.linear_backward(dy, x, w, y, activation_code(activation), need_dx, code)
 
 
 def sigmoid(x: ArrayLike, out: Array | None = None) -> Array:
@@ -232,7 +242,7 @@ def linear_cross_entropy(
     x [m, k], w [k, n], b [n] or None, class ids [m], sample_weight [m]. The vocabulary n is walked in tiles, twice.
     """
     if precision != "float32":
-        resolve_precision(precision)
+        precision_code(precision)
     return _pyffnn.linear_cross_entropy(x, w, b, targets, sample_weight)
 
 

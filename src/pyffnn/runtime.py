@@ -95,11 +95,15 @@ def num_threads(n: int) -> Iterator[None]:
 
 
 def config() -> dict[str, Any]:
-    """Version, ISA, CPU features and caches (bytes), threads, compiler, and which optional packages are installed."""
+    """Version, ISA, CPU features and caches (bytes), threads, compiler, and which optional packages are installed.
+
+    "amx" is "usable", or says why the matrix unit of this machine is not used.
+    """
     return {
         "version": _pyffnn.version,
         "isa": isa(),
         "available_isas": available_isas(),
+        "amx": _pyffnn.amx_status(),
         "cpu": _pyffnn.cpu_model(),
         "cpu_features": _pyffnn.cpu_features(),
         "caches": _pyffnn.cpu_caches(),

@@ -16,7 +16,7 @@ import pyffnn
 
 ROOT = Path(__file__).resolve().parents[2]
 X86 = ("reference", "sse2", "avx2", "avx512")
-ISAS = (*X86, "amx", "neon")
+ISAS = (*X86, "amx", "amx_emulated", "neon")
 # What a kernel may call: the C library's memory functions, and the reference ISA's arithmetic.
 MAY_CALL = {"memcpy", "memset", "memmove", "_GLOBAL_OFFSET_TABLE_"}
 REFERENCE_MAY_CALL = {"fma", "fmaf", "sqrt", "sqrtf"}
@@ -67,11 +67,9 @@ def test_symbols_stay_in_their_name_space(isa):
             if kind.isupper() and kind != "U":
                 assert name.startswith(own), f"{path.name}: {name}"
             if kind == "U" and not name.startswith(own):
-                allowed = MAY_CALL | (REFERENCE_MAY_CALL if isa == "reference" else set())
-                # an AMX file reads the table that it overrides
-                assert name in allowed or (isa == "amx" and name.startswith("pyffnn::avx512::")), (
-                    f"{path.name}: calls {name}"
-                )
+                scalar = isa in ("reference", "amx_emulated")
+                allowed = MAY_CALL | (REFERENCE_MAY_CALL if scalar else set())
+                assert name in allowed, f"{path.name}: calls {name}"
 
 
 @pytest.mark.parametrize("isa", ISAS)
@@ -91,7 +89,10 @@ def registers(path: Path) -> set[str]:
     return {r[0] if r.startswith("k") else r for r in found}
 
 
-@pytest.mark.parametrize("target", ["pyffnn_reference", "pyffnn_sse2", "pyffnn_core", "_pyffnn"])
+@pytest.mark.parametrize(
+    "target",
+    ["pyffnn_reference", "pyffnn_sse2", "pyffnn_amx_emulated", "pyffnn_core", "_pyffnn"],
+)
 def test_baseline_code_holds_no_avx(target):
     if "sse2" not in pyffnn.available_isas():
         pytest.skip("x86-64 only")
@@ -102,6 +103,12 @@ def test_baseline_code_holds_no_avx(target):
 def test_avx2_code_holds_no_avx512():
     for path in objects("pyffnn_avx2"):
         assert registers(path) <= {"ymm", "vex"}, path.name
+
+
+def test_tiles_are_touched_by_the_amx_object_alone():
+    for path in objects("pyffnn_avx512"):
+        assert "tmm" not in registers(path), path.name
+        assert "bf16" not in output("objdump", "-d", "--no-show-raw-insn", path), path.name
 
 
 @pytest.mark.parametrize(("isa", "register"), [("avx2", "ymm"), ("avx512", "zmm")])

@@ -20,13 +20,16 @@ ops::ConstMat<T> mat(const py::array& a, bool transpose = false) {
   return transpose ? ops::ConstMat<T>{in<T>(a), cs, rs} : ops::ConstMat<T>{in<T>(a), rs, cs};
 }
 
+// As numbered by ops.PRECISIONS.
+Precision precision_of(int code) { return static_cast<Precision>(code); }
+
 py::array matrix(py::handle x, const char* name) {
   py::array a = as_floats(x, name);
   check_rank(a, 2, name);
   return a;
 }
 
-py::array matmul(py::handle a_in, py::handle b_in, bool ta, bool tb, py::handle out_in) {
+py::array matmul(py::handle a_in, py::handle b_in, bool ta, bool tb, py::handle out_in, int precision) {
   py::array a = matrix(a_in, "a"), b = matrix(b_in, "b");
   const int num = wider({&a, &b});
   a = as_matrix(as_dtype(a, num));
@@ -38,14 +41,14 @@ py::array matmul(py::handle a_in, py::handle b_in, bool ta, bool tb, py::handle 
   py::array c = result(out_in, {m, n}, num, {&a, &b});
   compute(num, [&](auto t) {
     using T = decltype(t);
-    ops::gemm<T>(m, n, k, mat<T>(a, ta), mat<T>(b, tb), out<T>(c), n);
+    ops::gemm<T>(m, n, k, mat<T>(a, ta), mat<T>(b, tb), out<T>(c), n, {}, false, precision_of(precision));
   });
   return c;
 }
 
 Act act_of(int code) { return static_cast<Act>(code); }
 
-py::array linear(py::handle x_in, py::handle w_in, py::handle b_in, int act, py::handle out_in) {
+py::array linear(py::handle x_in, py::handle w_in, py::handle b_in, int act, py::handle out_in, int precision) {
   py::array x = matrix(x_in, "x"), w = matrix(w_in, "w"), b;
   const bool has_bias = !b_in.is_none();
   int num = wider({&x, &w});
@@ -64,12 +67,13 @@ py::array linear(py::handle x_in, py::handle w_in, py::handle b_in, int act, py:
   py::array y = has_bias ? result(out_in, {m, n}, num, {&x, &w, &b}) : result(out_in, {m, n}, num, {&x, &w});
   compute(num, [&](auto t) {
     using T = decltype(t);
-    ops::gemm<T>(m, n, k, mat<T>(x), mat<T>(w), out<T>(y), n, ops::Fuse<T>::linear(has_bias ? in<T>(b) : nullptr, act_of(act)));
+    ops::gemm<T>(m, n, k, mat<T>(x), mat<T>(w), out<T>(y), n, ops::Fuse<T>::linear(has_bias ? in<T>(b) : nullptr, act_of(act)), false,
+                 precision_of(precision));
   });
   return y;
 }
 
-py::tuple linear_backward(py::handle dy_in, py::handle x_in, py::handle w_in, py::handle y_in, int act, bool need_dx) {
+py::tuple linear_backward(py::handle dy_in, py::handle x_in, py::handle w_in, py::handle y_in, int act, bool need_dx, int precision) {
   py::array dy = matrix(dy_in, "dy"), x = matrix(x_in, "x"), w = matrix(w_in, "w"), y;
   const bool has_y = act_of(act) != Act::identity;
   if (has_y && y_in.is_none()) value_error("y", "(the saved output) is needed when activation is given, got None");
@@ -91,7 +95,8 @@ py::tuple linear_backward(py::handle dy_in, py::handle x_in, py::handle w_in, py
   compute(num, [&](auto t) {
     using T = decltype(t);
     if (has_y) ops::activation_backward<T>(act_of(act), in<T>(dy), in<T>(y), out<T>(dz), m * n);
-    ops::linear_backward<T>(m, n, k, in<T>(x), k, in<T>(w), n, in<T>(dz), n, need_dx ? out<T>(dx) : nullptr, k, out<T>(dw), n, out<T>(db));
+    ops::linear_backward<T>(m, n, k, in<T>(x), k, in<T>(w), n, in<T>(dz), n, need_dx ? out<T>(dx) : nullptr, k, out<T>(dw), n, out<T>(db),
+                            precision_of(precision));
   });
   return py::make_tuple(need_dx ? py::object(dx) : py::none(), dw, db);
 }

@@ -29,6 +29,8 @@ void register_runtime(py::module_& m) {
   });
   m.def("set_isa", &dispatch::set_isa, py::arg("name"));
   m.def("isa_has_fma", [] { return dispatch::active().has_fma; });
+  m.def("isa_has_tiles", [] { return dispatch::active().has_tiles(); });
+  m.def("amx_status", &dispatch::amx_status);
   m.def("get_num_threads", &threads::get_num_threads);
   m.def("set_num_threads", &threads::set_num_threads, py::arg("n"));
   m.def("cpu_features", [] { return cpu::features().names; });

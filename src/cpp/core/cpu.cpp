@@ -55,11 +55,23 @@ Features detect() {
   const bool vl = note("avx512vl", bit(l7.b, 31) && zmm);
   note("avx512_vnni", bit(l7.c, 11) && zmm);
   const bool bf16 = note("avx512_bf16", bit(l71.a, 5) && zmm);
-  const bool tile = note("amx_tile", bit(l7.d, 24) && tiles);
-  const bool tile_bf16 = note("amx_bf16", bit(l7.d, 22) && tiles);
+  const bool tile_here = bit(l7.d, 24), tile_bf16_here = bit(l7.d, 22);
+  const bool tile = note("amx_tile", tile_here && tiles);
+  const bool tile_bf16 = note("amx_bf16", tile_bf16_here && tiles);
   f.avx2 = avx && avx2 && fma && f16c;
   f.avx512 = f.avx2 && f512 && bw && dq && vl;
-  f.amx = f.avx512 && bf16 && tile && tile_bf16 && request_amx_permission();
+  if (!tile_here || !tile_bf16_here) {
+    f.amx_status = "the processor has no AMX-BF16";
+  } else if (!f.avx512 || !bf16) {
+    f.amx_status = "the processor has AMX but no AVX-512-BF16";
+  } else if (!tile || !tile_bf16) {
+    f.amx_status = "the operating system does not save the tiles (XCR0 bits 17 and 18)";
+  } else if (!request_amx_permission()) {
+    f.amx_status = "the operating system refuses this process the tiles (arch_prctl)";
+  } else {
+    f.amx_status = "usable";
+    f.amx = true;
+  }
   return f;
 }
 #else

@@ -8,9 +8,10 @@ namespace pyffnn::cpu {
 
 struct Features {
   bool sse2 = false;
-  bool avx2 = false;    // avx2, fma, f16c, and the OS saves ymm
-  bool avx512 = false;  // f, bw, dq, vl, and the OS saves zmm
-  bool amx = false;     // avx512 + avx512_bf16, amx-tile, amx-bf16, tile state enabled and permitted
+  bool avx2 = false;                                   // avx2, fma, f16c, and the OS saves ymm
+  bool avx512 = false;                                 // f, bw, dq, vl, and the OS saves zmm
+  bool amx = false;                                    // avx512 + avx512_bf16, amx-tile, amx-bf16, tile state enabled and permitted
+  std::string amx_status = "not an x86-64 processor";  // "usable", or what is missing
   bool neon = false;
   std::vector<std::string> names;  // every feature found, for show_config()
 };

@@ -25,11 +25,53 @@ PYFFNN_DECLARE_TABLE(avx512)
 PYFFNN_DECLARE_TABLE(neon)
 #endif
 #undef PYFFNN_DECLARE_TABLE
+#ifdef PYFFNN_HAVE_AMX
+namespace amx {
+const TileKernels& tile_kernels();
+}
+#endif
+namespace amx_emulated {
+const TileKernels& tile_kernels();
+}
 
 namespace dispatch {
 namespace {
 
 std::atomic<const KernelTable*> g_active{nullptr};
+
+// Tile kernels beside all kernels of another table.
+KernelTable with_tiles(KernelTable t, const char* isa, const TileKernels& tiles) {
+  t.isa = isa;
+  t.tiles = tiles;
+  return t;
+}
+
+struct AmxTable {
+  const KernelTable* table;  // null: not to be used, and `status` says why
+  std::string status;
+};
+
+// What the processor announces is not yet usable (virtual machines that do not save the tiles, steppings with errata): a product decides.
+const AmxTable& amx_table() {
+  static const AmxTable found = [] {
+#ifdef PYFFNN_HAVE_AMX
+    if (!cpu::features().amx) return AmxTable{nullptr, cpu::features().amx_status};
+    if (!amx::tile_kernels().self_test()) return AmxTable{nullptr, "a test product came out wrong"};
+    static const KernelTable table = with_tiles(avx512::table(), "amx", amx::tile_kernels());
+    return AmxTable{&table, "usable"};
+#else
+    return AmxTable{nullptr, "not built for this architecture"};
+#endif
+  }();
+  return found;
+}
+
+// The best table of the machine with the tile kernels in plain C++: slow, for tests of everything around them. Not among the available
+// ones.
+const KernelTable& emulated_table() {
+  static const KernelTable table = with_tiles(*available().back(), "amx-emulated", amx_emulated::tile_kernels());
+  return table;
+}
 
 std::vector<const KernelTable*> find_available() {
   const cpu::Features& f = cpu::features();
@@ -47,16 +89,8 @@ std::vector<const KernelTable*> find_available() {
 #ifdef PYFFNN_HAVE_AVX512
   if (f.avx512) tables.push_back(&avx512::table());
 #endif
-#ifdef PYFFNN_HAVE_AVX512
-  if (f.amx) {
-    // Until an entry of its own overrides one, AMX is the avx512 table under another name.
-    static const KernelTable amx = [] {
-      KernelTable t = avx512::table();
-      t.isa = "amx";
-      return t;
-    }();
-    tables.push_back(&amx);
-  }
+#ifdef PYFFNN_HAVE_AMX
+  if (const KernelTable* t = amx_table().table; t != nullptr) tables.push_back(t);
 #endif
   return tables;
 }
@@ -68,6 +102,7 @@ const KernelTable* find(const std::string& isa, const char* source) {
     names += names.empty() ? "" : ", ";
     names += t->isa;
   }
+  if (isa == "amx-emulated") return &emulated_table();
   throw std::invalid_argument(std::string(source) + " '" + isa + "' is not usable on this machine; usable: " + names);
 }
 
@@ -88,6 +123,8 @@ const KernelTable& active() {
   }
   return *t;
 }
+
+const std::string& amx_status() { return amx_table().status; }
 
 void set_isa(const std::string& isa) { g_active.store(find(isa, "isa"), std::memory_order_release); }
 

@@ -16,6 +16,9 @@ const KernelTable& active();
 // Makes `isa` the active table for the whole process; throws std::invalid_argument naming the usable ones.
 void set_isa(const std::string& isa);
 
+// "usable", or why "amx" is not among the available ones.
+const std::string& amx_status();
+
 template <class T>
 const Kernels<T>& kernels() {
   return active().of<T>();

@@ -24,6 +24,19 @@ struct TextKernels {
   Index (*bit_positions)(const std::uint64_t* words, Index n, std::uint32_t base, std::uint32_t* out);
 };
 
+// Products on bf16 tiles (kernels/gemm_amx.cpp); all null where the ISA has no tiles. Packed operands are bf16 in tiles of 16 x 32, padded
+// with zeros: room for ceil(m / 16) ceil(k / 32) kTileNumbers of them for A (n in place of m for B), twice that when split.
+constexpr Index kTileSide = 16, kTileDepth = 32, kTileNumbers = kTileSide * kTileDepth;
+struct TileKernels {
+  // A_mk, element (i, p) at a[i * rs + p * cs]; rs or cs is 1
+  void (*pack_a)(const float* a, Index rs, Index cs, Index m, Index k, bool split, std::uint16_t* out);
+  // B_kn, element (p, j) at b[p * rs + j * cs]; rs or cs is 1
+  void (*pack_b)(const float* b, Index rs, Index cs, Index k, Index n, bool split, std::uint16_t* out);
+  void (*gemm)(const TileProduct& args);
+  // A small product whose result is known.
+  bool (*self_test)();
+};
+
 struct KernelTable {
   const char* isa;
   int lanes_f32;  // float32 numbers in a native vector
@@ -31,7 +44,9 @@ struct KernelTable {
   Kernels<float> f32;
   Kernels<double> f64;
   TextKernels text;
+  TileKernels tiles;
 
+  bool has_tiles() const { return tiles.gemm != nullptr; }
   template <class T>
   const Kernels<T>& of() const;
 };

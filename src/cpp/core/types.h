@@ -10,6 +10,11 @@ using Index = std::int64_t;
 
 enum class Act : int { identity = 0, sigmoid = 1, tanh = 2, relu = 3 };
 
+// How a product of float32 matrices is taken; float64 products take no notice.
+//   bfloat16x3: each number split into two bf16 parts, three products, float32 sums.   bfloat16: numbers rounded to bf16, float32 sums.
+//   automatic: the fastest float32-grade one, a function of the machine and the shape.
+enum class Precision : int { float32 = 0, bfloat16x3 = 1, bfloat16 = 2, automatic = 3 };
+
 enum class Optim : int { sgd = 0, momentum = 1, adagrad = 2, adam = 3 };
 
 // Settings of one optimizer step, constant over the step. `scale` multiplies the gradient first, then l2 * w is added;
@@ -61,6 +66,15 @@ struct GemmArgs {
   const OptimStep<T>* opt;
   T* s1;
   T* s2;
+};
+
+// One macro-kernel call on bf16 tiles: as GemmArgs says of m, n, k, load_c, c and the epilogue; the operands are packed ones of whole
+// matrices (out.a and out.b are not looked at). split: both were packed with their lo parts, and three products are taken.
+struct TileProduct {
+  const std::uint16_t* a;
+  const std::uint16_t* b;
+  bool split;
+  GemmArgs<float> out;
 };
 
 // Bags of a batch: out_b = scale_b * sum_i weight_i row(ids_i) over i in [offsets[b], offsets[b + 1]), in the order of i.

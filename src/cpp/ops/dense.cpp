@@ -6,6 +6,7 @@
 #include "core/dispatch.h"
 #include "core/thread_pool.h"
 #include "core/workspace.h"
+#include "ops/tile_gemm.h"
 
 namespace pyffnn::ops {
 namespace {
@@ -148,8 +149,13 @@ void gemm_serial(const Problem<T>& p, const Kernels<T>& kernels) {
 }  // namespace
 
 template <class T>
-void gemm(Index m, Index n, Index k, ConstMat<T> a, ConstMat<T> b, T* c, Index ldc, const Fuse<T>& fuse, bool accumulate) {
+void gemm(Index m, Index n, Index k, ConstMat<T> a, ConstMat<T> b, T* c, Index ldc, const Fuse<T>& fuse, bool accumulate,
+          Precision precision) {
   if (m <= 0 || n <= 0) return;
+  if constexpr (sizeof(T) == sizeof(float)) {
+    if (const Precision chosen = choose(precision, m, n, k); chosen != Precision::float32)
+      return tile_gemm(m, n, k, a, b, c, ldc, fuse, accumulate, chosen == Precision::bfloat16x3);
+  }
   const Kernels<T>& kernels = dispatch::kernels<T>();
   const Problem<T> p{m, n, k, a, b, c, ldc, fuse, accumulate};
   const int parts = threads::threads_for(2.0 * static_cast<double>(m) * static_cast<double>(n) * static_cast<double>(k));
@@ -170,16 +176,17 @@ void col_sum(const T* x, Index ldx, Index m, Index n, T* out) {
 
 template <class T>
 void linear_backward(Index m, Index n, Index k, const T* x, Index ldx, const T* w, Index ldw, const T* dz, Index lddz, T* dx, Index lddx,
-                     T* dw, Index lddw, T* db) {
-  if (dx != nullptr) gemm<T>(m, k, n, {dz, lddz, 1}, {w, 1, ldw}, dx, lddx);
-  if (dw != nullptr) gemm<T>(k, n, m, {x, 1, ldx}, {dz, lddz, 1}, dw, lddw);
+                     T* dw, Index lddw, T* db, Precision precision) {
+  if (dx != nullptr) gemm<T>(m, k, n, {dz, lddz, 1}, {w, 1, ldw}, dx, lddx, {}, false, precision);
+  if (dw != nullptr) gemm<T>(k, n, m, {x, 1, ldx}, {dz, lddz, 1}, dw, lddw, {}, false, precision);
   if (db != nullptr) col_sum(dz, lddz, m, n, db);
 }
 
-#define PYFFNN_INSTANTIATE(T)                                                                         \
-  template void gemm(Index, Index, Index, ConstMat<T>, ConstMat<T>, T*, Index, const Fuse<T>&, bool); \
-  template void col_sum(const T*, Index, Index, Index, T*);                                           \
-  template void linear_backward(Index, Index, Index, const T*, Index, const T*, Index, const T*, Index, T*, Index, T*, Index, T*);
+#define PYFFNN_INSTANTIATE(T)                                                                                                     \
+  template void gemm(Index, Index, Index, ConstMat<T>, ConstMat<T>, T*, Index, const Fuse<T>&, bool, Precision);                  \
+  template void col_sum(const T*, Index, Index, Index, T*);                                                                       \
+  template void linear_backward(Index, Index, Index, const T*, Index, const T*, Index, const T*, Index, T*, Index, T*, Index, T*, \
+                                Precision);
 PYFFNN_INSTANTIATE(float)
 PYFFNN_INSTANTIATE(double)
 #undef PYFFNN_INSTANTIATE

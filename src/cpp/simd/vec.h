@@ -10,7 +10,7 @@
 
 #define PYFFNN_INLINE inline __attribute__((always_inline))
 #define PYFFNN_LAMBDA_INLINE __attribute__((always_inline))
-#if PYFFNN_ISA_IS_reference
+#if PYFFNN_ISA_IS_reference || PYFFNN_ISA_IS_amx_emulated
 #define PYFFNN_UNROLL  // sixteen scalar lanes unrolled cost a tenfold compile time and gain nothing there
 #else
 #define PYFFNN_UNROLL _Pragma("GCC unroll 16")

@@ -22,7 +22,7 @@ from pyffnn.models.estimator import Estimator, not_fitted
 from pyffnn.models.labels import ClassWeight, Targets, class_weights
 from pyffnn.models.settings import params_from_json, params_to_json
 from pyffnn.network import Examples, Network, network_arrays, network_from_arrays
-from pyffnn.ops import resolve_precision
+from pyffnn.ops import precision_code
 from pyffnn.optimizers import LearningRate, Optimizer, Schedule, constant, resolve_optimizer
 from pyffnn.progress import make_progress
 from pyffnn.training import Callback, Labelled, Plan, Record, seed_of, split, train
@@ -98,7 +98,7 @@ class Classifier(Estimator):
         if self.activation not in _ACTIVATIONS:
             names = ", ".join(map(repr, _ACTIVATIONS))
             raise ValueError(f"activation must be one of {names}, got {self.activation!r}")
-        resolve_precision(self.precision)
+        precision_code(self.precision)
         check_fraction("dropout", self.dropout, zero=True)
         check_non_negative("l2", self.l2)
         check_fraction("validation_fraction", self.validation_fraction, zero=False)

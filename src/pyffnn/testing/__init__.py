@@ -14,6 +14,7 @@ from pyffnn.testing.differences import gradient_error
 from pyffnn.testing.kernel import Inputs, Kernel, Shape
 from pyffnn.testing.oracles import fma_chain
 from pyffnn.testing.registry import KERNELS, kernel
+from pyffnn.testing.rounding import bf16
 from pyffnn.testing.ulp import spread_patterns, ulp_error
 
 __all__ = [
@@ -21,6 +22,7 @@ __all__ = [
     "Inputs",
     "Kernel",
     "Shape",
+    "bf16",
     "fma_chain",
     "gradient_error",
     "kernel",

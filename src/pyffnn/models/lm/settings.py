@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pyffnn.models.lm.network import NetworkConfig
-from pyffnn.ops import resolve_precision
+from pyffnn.ops import precision_code
 from pyffnn.optimizers import Optimizer, Schedule, linear_decay, resolve_optimizer
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ def check(model: LanguageModel) -> None:
     if not is_number(fraction) or not 0 < fraction < 1:
         raise ValueError(f"validation_fraction must be in 0 < fraction < 1, got {fraction!r}")
     positive("random_state", model.random_state, least=0)
-    resolve_precision(model.precision)
+    precision_code(model.precision)
     optimizer(model)
 
 

@@ -1,0 +1,135 @@
+#include "ops/tile_gemm.h"
+
+#include <algorithm>
+
+#include "core/cpu.h"
+#include "core/dispatch.h"
+#include "core/thread_pool.h"
+#include "core/workspace.h"
+
+namespace pyffnn::ops {
+namespace {
+
+constexpr Index kBlock = 2 * kTileSide;  // rows and columns of the sums that the kernel keeps in tiles
+
+Index ceil_div(Index x, Index unit) { return (x + unit - 1) / unit; }
+Index round_up(Index x, Index unit) { return ceil_div(x, unit) * unit; }
+
+struct Problem {
+  Index m, n, k;
+  ConstMat<float> a, b;
+  GemmArgs<float> out;
+  bool split;
+};
+
+// The part with rows [r0, r1) and columns [c0, c1) of C.
+GemmArgs<float> part_of(GemmArgs<float> g, Index r0, Index r1, Index c0, Index c1) {
+  const Index at = r0 * g.ldc + c0;
+  g.c += at;
+  if (g.bias != nullptr) g.bias += c0;
+  if (g.y != nullptr) g.y += r0 * g.ldy + c0;
+  if (g.s1 != nullptr) g.s1 += at;
+  if (g.s2 != nullptr) g.s2 += at;
+  g.m = r1 - r0;
+  g.n = c1 - c0;
+  return g;
+}
+
+Problem part_of(Problem p, Index r0, Index r1, Index c0, Index c1) {
+  p.out = part_of(p.out, r0, r1, c0, c1);
+  p.a.p += r0 * p.a.rs;
+  p.b.p += c0 * p.b.cs;
+  p.m = r1 - r0;
+  p.n = c1 - c0;
+  return p;
+}
+
+// Block sizes, in numbers of k, rows of A and columns of B:
+//   kc: the panel of B that meets every row (32 columns) takes 32 kB, half of the first-level cache or more: 512 in bf16, 256 split. Each
+//       block of k costs a load and a store of C, 8 kB for the 32 x 32 sums that took 16 kB of loads in bf16, 32 kB split, times kc / 256.
+//   mc: packed A (mc x kc) takes half of L2.   nc: packed B (kc x nc) takes a quarter of it, so that it is used while it is there.
+// A longer k that leaves a rest of less than half a block is one block; so is that of an update, which needs the whole sum at once.
+struct Blocks {
+  Index mc, nc, kc;
+};
+Blocks blocks(const Problem& p) {
+  const Index bytes = p.split ? 4 : 2, l2 = cpu::caches().l2;
+  Blocks b;
+  b.kc = p.split ? 256 : 512;
+  if (p.out.epilogue == Epilogue::update || p.k <= b.kc + b.kc / 2) b.kc = std::max<Index>(round_up(p.k, kTileDepth), kTileDepth);
+  b.mc = std::min(std::max(kBlock, l2 / 2 / (b.kc * bytes) / kBlock * kBlock), round_up(p.m, kBlock));
+  b.nc = std::min(std::max(kBlock, l2 / 4 / (b.kc * bytes) / kBlock * kBlock), round_up(p.n, kBlock));
+  return b;
+}
+
+// A block of A is packed once and meets all of B, packed block by block as it is needed: B is packed again for every mc rows.
+void serial(const Problem& p, const TileKernels& kernels) {
+  const Blocks bl = blocks(p);
+  const Index parts = p.split ? 2 : 1;
+  auto* const pa = scratch(Scratch::pack_a).reserve_of<std::uint16_t>(bl.mc * bl.kc * parts);
+  auto* const pb = scratch(Scratch::pack_b).reserve_of<std::uint16_t>(bl.nc * bl.kc * parts);
+  for (Index ic = 0; ic < p.m; ic += bl.mc) {
+    const Index m = std::min(bl.mc, p.m - ic);
+    for (Index pc = 0; pc == 0 || pc < p.k; pc += bl.kc) {
+      const Index k = std::min(bl.kc, p.k - pc);
+      kernels.pack_a(p.a.p + ic * p.a.rs + pc * p.a.cs, p.a.rs, p.a.cs, m, k, p.split, pa);
+      for (Index jc = 0; jc < p.n; jc += bl.nc) {
+        const Index n = std::min(bl.nc, p.n - jc);
+        kernels.pack_b(p.b.p + pc * p.b.rs + jc * p.b.cs, p.b.rs, p.b.cs, k, n, p.split, pb);
+        TileProduct t{pa, pb, p.split, part_of(p.out, ic, ic + m, jc, jc + n)};
+        t.out.k = k;
+        if (pc > 0) t.out.load_c = true;
+        if (pc + bl.kc < p.k) t.out.epilogue = Epilogue::store;
+        kernels.gemm(t);
+      }
+    }
+  }
+}
+
+// Estimated cycles of one core, from the figures of prototypes on a Sapphire Rapids core (not measured on this code): FMA kernels at 51
+// flops a cycle; a tile product issues every 16 cycles, three quarters of the time; packing costs a cycle a number (conversion, shuffles,
+// stores to L2); configuring and releasing the tiles, and the edges, about 2000.
+bool split_pays(Index m, Index n, Index k) {
+  const double dm = static_cast<double>(m), dn = static_cast<double>(n), dk = static_cast<double>(k);
+  const double fma = 2 * dm * dn * dk / 51;
+  const double tiles = static_cast<double>(ceil_div(m, kTileSide)) * static_cast<double>(ceil_div(n, kTileSide)) *
+                       static_cast<double>(ceil_div(k, kTileDepth)) * 3 * 16 / 0.75;
+  return tiles + dm * dk + dk * dn + 2000 < 0.9 * fma;
+}
+
+}  // namespace
+
+Precision choose(Precision wanted, Index m, Index n, Index k) {
+  if (wanted == Precision::float32 || !dispatch::active().has_tiles()) return Precision::float32;
+  if (wanted != Precision::automatic) return wanted;
+  return split_pays(m, n, k) ? Precision::bfloat16x3 : Precision::float32;
+}
+
+void tile_gemm(Index m, Index n, Index k, ConstMat<float> a, ConstMat<float> b, float* c, Index ldc, const Fuse<float>& fuse,
+               bool accumulate, bool split) {
+  const TileKernels& kernels = dispatch::active().tiles;
+  GemmArgs<float> g{};
+  g.m = m;
+  g.n = n;
+  g.load_c = accumulate;
+  g.c = c;
+  g.ldc = ldc;
+  g.epilogue = fuse.epilogue;
+  g.act = fuse.act;
+  g.bias = fuse.bias;
+  g.y = fuse.y;
+  g.ldy = fuse.ldy;
+  g.opt = fuse.opt;
+  g.s1 = fuse.s1;
+  g.s2 = fuse.s2;
+  const Problem p{m, n, k, a, b, g, split};
+  // A flop on tiles takes an eighth of the time of one by FMA, or a quarter split.
+  const double work = 2.0 * static_cast<double>(m) * static_cast<double>(n) * static_cast<double>(k);
+  const int parts = threads::threads_for(work / (split ? 4 : 8) + static_cast<double>(k) * static_cast<double>(m + n) * 16);
+  if (m >= n)
+    threads::parallel_for(m, parts, [&](Index r0, Index r1) { serial(part_of(p, r0, r1, 0, n), kernels); }, kBlock);
+  else
+    threads::parallel_for(n, parts, [&](Index c0, Index c1) { serial(part_of(p, 0, m, c0, c1), kernels); }, kBlock);
+}
+
+}  // namespace pyffnn::ops

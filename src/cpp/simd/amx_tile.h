@@ -1,0 +1,131 @@
+// The tile operations that the products use, as members of one object a call: the instructions of AMX-BF16, or what Intel's manual says
+// that they do (Software Developer's Manual, volume 2: TDPBF16PS, TILELOADD, ...), in plain C++ for tests on any machine.
+//
+// Every tile is 16 rows of 64 bytes. T, D, A, B are tile numbers 0..7. Strides are in bytes. Subnormal numbers count as zero in a product,
+// in its inputs and in its result, whatever the thread's floating-point mode says.
+#pragma once
+#include "simd/vec.h"
+
+namespace pyffnn {
+namespace PYFFNN_ISA {
+namespace {
+
+constexpr int kTileRows = 16, kTileBytes = 64;
+
+#if PYFFNN_ISA_IS_amx
+
+// What LDTILECFG reads.
+struct alignas(64) TileConfig {
+  std::uint8_t palette, start_row, reserved[14];
+  std::uint16_t row_bytes[16];
+  std::uint8_t rows[16];
+};
+static_assert(sizeof(TileConfig) == 64, "as the processor wants it");
+
+// The instructions by their own `asm`: the compiler's intrinsics do not say that they read and write memory (GCC bug 122446), so that it
+// may move stores to a packed panel past the loads from it.
+class Tiles {
+ public:
+  Tiles() {
+    TileConfig c{};
+    c.palette = 1;
+    for (int t = 0; t < 8; ++t) {
+      c.row_bytes[t] = kTileBytes;
+      c.rows[t] = kTileRows;
+    }
+    __asm__ volatile("ldtilecfg %0" ::"m"(c) : "memory");
+  }
+  // Tiles left in use slow down every switch of threads.
+  ~Tiles() { __asm__ volatile("tilerelease" ::: "memory"); }
+  Tiles(const Tiles&) = delete;
+  Tiles& operator=(const Tiles&) = delete;
+
+  template <int T>
+  PYFFNN_INLINE void load(const void* p, Index stride) {
+    __asm__ volatile("tileloadd (%0,%1,1), %%tmm%c2" ::"r"(p), "r"(stride), "i"(T) : "memory");
+  }
+  // Not to stay in the first-level cache.
+  template <int T>
+  PYFFNN_INLINE void stream_load(const void* p, Index stride) {
+    __asm__ volatile("tileloaddt1 (%0,%1,1), %%tmm%c2" ::"r"(p), "r"(stride), "i"(T) : "memory");
+  }
+  template <int T>
+  PYFFNN_INLINE void store(void* p, Index stride) {
+    __asm__ volatile("tilestored %%tmm%c2, (%0,%1,1)" ::"r"(p), "r"(stride), "i"(T) : "memory");
+  }
+  template <int T>
+  PYFFNN_INLINE void zero() {
+    __asm__ volatile("tilezero %%tmm%c0" ::"i"(T));
+  }
+  // D (16 x 16 float32) += A (16 rows of 16 pairs) B (16 rows of 16 pairs): row r of B holds, for each column, what pair r of A multiplies.
+  template <int D, int A, int B>
+  PYFFNN_INLINE void multiply_add() {
+    __asm__ volatile("tdpbf16ps %%tmm%c2, %%tmm%c1, %%tmm%c0" ::"i"(D), "i"(A), "i"(B));
+  }
+};
+
+#else
+
+class Tiles {
+ public:
+  template <int T>
+  void load(const void* p, Index stride) {
+    const char* from = static_cast<const char*>(p);
+    for (int r = 0; r < kTileRows; ++r) std::memcpy(tile_[T][r], from + r * stride, kTileBytes);
+  }
+  template <int T>
+  void stream_load(const void* p, Index stride) {
+    load<T>(p, stride);
+  }
+  template <int T>
+  void store(void* p, Index stride) {
+    char* to = static_cast<char*>(p);
+    for (int r = 0; r < kTileRows; ++r) std::memcpy(to + r * stride, tile_[T][r], kTileBytes);
+  }
+  template <int T>
+  void zero() {
+    std::memset(tile_[T], 0, sizeof tile_[T]);
+  }
+  // Two chains of fused multiply-adds an output, one of the first and one of the second of each pair; their sum is added to D.
+  template <int D, int A, int B>
+  void multiply_add() {
+    for (int m = 0; m < kTileRows; ++m) {
+      float first[kColumns] = {}, second[kColumns] = {};
+      for (int r = 0; r < kTileRows; ++r) {
+        const float a0 = low(tile_[A][m][r]), a1 = high(tile_[A][m][r]);
+        for (int n = 0; n < kColumns; ++n) {
+          first[n] = fused(a0, low(tile_[B][r][n]), first[n]);
+          second[n] = fused(a1, high(tile_[B][r][n]), second[n]);
+        }
+      }
+      for (int n = 0; n < kColumns; ++n) {
+        const float sum = flush(first[n] + second[n]);
+        tile_[D][m][n] = bits<std::uint32_t>(flush(flush(bits<float>(tile_[D][m][n])) + sum));
+      }
+    }
+  }
+
+ private:
+  static constexpr int kColumns = kTileBytes / 4;
+  static float flush(float x) {
+    const std::uint32_t u = bits<std::uint32_t>(x);
+    return (u & 0x7f800000u) == 0 ? bits<float>(u & 0x80000000u) : x;
+  }
+  static float low(std::uint32_t pair) { return flush(bits<float>(pair << 16)); }
+  static float high(std::uint32_t pair) { return flush(bits<float>(pair & 0xffff0000u)); }
+  // A product of two bf16 numbers has 16 significant bits: where it is a normal number it is exact, and the sum rounds once.
+  static float fused(float a, float b, float c) {
+    const float product = a * b;
+    const std::uint32_t exponent = bits<std::uint32_t>(product) & 0x7f800000u;
+    const bool exact = (exponent != 0 && exponent != 0x7f800000u) || a == 0 || b == 0;
+    return flush(exact ? product + c : __builtin_fmaf(a, b, c));
+  }
+
+  std::uint32_t tile_[8][kTileRows][kColumns] = {};
+};
+
+#endif
+
+}  // namespace
+}  // namespace PYFFNN_ISA
+}  // namespace pyffnn

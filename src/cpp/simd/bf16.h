@@ -1,0 +1,134 @@
+// bf16: the upper half of a float32, 8 significant bits. Rounding is to the nearest, ties to even; subnormal numbers count as zero (with
+// their sign); NaN stays a (quiet) NaN; from 2^127 (2 - 2^-8) on a number becomes infinite. So does the instruction vcvtne2ps2bf16.
+//
+// A pair is two bf16 numbers in 32 bits, the first in the lower half: what a tile product multiplies and adds at a time.
+#pragma once
+#include "simd/pack.h"
+
+namespace pyffnn {
+namespace PYFFNN_ISA {
+namespace {
+
+constexpr std::uint32_t kUpper = 0xffff0000u, kExponent = 0x7f800000u;
+
+// Sixteen pairs.
+struct Pairs {
+  VecU32 v[kWide / kLanes<float>];
+};
+
+// x = hi + lo + rest: hi is x in bf16, lo is x - hi in bf16, |rest| <= 2^-17 times the power of two at or below |x|. lo is 0 where hi is
+// not finite, so that an infinity is one (inf - inf would be NaN).
+struct SplitPairs {
+  Pairs hi, lo;
+};
+
+#if PYFFNN_ISA_IS_amx
+
+PYFFNN_INLINE VecU32 to_bf16(VecF first, VecF second) { return (VecU32)_mm512_cvtne2ps_pbh((__m512)second, (__m512)first); }
+
+PYFFNN_INLINE VecF below(VecF x, VecU32 hi) {
+  const __mmask16 finite = _mm512_cmpneq_epi32_mask(_mm512_and_si512((__m512i)hi, _mm512_set1_epi32(static_cast<int>(kExponent))),
+                                                    _mm512_set1_epi32(static_cast<int>(kExponent)));
+  return (VecF)_mm512_maskz_sub_ps(finite, (__m512)x, (__m512)hi);
+}
+
+// Pairs of neighbours: lane r is (x_2r, x_2r+1) of the 32 numbers x0 x1.
+template <bool Split>
+PYFFNN_INLINE void pairs_along(const Pack<float>& x0, const Pack<float>& x1, SplitPairs& out) {
+  const VecU32 hi = to_bf16(x0.v[0], x1.v[0]);
+  out.hi.v[0] = hi;
+  if constexpr (Split) {
+    const VecU32 hi0 = (VecU32)_mm512_cvtepu16_epi32(_mm512_castsi512_si256((__m512i)hi)) << 16;
+    const VecU32 hi1 = (VecU32)_mm512_cvtepu16_epi32(_mm512_extracti64x4_epi64((__m512i)hi, 1)) << 16;
+    out.lo.v[0] = to_bf16(below(x0.v[0], hi0), below(x1.v[0], hi1));
+  }
+}
+
+// Pairs across: lane i is (x0_i, x1_i).
+template <bool Split>
+PYFFNN_INLINE void pairs_across(const Pack<float>& x0, const Pack<float>& x1, SplitPairs& out) {
+  const __m512i order = _mm512_set_epi16(31, 15, 30, 14, 29, 13, 28, 12, 27, 11, 26, 10, 25, 9, 24, 8, 23, 7, 22, 6, 21, 5, 20, 4, 19, 3,
+                                         18, 2, 17, 1, 16, 0);
+  const VecU32 hi = (VecU32)_mm512_permutexvar_epi16(order, (__m512i)to_bf16(x0.v[0], x1.v[0]));
+  out.hi.v[0] = hi;
+  if constexpr (Split) {
+    const VecU32 lo = to_bf16(below(x0.v[0], hi << 16), below(x1.v[0], hi & kUpper));
+    out.lo.v[0] = (VecU32)_mm512_permutexvar_epi16(order, (__m512i)lo);
+  }
+}
+
+PYFFNN_INLINE VecU32 zip_low(VecU32 a, VecU32 b) {
+  return __builtin_shufflevector(a, b, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
+}
+PYFFNN_INLINE VecU32 zip_high(VecU32 a, VecU32 b) {
+  return __builtin_shufflevector(a, b, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31);
+}
+
+// Lane j of row i and lane i of row j change places: four perfect shuffles.
+PYFFNN_INLINE void transpose(Pairs (&rows)[kWide]) {
+  PYFFNN_UNROLL for (int stage = 0; stage < 4; ++stage) {
+    VecU32 s[kWide];
+    PYFFNN_UNROLL for (int i = 0; i < kWide / 2; ++i) {
+      s[2 * i] = zip_low(rows[i].v[0], rows[i + kWide / 2].v[0]);
+      s[2 * i + 1] = zip_high(rows[i].v[0], rows[i + kWide / 2].v[0]);
+    }
+    PYFFNN_UNROLL for (int i = 0; i < kWide; ++i) rows[i].v[0] = s[i];
+  }
+}
+
+#else
+
+// The same by integers, one number at a time.
+PYFFNN_INLINE std::uint32_t to_bf16(float x) {
+  const std::uint32_t u = bits<std::uint32_t>(x), magnitude = u & 0x7fffffffu;
+  if (magnitude > kExponent) return (u >> 16) | 0x40u;
+  if (magnitude < 0x00800000u) return (u >> 16) & 0x8000u;
+  return (u + 0x7fffu + ((u >> 16) & 1u)) >> 16;
+}
+PYFFNN_INLINE float below(float x, std::uint32_t hi) {
+  const std::uint32_t u = hi << 16;
+  return (u & kExponent) == kExponent ? 0.0f : x - bits<float>(u);
+}
+
+template <bool Split>
+PYFFNN_INLINE void make_pairs(const float (&x)[2 * kWide], int first, int second, int step, SplitPairs& out) {
+  std::uint32_t hi[kWide], lo[kWide];
+  for (int i = 0; i < kWide; ++i) {
+    const float a = x[first + i * step], b = x[second + i * step];
+    const std::uint32_t ha = to_bf16(a), hb = to_bf16(b);
+    hi[i] = ha | (hb << 16);
+    lo[i] = Split ? to_bf16(below(a, ha)) | (to_bf16(below(b, hb)) << 16) : 0;
+  }
+  __builtin_memcpy(&out.hi, hi, sizeof hi);
+  __builtin_memcpy(&out.lo, lo, sizeof lo);
+}
+
+template <bool Split>
+PYFFNN_INLINE void pairs_along(const Pack<float>& x0, const Pack<float>& x1, SplitPairs& out) {
+  float x[2 * kWide];
+  pack_store(x, x0);
+  pack_store(x + kWide, x1);
+  make_pairs<Split>(x, 0, 1, 2, out);
+}
+
+template <bool Split>
+PYFFNN_INLINE void pairs_across(const Pack<float>& x0, const Pack<float>& x1, SplitPairs& out) {
+  float x[2 * kWide];
+  pack_store(x, x0);
+  pack_store(x + kWide, x1);
+  make_pairs<Split>(x, 0, kWide, 1, out);
+}
+
+PYFFNN_INLINE void transpose(Pairs (&rows)[kWide]) {
+  std::uint32_t t[kWide][kWide], u[kWide][kWide];
+  __builtin_memcpy(t, rows, sizeof t);
+  for (int i = 0; i < kWide; ++i)
+    for (int j = 0; j < kWide; ++j) u[i][j] = t[j][i];
+  __builtin_memcpy(rows, u, sizeof u);
+}
+
+#endif
+
+}  // namespace
+}  // namespace PYFFNN_ISA
+}  // namespace pyffnn
