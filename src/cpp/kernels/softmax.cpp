@@ -9,19 +9,21 @@ namespace {
 template <class T>
 constexpr T kInf = T(__builtin_inf());
 
-template <class T>
+// kNan: NaN wins. Without, a NaN may be dropped: cheaper, and enough where the exponentials that follow give NaN again.
+template <class T, bool kNan>
 PYFFNN_INLINE T row_max_impl(const T* x, Index n) {
   // Four packs: the maximum has no rounding, so its order is free and only latency counts.
   Pack<T> m[4];
   for (auto& p : m) p = pack_set1<T>(-kInf<T>);
   Index i = 0;
-  auto max_of = [](Vec<T> a, Vec<T> b) PYFFNN_LAMBDA_INLINE { return max_nan<T>(a, b); };
+  auto max_of = [](Vec<T> a, Vec<T> b) PYFFNN_LAMBDA_INLINE { return kNan ? max_nan<T>(a, b) : larger(a, b); };
   for (; i + 4 * kWide <= n; i += 4 * kWide) {
     PYFFNN_UNROLL for (int j = 0; j < 4; ++j) m[j] = pack_map<T>(max_of, m[j], pack_load(x + i + j * kWide));
   }
   for (; i + kWide <= n; i += kWide) m[0] = pack_map<T>(max_of, m[0], pack_load(x + i));
   if (i < n) m[1] = pack_map<T>(max_of, m[1], pack_load_tail(x + i, n - i, -kInf<T>));
-  return pack_max(pack_map<T>(max_of, pack_map<T>(max_of, m[0], m[1]), pack_map<T>(max_of, m[2], m[3])));
+  return pack_reduce<T>(pack_map<T>(max_of, pack_map<T>(max_of, m[0], m[1]), pack_map<T>(max_of, m[2], m[3])),
+                        [](auto a, auto b) PYFFNN_LAMBDA_INLINE { return ((a > b) | (a != a)) ? a : b; });
 }
 
 // y = exp(x - ref), returns the sum; y null: the sum only.
@@ -77,21 +79,41 @@ PYFFNN_INLINE T dot_impl(const T* x, const T* y, Index n) {
   return pack_sum(sum);
 }
 
+// Short rows go through each pass some at a time, as many as stay in L1: the passes of one row alone would wait for each other.
+constexpr Index kRowBlock = 16, kBlockBytes = 16384;
+template <class T>
+PYFFNN_INLINE Index rows_at_a_time(Index n) {
+  const Index fit = kBlockBytes / static_cast<Index>(sizeof(T)) / (n > 0 ? n : 1);
+  return fit < 1 ? 1 : fit < kRowBlock ? fit : kRowBlock;
+}
+
 template <class T>
 void softmax_impl(const T* x, Index ldx, T* y, Index ldy, Index m, Index n) {
-  for (Index i = 0; i < m; ++i, x += ldx, y += ldy) {
-    const T sum = exp_sum_impl<T, true>(x, row_max_impl(x, n), y, n);
-    const Vec<T> inv = set1(T(1) / sum);
-    map_row(y, y, n, [inv](Vec<T> v) PYFFNN_LAMBDA_INLINE { return v * inv; });
+  const Index block = rows_at_a_time<T>(n);
+  T ref[kRowBlock], sum[kRowBlock];
+  for (Index i = 0; i < m; i += block, x += block * ldx, y += block * ldy) {
+    const Index rows = m - i < block ? m - i : block;
+    for (Index r = 0; r < rows; ++r) ref[r] = row_max_impl<T, false>(x + r * ldx, n);
+    for (Index r = 0; r < rows; ++r) sum[r] = exp_sum_impl<T, true>(x + r * ldx, ref[r], y + r * ldy, n);
+    for (Index r = 0; r < rows; ++r) {
+      const Vec<T> inv = set1(T(1) / sum[r]);
+      map_row(y + r * ldy, y + r * ldy, n, [inv](Vec<T> v) PYFFNN_LAMBDA_INLINE { return v * inv; });
+    }
   }
 }
 
 template <class T>
 void log_softmax_impl(const T* x, Index ldx, T* y, Index ldy, Index m, Index n) {
-  for (Index i = 0; i < m; ++i, x += ldx, y += ldy) {
-    const T ref = row_max_impl(x, n);
-    const Vec<T> r = set1(ref), l = set1(log_scalar(exp_sum_impl<T, false>(x, ref, static_cast<T*>(nullptr), n)));
-    map_row(x, y, n, [r, l](Vec<T> v) PYFFNN_LAMBDA_INLINE { return (v - r) - l; });
+  const Index block = rows_at_a_time<T>(n);
+  T ref[kRowBlock], sum[kRowBlock];
+  for (Index i = 0; i < m; i += block, x += block * ldx, y += block * ldy) {
+    const Index rows = m - i < block ? m - i : block;
+    for (Index r = 0; r < rows; ++r) ref[r] = row_max_impl<T, false>(x + r * ldx, n);
+    for (Index r = 0; r < rows; ++r) sum[r] = exp_sum_impl<T, false>(x + r * ldx, ref[r], static_cast<T*>(nullptr), n);
+    for (Index r = 0; r < rows; ++r) {
+      const Vec<T> top = set1(ref[r]), log_sum = set1(log_scalar(sum[r]));
+      map_row(x + r * ldx, y + r * ldy, n, [top, log_sum](Vec<T> v) PYFFNN_LAMBDA_INLINE { return (v - top) - log_sum; });
+    }
   }
 }
 
@@ -110,7 +132,7 @@ template <class T>
 void softmax_xent_impl(const T* z, Index ldz, const std::int64_t* target, const T* weight, T* loss, T* dz, Index lddz, Index m, Index n) {
   for (Index i = 0; i < m; ++i, z += ldz) {
     const T w = weight != nullptr ? weight[i] : T(1);
-    const T ref = row_max_impl(z, n), zt = z[target[i]];
+    const T ref = row_max_impl<T, false>(z, n), zt = z[target[i]];
     const T sum = dz != nullptr ? exp_sum_impl<T, true>(z, ref, dz, n) : exp_sum_impl<T, false>(z, ref, dz, n);
     loss[i] = w * (log_scalar(sum) - (zt - ref));
     if (dz != nullptr) {
@@ -222,7 +244,7 @@ void axpy_impl(T alpha, const T* x, T* y, Index n) {
     exp_columns_impl(x, ldx, m, n, bias, ref, sum);                                                                                     \
   }                                                                                                                                     \
   void column_max(const T* x, Index ldx, Index m, Index n, const T* bias, T* top) { column_max_impl(x, ldx, m, n, bias, top); }         \
-  T row_max(const T* x, Index n) { return row_max_impl(x, n); }                                                                         \
+  T row_max(const T* x, Index n) { return row_max_impl<T, true>(x, n); }                                                                \
   T dot(const T* x, const T* y, Index n) { return dot_impl(x, y, n); }                                                                  \
   void axpy(T alpha, const T* x, T* y, Index n) { axpy_impl(alpha, x, y, n); }                                                          \
   void scal(T alpha, T* y, Index n) {                                                                                                   \

@@ -75,25 +75,40 @@ PYFFNN_INLINE Pack<T> pack_map(F f, Pack<T> a, Pack<T> b, Pack<T> c) {
   return a;
 }
 
-// The fixed tree: lanes i and i + 8, then + 4, + 2, + 1.
+// Lanes i and i + L/2 of a vector folded by f, then + L/4 and so on, to one number.
+template <class T, int L, class V, class F>
+PYFFNN_INLINE T fold_lanes(V v, F f) {
+  static_assert(sizeof(V) == L * sizeof(T), "L lanes");
+  if constexpr (L == 16) {
+    return fold_lanes<T, 8>(
+        f(__builtin_shufflevector(v, v, 0, 1, 2, 3, 4, 5, 6, 7), __builtin_shufflevector(v, v, 8, 9, 10, 11, 12, 13, 14, 15)), f);
+  } else if constexpr (L == 8) {
+    return fold_lanes<T, 4>(f(__builtin_shufflevector(v, v, 0, 1, 2, 3), __builtin_shufflevector(v, v, 4, 5, 6, 7)), f);
+  } else if constexpr (L == 4 && sizeof(V) > 16) {
+    return fold_lanes<T, 2>(f(__builtin_shufflevector(v, v, 0, 1), __builtin_shufflevector(v, v, 2, 3)), f);
+  } else if constexpr (L == 4) {
+    // below 16 bytes the width stays, the upper lanes are of no account
+    const V two = f(v, __builtin_shufflevector(v, v, 2, 3, 0, 1));
+    return f(two, __builtin_shufflevector(two, two, 1, 0, 3, 2))[0];
+  } else if constexpr (L == 2) {
+    return f(v, __builtin_shufflevector(v, v, 1, 0))[0];
+  } else {
+    return v[0];
+  }
+}
+
+// The fixed tree: lanes i and i + 8, then + 4, + 2, + 1. f takes two vectors of one width.
 template <class T, class F>
 PYFFNN_INLINE T pack_reduce(Pack<T> x, F f) {
-  alignas(64) T t[kWide];
-  pack_store(t, x);
-  PYFFNN_UNROLL for (int half = kWide / 2; half > 0; half /= 2) {
-    for (int i = 0; i < half; ++i) t[i] = f(t[i], t[i + half]);
+  PYFFNN_UNROLL for (int half = Pack<T>::kParts / 2; half > 0; half /= 2) {
+    PYFFNN_UNROLL for (int i = 0; i < half; ++i) x.v[i] = f(x.v[i], x.v[i + half]);
   }
-  return t[0];
+  return fold_lanes<T, kLanes<T>>(x.v[0], f);
 }
 template <class T>
 PYFFNN_INLINE T pack_sum(Pack<T> x) {
-  return pack_reduce<T>(x, [](T a, T b) { return a + b; });
+  return pack_reduce<T>(x, [](auto a, auto b) PYFFNN_LAMBDA_INLINE { return a + b; });
 }
-template <class T>
-PYFFNN_INLINE T pack_max(Pack<T> x) {
-  return pack_reduce<T>(x, [](T a, T b) { return (a > b || a != a) ? a : b; });
-}
-
 // f(pack of x[i..i+16), i, lanes) over a row; the last call may have fewer lanes, the others of its pack hold `fill`.
 template <class T, class F>
 PYFFNN_INLINE void for_packs(const T* x, Index n, T fill, F f) {

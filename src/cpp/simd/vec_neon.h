@@ -13,6 +13,15 @@ PYFFNN_INLINE VecD fma(VecD a, VecD b, VecD c) { return (VecD)vfmaq_f64((float64
 PYFFNN_INLINE VecF sqrt(VecF a) { return (VecF)vsqrtq_f32((float32x4_t)a); }
 PYFFNN_INLINE VecD sqrt(VecD a) { return (VecD)vsqrtq_f64((float64x2_t)a); }
 
+template <class V>
+PYFFNN_INLINE V larger(V a, V b) {
+  return a > b ? a : b;
+}
+template <class V>
+PYFFNN_INLINE V smaller(V a, V b) {
+  return a < b ? a : b;
+}
+
 // n in [0, lanes]; touches no byte past p + n.
 template <class T>
 PYFFNN_INLINE Vec<T> load_tail(const T* p, Index n) {

@@ -12,6 +12,15 @@ PYFFNN_INLINE VecD fma(VecD a, VecD b, VecD c) { return VecD{__builtin_fma(a[0],
 PYFFNN_INLINE VecF sqrt(VecF a) { return VecF{__builtin_sqrtf(a[0])}; }
 PYFFNN_INLINE VecD sqrt(VecD a) { return VecD{__builtin_sqrt(a[0])}; }
 
+template <class V>
+PYFFNN_INLINE V larger(V a, V b) {
+  return a > b ? a : b;
+}
+template <class V>
+PYFFNN_INLINE V smaller(V a, V b) {
+  return a < b ? a : b;
+}
+
 template <class T>
 PYFFNN_INLINE Vec<T> load_tail(const T* p, Index n) {
   return n > 0 ? load(p) : zero<T>();

@@ -14,6 +14,16 @@ PYFFNN_INLINE VecF fma(VecF a, VecF b, VecF c) { return (VecF)_mm512_fmadd_ps((_
 PYFFNN_INLINE VecD fma(VecD a, VecD b, VecD c) { return (VecD)_mm512_fmadd_pd((__m512d)a, (__m512d)b, (__m512d)c); }
 PYFFNN_INLINE VecF sqrt(VecF a) { return (VecF)_mm512_maskz_sqrt_ps(0xffff, (__m512)a); }
 PYFFNN_INLINE VecD sqrt(VecD a) { return (VecD)_mm512_maskz_sqrt_pd(0xff, (__m512d)a); }
+// y 2^n for whole n, rounded once
+#define PYFFNN_HAS_SCALE 1
+PYFFNN_INLINE VecF scale(VecF y, VecF n) { return (VecF)_mm512_maskz_scalef_ps(0xffff, (__m512)y, (__m512)n); }
+PYFFNN_INLINE VecD scale(VecD y, VecD n) { return (VecD)_mm512_maskz_scalef_pd(0xff, (__m512d)y, (__m512d)n); }
+
+// a > b ? a : b, a < b ? a : b: so b where either is NaN
+PYFFNN_INLINE VecF larger(VecF a, VecF b) { return (VecF)_mm512_maskz_max_ps(0xffff, (__m512)a, (__m512)b); }
+PYFFNN_INLINE VecD larger(VecD a, VecD b) { return (VecD)_mm512_maskz_max_pd(0xff, (__m512d)a, (__m512d)b); }
+PYFFNN_INLINE VecF smaller(VecF a, VecF b) { return (VecF)_mm512_maskz_min_ps(0xffff, (__m512)a, (__m512)b); }
+PYFFNN_INLINE VecD smaller(VecD a, VecD b) { return (VecD)_mm512_maskz_min_pd(0xff, (__m512d)a, (__m512d)b); }
 
 // n in [0, lanes]; a masked lane is never touched in memory.
 PYFFNN_INLINE VecF load_tail(const float* p, Index n) { return (VecF)_mm512_maskz_loadu_ps(static_cast<__mmask16>((1u << n) - 1u), p); }
@@ -78,6 +88,10 @@ PYFFNN_INLINE VecF fma(VecF a, VecF b, VecF c) { return (VecF)_mm256_fmadd_ps((_
 PYFFNN_INLINE VecD fma(VecD a, VecD b, VecD c) { return (VecD)_mm256_fmadd_pd((__m256d)a, (__m256d)b, (__m256d)c); }
 PYFFNN_INLINE VecF sqrt(VecF a) { return (VecF)_mm256_sqrt_ps((__m256)a); }
 PYFFNN_INLINE VecD sqrt(VecD a) { return (VecD)_mm256_sqrt_pd((__m256d)a); }
+PYFFNN_INLINE VecF larger(VecF a, VecF b) { return (VecF)_mm256_max_ps((__m256)a, (__m256)b); }
+PYFFNN_INLINE VecD larger(VecD a, VecD b) { return (VecD)_mm256_max_pd((__m256d)a, (__m256d)b); }
+PYFFNN_INLINE VecF smaller(VecF a, VecF b) { return (VecF)_mm256_min_ps((__m256)a, (__m256)b); }
+PYFFNN_INLINE VecD smaller(VecD a, VecD b) { return (VecD)_mm256_min_pd((__m256d)a, (__m256d)b); }
 
 PYFFNN_INLINE __m256i tail_mask32(Index n) {
   return _mm256_cmpgt_epi32(_mm256_set1_epi32(static_cast<int>(n)), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
@@ -96,6 +110,10 @@ PYFFNN_INLINE VecF fma(VecF a, VecF b, VecF c) { return a * b + c; }
 PYFFNN_INLINE VecD fma(VecD a, VecD b, VecD c) { return a * b + c; }
 PYFFNN_INLINE VecF sqrt(VecF a) { return (VecF)_mm_sqrt_ps((__m128)a); }
 PYFFNN_INLINE VecD sqrt(VecD a) { return (VecD)_mm_sqrt_pd((__m128d)a); }
+PYFFNN_INLINE VecF larger(VecF a, VecF b) { return (VecF)_mm_max_ps((__m128)a, (__m128)b); }
+PYFFNN_INLINE VecD larger(VecD a, VecD b) { return (VecD)_mm_max_pd((__m128d)a, (__m128d)b); }
+PYFFNN_INLINE VecF smaller(VecF a, VecF b) { return (VecF)_mm_min_ps((__m128)a, (__m128)b); }
+PYFFNN_INLINE VecD smaller(VecD a, VecD b) { return (VecD)_mm_min_pd((__m128d)a, (__m128d)b); }
 
 PYFFNN_INLINE VecF load_tail(const float* p, Index n) {
   if (n >= 4) return load(p);

@@ -11,16 +11,20 @@ struct ExpConst;
 template <>
 struct ExpConst<float> {
   static constexpr float log2e = 1.44269504088896341f, ln2_hi = 0.693145751953125f, ln2_lo = 1.42860682030941723e-6f;
-  static constexpr float magic = 12582912.0f;       // 1.5 * 2^23: adding it rounds to an integer, held in the low bits
-  static constexpr float lo = -104.0f, hi = 89.0f;  // beyond these the result is 0 or inf in any case
+  static constexpr float lo = -104.0f, hi = 89.0f;  // beyond these e^x is 0 or inf in any case
+  static constexpr float sigmoid_one = 17.5f;       // from here on the sigmoid rounds to 1
   static constexpr int bias = 127, mantissa = 23;
+  // Adding 1.5 * 2^23 rounds to an integer n and leaves it in the low bits; twice the bias on top makes those n + 2 bias, the sum of the
+  // exponents of two factors of 2^n.
+  static constexpr float magic = 12582912.0f + 2 * bias;
 };
 template <>
 struct ExpConst<double> {
   static constexpr double log2e = 1.44269504088896340736, ln2_hi = 0.693147180369123816490, ln2_lo = 1.90821492927058770002e-10;
-  static constexpr double magic = 6755399441055744.0;  // 1.5 * 2^52
   static constexpr double lo = -746.0, hi = 710.0;
+  static constexpr double sigmoid_one = 38.0;
   static constexpr int bias = 1023, mantissa = 52;
+  static constexpr double magic = 6755399441055744.0 + 2 * bias;  // 1.5 * 2^52
 };
 
 template <class T>
@@ -32,54 +36,81 @@ PYFFNN_INLINE Vec<T> horner(Vec<T> x, Vec<T> acc, T next, Rest... rest) {
   return horner<T>(x, fma(acc, x, set1<T>(next)), rest...);
 }
 
-// (e^r - 1 - r) / r^2 on |r| <= ln2/2: Taylor with the last float coefficients adjusted (minimax).
+// (e^r - 1 - r) / r^2 on |r| <= ln2/2. float: minimax of r^2 times it, relative to e^r (3e-9); double: Taylor.
 PYFFNN_INLINE VecF exp_poly(VecF r) {
-  return horner<float>(r, set1<float>(1.9875691500e-4f), 1.3981999507e-3f, 8.3334519073e-3f, 4.1665795894e-2f, 1.6666665459e-1f,
-                       5.0000001201e-1f);
+  return horner<float>(r, set1<float>(1.382005168e-03f), 8.368683048e-03f, 4.166827351e-02f, 1.666652113e-01f, 4.999999404e-01f);
 }
 PYFFNN_INLINE VecD exp_poly(VecD r) {
   return horner<double>(r, set1<double>(1.0 / 6227020800.0), 1.0 / 479001600.0, 1.0 / 39916800.0, 1.0 / 3628800.0, 1.0 / 362880.0,
                         1.0 / 40320.0, 1.0 / 5040.0, 1.0 / 720.0, 1.0 / 120.0, 1.0 / 24.0, 1.0 / 6.0, 0.5);
 }
-
+// e^r - 1 without cancellation.
 template <class T>
-PYFFNN_INLINE Vec<T> pow2(IVec<T> n) {
-  using C = ExpConst<T>;
-  return bits<Vec<T>>((n + C::bias) << C::mantissa);
+PYFFNN_INLINE Vec<T> expm1_reduced(Vec<T> r) {
+  return fma(exp_poly(r), r * r, r);
 }
 
-// x = n ln2 + r; r in [-ln2/2, ln2/2]. x must lie in [lo, hi].
+// 2^n for whole n in [-2 bias, 2 bias), as a factor: y * 2^n is rounded once, whether it overflows, is subnormal or neither.
 template <class T>
-PYFFNN_INLINE IVec<T> exp_reduce(Vec<T> x, Vec<T>* r) {
+struct Power2 {
+  Vec<T> n;
+#if !PYFFNN_HAS_SCALE
+  Vec<T> a, b;  // 2^n = a b: 2^n alone overflows at n = 128 and has no subnormal form
+#endif
+
+  // From x log2(e) + magic: n to the nearest.
+  static PYFFNN_INLINE Power2 of_shifted(Vec<T> shifted) {
+    using C = ExpConst<T>;
+    Power2 p;
+    p.n = shifted - set1<T>(C::magic);
+#if !PYFFNN_HAS_SCALE
+    const UVec<T> code = bits<UVec<T>>(shifted), half = code >> 1;
+    p.a = bits<Vec<T>>(half << C::mantissa);
+    p.b = bits<Vec<T>>((code - half) << C::mantissa);
+#endif
+    return p;
+  }
+#if PYFFNN_HAS_SCALE
+  PYFFNN_INLINE Vec<T> times(Vec<T> y) const { return scale(y, n); }
+  PYFFNN_INLINE Vec<T> quotient(Vec<T> d) const { return scale(set1<T>(1) / d, n); }
+  PYFFNN_INLINE Vec<T> value() const { return scale(set1<T>(1), n); }
+#else
+  PYFFNN_INLINE Vec<T> times(Vec<T> y) const { return y * a * b; }
+  PYFFNN_INLINE Vec<T> quotient(Vec<T> d) const { return a / d * b; }
+  PYFFNN_INLINE Vec<T> value() const { return a * b; }
+#endif
+};
+
+// x = n ln2 + r with r in [-ln2/2, ln2/2]; x must lie in [lo, hi].
+template <class T>
+PYFFNN_INLINE Power2<T> exp_reduce(Vec<T> x, Vec<T>* r) {
   using C = ExpConst<T>;
-  const Vec<T> shifted = fma(x, set1<T>(C::log2e), set1<T>(C::magic));
-  const Vec<T> n = shifted - set1<T>(C::magic);
-  *r = fma(n, set1<T>(-C::ln2_lo), fma(n, set1<T>(-C::ln2_hi), x));
-  return bits<IVec<T>>(shifted) - bits<IVec<T>>(set1<T>(C::magic));
+  const Power2<T> p = Power2<T>::of_shifted(fma(x, set1<T>(C::log2e), set1<T>(C::magic)));
+  *r = fma(p.n, set1<T>(-C::ln2_lo), fma(p.n, set1<T>(-C::ln2_hi), x));
+  return p;
+}
+
+// x within [lo, hi]; NaN stays NaN.
+template <class T>
+PYFFNN_INLINE Vec<T> clamp(Vec<T> x, T lo, T hi) {
+  return smaller(set1<T>(hi), larger(set1<T>(lo), x));
 }
 
 // Overflows to inf, underflows through the subnormals to 0; NaN stays NaN.
 template <class T>
 PYFFNN_INLINE Vec<T> vexp(Vec<T> x) {
   using C = ExpConst<T>;
-  const Vec<T> low = x < set1<T>(C::lo) ? set1<T>(C::lo) : x;
-  const Vec<T> clamped = low > set1<T>(C::hi) ? set1<T>(C::hi) : low;
   Vec<T> r;
-  const IVec<T> n = exp_reduce<T>(clamped, &r);
-  const Vec<T> p = fma(exp_poly(r), r * r, r) + set1<T>(1);
-  const IVec<T> half = n >> 1;  // two factors: 2^n alone overflows at n = 128 and has no subnormal form
-  const Vec<T> y = p * pow2<T>(half) * pow2<T>(n - half);
-  return x != x ? x : y;
+  const Power2<T> p = exp_reduce<T>(clamp<T>(x, C::lo, C::hi), &r);
+  return p.times(expm1_reduced<T>(r) + set1<T>(1));
 }
 
 // e^x - 1 for 0 <= x <= 40 or so (tanh): no cancellation, since e^r - 1 is formed without the 1.
 template <class T>
 PYFFNN_INLINE Vec<T> vexpm1_positive(Vec<T> x) {
   Vec<T> r;
-  const IVec<T> n = exp_reduce<T>(x, &r);
-  const Vec<T> p = fma(exp_poly(r), r * r, r);
-  const Vec<T> s = pow2<T>(n);
-  return fma(s, p, s - set1<T>(1));
+  const Vec<T> s = exp_reduce<T>(x, &r).value();
+  return fma(s, expm1_reduced<T>(r), s - set1<T>(1));
 }
 
 template <class T>
@@ -91,8 +122,8 @@ PYFFNN_INLINE Vec<T> with_sign(Vec<T> magnitude, Vec<T> sign) {
   return bits<Vec<T>>(bits<UVec<T>>(magnitude) | (bits<UVec<T>>(sign) & bits<UVec<T>>(set1<T>(T(-0.0)))));
 }
 
-// num / (a + b) for positive numbers, the quotient corrected by the division's remainder and by what the sum lost (exactly where
-// a >= b; elsewhere it is of no weight in the functions below). Plainly divided, tanh and sigmoid are off by up to 2.6 ULP.
+// num / (a + b) for positive a >= b, the quotient corrected by the division's remainder and by what the sum lost. Plainly divided,
+// tanh is off by up to 2.6 ULP.
 template <class T>
 PYFFNN_INLINE Vec<T> divide_by_sum(Vec<T> num, Vec<T> a, Vec<T> b) {
   const Vec<T> d = a + b, lost = b - (d - a);
@@ -108,18 +139,22 @@ template <class T>
 PYFFNN_INLINE Vec<T> vtanh(Vec<T> x) {
   constexpr T big = sizeof(T) == 4 ? T(10) : T(20);  // tanh rounds to 1 from 9.01 (float), 19.06 (double) on
   const Vec<T> a = vabs<T>(x);
-  const Vec<T> t = a > set1<T>(big) ? set1<T>(big) : a;
+  const Vec<T> t = smaller(set1<T>(big), a);
   const Vec<T> e = vexpm1_positive<T>(t + t);
   const Vec<T> y = with_sign<T>(divide_by_sum<T>(e, set1<T>(2), e), x);
   return x != x ? x : y;
 }
 
-// e^-|x| / (1 + e^-|x|) on the left, 1 / (1 + e^-|x|) on the right: no overflow, full relative accuracy in the left tail.
+// With x = n ln2 - r: 2^n / (2^n + e^r), a division of a power of two by a sum that is rounded once (what 1 + 2^n loses goes to the small
+// term e^r - 1): no overflow, and full relative accuracy in the left tail.
 template <class T>
 PYFFNN_INLINE Vec<T> vsigmoid(Vec<T> x) {
-  const Vec<T> e = vexp<T>(-vabs<T>(x));
-  const Vec<T> num = x < zero<T>() ? e : set1<T>(1);
-  return divide_by_sum<T>(num, set1<T>(1), e);
+  using C = ExpConst<T>;
+  const Vec<T> t = clamp<T>(x, C::lo, C::sigmoid_one), one = set1<T>(1);
+  const Power2<T> p = Power2<T>::of_shifted(fma(t, set1<T>(C::log2e), set1<T>(C::magic)));
+  const Vec<T> r = fma(p.n, set1<T>(C::ln2_lo), fma(p.n, set1<T>(C::ln2_hi), -t));
+  const Vec<T> q = p.value(), sum = one + q, lost = q - (sum - one);
+  return p.quotient(sum + (expm1_reduced<T>(r) + lost));
 }
 
 template <class T>
