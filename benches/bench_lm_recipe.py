@@ -181,10 +181,12 @@ def side_by_side(
         if n > rounds:
             break
         for name, run in runs.items():
+            # the first step lets the other side's waiting threads go to sleep
+            losses[name] += run.train(part.part(0, 1), rates[:1])
             begin = time.perf_counter()
-            losses[name] += run.train(part, rates)
-            if n:  # the first is a warm-up
-                times[name].append((time.perf_counter() - begin) / len(rates))
+            losses[name] += run.train(part.part(1, len(part)), rates[1:])
+            if n:  # the first round is a warm-up
+                times[name].append((time.perf_counter() - begin) / (len(rates) - 1))
     ratios = [b / a for a, b in zip(times["pyffnn"], times["torch"], strict=True)]
     result = {name: {"ms": 1e3 * statistics.median(t)} for name, t in times.items()}
     for name in runs:

