@@ -14,9 +14,6 @@ from pyffnn.network import Examples
 __all__ = [
     "check_feature_names",
     "check_features",
-    "check_fraction",
-    "check_integer",
-    "check_non_negative",
     "check_same_length",
     "check_sample_weight",
     "column_or_1d",
@@ -27,27 +24,6 @@ __all__ = [
 def sklearn_class(module: str, name: str, otherwise: type[Any]) -> type[Any]:
     """A class of scikit-learn if that is loaded, so that its users can catch it; else ``otherwise``."""
     return getattr(sys.modules.get(f"sklearn.{module}"), name, otherwise)
-
-
-def check_integer(name: str, value: Any, low: int) -> int:
-    """``value`` as an int of at least ``low``; ValueError naming it otherwise."""
-    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < low:
-        raise ValueError(f"{name} must be an integer of at least {low}, got {value!r}")
-    return int(value)
-
-
-def check_non_negative(name: str, value: Any) -> float:
-    """``value`` as a finite float of at least 0; ValueError naming it otherwise."""
-    if not _is_number(value) or not 0 <= value < float("inf"):
-        raise ValueError(f"{name} must be a finite number of at least 0, got {value!r}")
-    return float(value)
-
-
-def check_fraction(name: str, value: Any, *, zero: bool) -> float:
-    """``value`` as a float below 1, above 0 or (``zero``) not below it; ValueError otherwise."""
-    if not _is_number(value) or not (0 <= value < 1) or (value == 0 and not zero):
-        raise ValueError(f"{name} must be in {'[' if zero else '('}0, 1), got {value!r}")
-    return float(value)
 
 
 def check_features(X: Any, *, expected: int | None = None, owner: str) -> Examples:
@@ -244,7 +220,3 @@ def column_or_1d(y: NDArray[Any]) -> NDArray[Any]:
     if y.ndim != 1:
         raise ValueError(f"y should be a 1d array, got an array of shape {y.shape} instead.")
     return y
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(value, bool)

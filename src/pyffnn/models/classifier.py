@@ -11,10 +11,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from pyffnn.io import PathLike, load_model, save_model
+from pyffnn.models.arguments import check_fraction, check_integer, check_non_negative
 from pyffnn.models.checks import (
-    check_fraction,
-    check_integer,
-    check_non_negative,
     check_same_length,
     check_sample_weight,
 )

@@ -9,11 +9,10 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from pyffnn.models.arguments import check_integer, check_non_negative
 from pyffnn.models.checks import (
     check_feature_names,
     check_features,
-    check_integer,
-    check_non_negative,
     check_sample_weight,
 )
 from pyffnn.models.classifier import Classifier, accuracy

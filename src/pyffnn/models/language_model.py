@@ -11,27 +11,25 @@ from numpy.typing import NDArray
 
 from pyffnn.corpus import (
     Corpus,
-    Evaluation,
     IdVocabulary,
     Tokens,
     Vocabulary,
     VocabularyLike,
     WordVocabulary,
-    encode_corpus,
     encode_tokens,
-    evaluate,
     read_corpus,
     vocabulary_from_dict,
 )
 from pyffnn.io import PathLike, load_model, save_model, write_atomic
-from pyffnn.models.estimator import Estimator, NotFittedError
+from pyffnn.models.arguments import check_integer, check_non_negative
 from pyffnn.models.lm import settings as arguments
 from pyffnn.models.lm.checkpoint import KIND as CHECKPOINT
 from pyffnn.models.lm.checkpoint import RunState, fingerprint, read_checkpoint
-from pyffnn.models.lm.decoding import best_ids, draw
+from pyffnn.models.lm.decoding import draw
 from pyffnn.models.lm.network import BY_FREQUENCY, Network
-from pyffnn.models.lm.optimisation import from_json, to_json
 from pyffnn.models.lm.run import Run, RunPlan, call_all
+from pyffnn.models.next_word import NextWordModel, best_ids
+from pyffnn.models.settings import params_from_json, params_to_json
 from pyffnn.optimizers import Adam, LearningRate, Optimizer
 
 __all__ = ["LanguageModel"]
@@ -39,7 +37,7 @@ __all__ = ["LanguageModel"]
 _ADAMW = Adam(2e-3, weight_decay=0.1)
 
 
-class LanguageModel(Estimator):
+class LanguageModel(NextWordModel):
     """Feedforward language model (Bengio et al. 2003; Jurafsky & Martin, chapter on neural networks).
 
     The embeddings of the last ``context`` words, end to end, and of ``distant_kernels`` learned
@@ -318,45 +316,6 @@ class LanguageModel(Estimator):
         Run(network, plan, state, best).train(lambda record: call_all(callbacks, self, record))
         return self
 
-    def log_prob(self, tokens: Tokens) -> NDArray[np.float64]:
-        """Natural log-probability of each token after those before it in ``tokens``.
-
-        ``tokens``: words, a string of words parted by white space, or ids. Nothing is added to
-        them. Returns shape (number of tokens,).
-        """
-        self._check_fitted()
-        return self._log_prob_of_ids(encode_tokens(tokens, self.vocabulary_))
-
-    def evaluate(self, corpus: Corpus) -> Evaluation:
-        """Perplexity of a corpus, with the numbers of tokens, unknown words and sentence ends."""
-        self._check_fitted()
-        ids = encode_corpus(corpus, self.vocabulary_)
-        return evaluate(self._log_prob_of_ids(ids), ids, self.vocabulary_)
-
-    def perplexity(self, corpus: Corpus) -> float:
-        """``exp`` of the mean negative log-probability of all tokens of a corpus.
-
-        Every token counts: unknown words as ``unk_token``, and, if the model has an
-        ``eos_token``, one end of sentence after each sentence of a text corpus. The corpus is one
-        stream; its first token is predicted without context.
-        """
-        return self.evaluate(corpus).perplexity
-
-    def next_distribution(self, context: Tokens) -> NDArray[np.float64]:
-        """Probability of every vocabulary entry after ``context``, shape (V,); sums to one."""
-        self._check_fitted()
-        return self._next(encode_tokens(context, self.vocabulary_, name="context"))
-
-    def next_words(self, context: Tokens, k: int = 10) -> list[tuple[str | int, float]]:
-        """The ``k`` likeliest next tokens with their probabilities, likeliest first.
-
-        Ties go to the smaller id. Words from a text corpus, ids from a corpus of ids.
-        """
-        k = arguments.positive("k", k)
-        p = self.next_distribution(context)
-        best = best_ids(p, k)
-        return list(zip(self.vocabulary_.decode(best), p[best].tolist(), strict=True))
-
     def generate(
         self,
         prompt: Tokens,
@@ -383,16 +342,16 @@ class LanguageModel(Estimator):
             Whether ``unk_token`` may be drawn.
         """
         self._check_fitted()
-        n = arguments.positive("n", n, least=0)
+        n = check_integer("n", n, 0)
         if top_k is not None:
-            top_k = arguments.positive("top_k", top_k)
-        temperature = arguments.not_negative("temperature", temperature)
+            top_k = check_integer("top_k", top_k, 1)
+        temperature = check_non_negative("temperature", temperature)
         ids = encode_tokens(prompt, self.vocabulary_, name="prompt").tolist()
         rng = np.random.default_rng(random_state)
         reach, unk = self._network.config.reach, self.vocabulary_.unk_id
         start = len(ids)
         for _ in range(n):
-            p = self._next(np.array(ids[-reach:], np.int32))
+            p = self._next_of_ids(np.array(ids[-reach:], np.int32))
             if unk is not None and not unknown and len(p) > 1:
                 p[unk] = 0
             ids.append(draw(p, rng, temperature, top_k))
@@ -404,7 +363,7 @@ class LanguageModel(Estimator):
         ValueError for a word outside the vocabulary.
         """
         self._check_fitted()
-        k = arguments.positive("k", k)
+        k = check_integer("k", k, 1)
         if word not in self.vocabulary_:
             raise ValueError(f"{word!r} is not in the vocabulary")
         at = int(self.vocabulary_.encode([word])[0])  # type: ignore[list-item]
@@ -453,7 +412,7 @@ class LanguageModel(Estimator):
         file = load_model(path, [cls.__name__, CHECKPOINT])
         where = os.fspath(path)
         try:
-            params = {name: from_json(v) for name, v in file.config["params"].items()}
+            params = params_from_json(file.config["params"])
             vocabulary = vocabulary_from_dict(file.config["vocabulary"])
             model = cls(**params)
             arguments.check(model)
@@ -505,24 +464,20 @@ class LanguageModel(Estimator):
         self._state = state
         self.vocabulary_ = vocabulary
 
-    def _check_fitted(self) -> None:
-        if not hasattr(self, "_network"):
-            raise NotFittedError("this LanguageModel is not fitted yet: call fit first")
-
     def _log_prob_of_ids(self, ids: NDArray[np.int32]) -> NDArray[np.float64]:
         return self._network.compiled.log_prob(
             np.ascontiguousarray(ids), 0, ids.size, self.n_threads or 0
         )
 
-    def _next(self, ids: NDArray[np.int32]) -> NDArray[np.float64]:
+    def _next_of_ids(self, ids: NDArray[np.int32]) -> NDArray[np.float64]:
         return self._network.compiled.next_distribution(
             np.ascontiguousarray(ids), self.n_threads or 0
         )
 
     def _json_params(self) -> dict[str, Any]:
-        params = {name: to_json(value) for name, value in self.get_params().items()}
+        params = self.get_params()
         if isinstance(self.vocabulary, (WordVocabulary, IdVocabulary)):
             params["vocabulary"] = None  # the fitted one is written beside
         elif self.vocabulary is not None and not isinstance(self.vocabulary, int):
             params["vocabulary"] = list(self.vocabulary)
-        return params
+        return params_to_json(params)

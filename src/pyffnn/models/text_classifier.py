@@ -11,7 +11,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from pyffnn.data import Corpus, Featurizer, TokenizerLike
 from pyffnn.io import PathLike
-from pyffnn.models.checks import check_fraction, check_integer, check_same_length
+from pyffnn.models.arguments import check_fraction, check_integer
+from pyffnn.models.checks import check_same_length
 from pyffnn.models.classifier import Classifier, accuracy
 from pyffnn.models.estimator import not_fitted
 from pyffnn.models.labels import (

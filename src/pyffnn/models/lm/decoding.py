@@ -1,20 +1,11 @@
-"""Words out of distributions: the likeliest, and random ones."""
+"""Words drawn out of distributions."""
 
 from __future__ import annotations
-
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-
-def best_ids(p: NDArray[np.floating[Any]], k: int) -> NDArray[np.int64]:
-    """Ids of the ``k`` greatest numbers, falling; ties go to the smaller id."""
-    if k < p.size:
-        border = np.partition(p, p.size - k)[p.size - k]
-        few = np.flatnonzero(p >= border)
-        return few[np.argsort(-p[few], kind="stable")][:k]
-    return np.argsort(-p, kind="stable")[:k]
+from pyffnn.models.next_word import best_ids
 
 
 def draw(

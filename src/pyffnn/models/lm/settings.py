@@ -10,6 +10,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pyffnn.models.arguments import (
+    check_choice,
+    check_flag,
+    check_fraction,
+    check_integer,
+    check_non_negative,
+    is_number,
+)
 from pyffnn.models.lm.network import NetworkConfig
 from pyffnn.ops import precision_code
 from pyffnn.optimizers import Optimizer, Schedule, linear_decay, resolve_optimizer
@@ -34,19 +42,19 @@ FREE_ON_RESUME = ("n_threads", "verbose")
 
 def check(model: LanguageModel) -> None:
     """ValueError or TypeError for an argument out of range, naming it."""
-    positive("context", model.context)
-    positive("distant_kernels", model.distant_kernels, least=0)
-    positive("distant_window", model.distant_window, least=0)
+    check_integer("context", model.context, 1)
+    check_integer("distant_kernels", model.distant_kernels, 0)
+    check_integer("distant_window", model.distant_window, 0)
     if model.distant_kernels and not model.distant_window:
         raise ValueError("distant_window must be at least 1 with distant_kernels, got 0")
-    positive("embedding_dim", model.embedding_dim)
+    check_integer("embedding_dim", model.embedding_dim, 1)
     sizes = model.hidden_layer_sizes
     if not isinstance(sizes, (Sequence, np.ndarray)) or isinstance(sizes, (str, bytes)):
         raise TypeError(f"hidden_layer_sizes must be a sequence of integers, got {sizes!r}")
     for size in sizes:
-        positive("hidden_layer_sizes", size)
-    one_of("activation", model.activation, ACTIVATIONS)
-    one_of("output", model.output, OUTPUTS)
+        check_integer("hidden_layer_sizes", size, 1)
+    check_choice("activation", model.activation, ACTIVATIONS)
+    check_choice("output", model.output, OUTPUTS)
     if model.output == "adaptive" and model.tie_embeddings:
         raise ValueError(
             "output='adaptive' has no matrix of all words that could be tied: it needs "
@@ -54,30 +62,26 @@ def check(model: LanguageModel) -> None:
         )
     if model.cutoffs is not None:
         for cut in model.cutoffs:
-            positive("cutoffs", cut)
+            check_integer("cutoffs", cut, 1)
         if not model.cutoffs or list(model.cutoffs) != sorted(set(model.cutoffs)):
             raise ValueError(f"cutoffs must rise, got {model.cutoffs!r}")
-    positive("samples", model.samples)
+    check_integer("samples", model.samples, 1)
     for name in ("residual", "layer_norm", "direct", "tie_embeddings"):
-        if not isinstance(getattr(model, name), (bool, np.bool_)):
-            raise TypeError(f"{name} must be True or False, got {getattr(model, name)!r}")
+        check_flag(name, getattr(model, name))
     for name in ("dropout", "embedding_dropout", "word_dropout"):
         rate = getattr(model, name)
         if rate is None and name == "embedding_dropout":
             continue
-        if not is_number(rate) or not 0 <= rate < 1:
-            raise ValueError(f"{name} must be in 0 <= rate < 1, got {rate!r}")
-    not_negative("l2", model.l2)
+        check_fraction(name, rate, zero=True)
+    check_non_negative("l2", model.l2)
     if model.clip_norm is not None and (not is_number(model.clip_norm) or not model.clip_norm > 0):
         raise ValueError(f"clip_norm must be a positive number or None, got {model.clip_norm!r}")
     for name in ("epochs", "batch_size", "n_threads"):
         if getattr(model, name) is not None:
-            positive(name, getattr(model, name))
+            check_integer(name, getattr(model, name), 1)
     patience(model.early_stopping)
-    fraction = model.validation_fraction
-    if not is_number(fraction) or not 0 < fraction < 1:
-        raise ValueError(f"validation_fraction must be in 0 < fraction < 1, got {fraction!r}")
-    positive("random_state", model.random_state, least=0)
+    check_fraction("validation_fraction", model.validation_fraction, zero=False)
+    check_integer("random_state", model.random_state, 0)
     precision_code(model.precision)
     optimizer(model)
 
@@ -160,7 +164,7 @@ def patience(early_stopping: Any) -> int | None:
         return None
     if early_stopping is True:
         return 3
-    return positive("early_stopping", early_stopping)
+    return check_integer("early_stopping", early_stopping, 1)
 
 
 def split(ids: NDArray[np.int32], fraction: float) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
@@ -181,26 +185,3 @@ def check_same_run(where: str, saved: dict[str, Any], now: dict[str, Any]) -> No
             )
     if saved.get("vocabulary") != now["vocabulary"] or saved.get("data") != now["data"]:
         raise ValueError(f"the checkpoint {where!r} is of another run: it has other training data")
-
-
-def positive(name: str, value: Any, *, least: int = 1) -> int:
-    if isinstance(value, (bool, np.bool_)) or not isinstance(value, (int, np.integer)):
-        raise TypeError(f"{name} must be an integer, got {type(value).__name__}")
-    if value < least:
-        raise ValueError(f"{name} must be at least {least}, got {value}")
-    return int(value)
-
-
-def not_negative(name: str, value: Any) -> float:
-    if not is_number(value) or not 0 <= value < math.inf:
-        raise ValueError(f"{name} must be a finite number of at least 0, got {value!r}")
-    return float(value)
-
-
-def one_of(name: str, value: Any, names: tuple[str, ...]) -> None:
-    if value not in names:
-        raise ValueError(f"{name} must be one of {', '.join(map(repr, names))}, got {value!r}")
-
-
-def is_number(value: Any) -> bool:
-    return isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(value, bool)

@@ -10,15 +10,10 @@ from numpy.typing import NDArray
 
 from pyffnn.corpus import (
     Corpus,
-    Evaluation,
-    Tokens,
     VocabularyLike,
-    encode_corpus,
-    encode_tokens,
-    evaluate,
     read_corpus,
 )
-from pyffnn.models.estimator import Estimator, NotFittedError
+from pyffnn.models.next_word import NextWordModel
 from pyffnn.models.ngram.smoothing import counts_of_counts, discounts, interpolate
 from pyffnn.models.ngram.trie import NgramTrie
 
@@ -32,7 +27,7 @@ MAX_ORDER = 5
 _BLOCK = 1 << 20
 
 
-class KneserNeyLM(Estimator):
+class KneserNeyLM(NextWordModel):
     """Interpolated modified Kneser-Ney n-gram model (Chen & Goodman 1998, section 3).
 
     For a context h and the context h' one word shorter,
@@ -127,65 +122,12 @@ class KneserNeyLM(Estimator):
             lowercase=self.lowercase,
         )
         trie, counts = NgramTrie.count(data.ids, len(data.vocabulary), order)
-        self.vocabulary_ = data.vocabulary
         self.num_tokens_ = int(data.ids.size)
         self._set_counts(trie, counts, fixed)
+        self.vocabulary_ = data.vocabulary
         self._valid_ids = data.valid
         self.valid_perplexity_ = None if data.valid is None else self.perplexity(data.valid)
         return self
-
-    def log_prob(self, tokens: Tokens) -> NDArray[np.float64]:
-        """Natural log-probability of each token after those before it in ``tokens``.
-
-        ``tokens``: words, a string of words parted by white space, or ids. Nothing is added to
-        them. Returns shape (number of tokens,).
-        """
-        self._check_fitted()
-        return self._log_prob_of_ids(encode_tokens(tokens, self.vocabulary_))
-
-    def evaluate(self, corpus: Corpus) -> Evaluation:
-        """Perplexity of a corpus, with the numbers of tokens, unknown words and sentence ends."""
-        self._check_fitted()
-        ids = encode_corpus(corpus, self.vocabulary_)
-        return evaluate(self._log_prob_of_ids(ids), ids, self.vocabulary_)
-
-    def perplexity(self, corpus: Corpus) -> float:
-        """``exp`` of the mean negative log-probability of all tokens of a corpus.
-
-        Every token counts: unknown words as ``unk_token``, and, if the model has an
-        ``eos_token``, one end of sentence after each sentence of a text corpus. The corpus is one
-        stream; its first token is predicted without context.
-        """
-        return self.evaluate(corpus).perplexity
-
-    def next_distribution(self, context: Tokens) -> NDArray[np.float64]:
-        """Probability of every vocabulary entry after ``context``, shape (V,); sums to one."""
-        self._check_fitted()
-        words = encode_tokens(context, self.vocabulary_, name="context").astype(np.int64)
-        size = self._trie.size
-        p: NDArray[np.float64] = self._levels[0].alpha[:-1] + self._levels[0].gamma[0] / size
-        for k in range(2, min(self._trie.order, words.size + 1) + 1):
-            node = self._node(words[words.size - k + 1 :])
-            if node < 0:
-                break
-            level = self._levels[k - 1]
-            span = self._trie.continuations(k, node)
-            p *= level.gamma[node]
-            p[self._trie.keys[k - 1][span] % size] += level.alpha[span]
-        return p
-
-    def next_words(self, context: Tokens, k: int = 10) -> list[tuple[str | int, float]]:
-        """The ``k`` likeliest next tokens with their probabilities, likeliest first.
-
-        Ties go to the smaller id. Words from a text corpus, ids from a corpus of ids.
-        """
-        if isinstance(k, bool) or not isinstance(k, (int, np.integer)):
-            raise TypeError(f"k must be an integer, got {type(k).__name__}")
-        if k < 1:
-            raise ValueError(f"k must be at least 1, got {k}")
-        p = self.next_distribution(context)
-        best = np.argsort(-p, kind="stable")[:k]
-        return list(zip(self.vocabulary_.decode(best), p[best].tolist(), strict=True))
 
     def mix(
         self,
@@ -212,7 +154,7 @@ class KneserNeyLM(Estimator):
         from pyffnn.models.ngram.mixture import Mixture
 
         self._check_fitted()
-        return Mixture._fitted(self, neural, weight, cache, valid)
+        return Mixture._fitted(self, neural, weight, cache, valid, self._valid_ids)
 
     def _check_order(self) -> int:
         order = self.order
@@ -221,10 +163,6 @@ class KneserNeyLM(Estimator):
         if not 1 <= order <= MAX_ORDER:
             raise ValueError(f"order must be in 1 .. {MAX_ORDER}, got {order}")
         return int(order)
-
-    def _check_fitted(self) -> None:
-        if not hasattr(self, "_levels"):
-            raise NotFittedError("this KneserNeyLM is not fitted yet: call fit first")
 
     def _set_counts(
         self,
@@ -254,6 +192,20 @@ class KneserNeyLM(Estimator):
             with np.errstate(divide="ignore"):  # a discount fixed at 0 may leave a word none
                 out[start : start + _BLOCK] = np.log(self._prob(block)[context:])
         return out
+
+    def _next_of_ids(self, ids: NDArray[np.int32]) -> NDArray[np.float64]:
+        words = ids.astype(np.int64)
+        size = self._trie.size
+        p: NDArray[np.float64] = self._levels[0].alpha[:-1] + self._levels[0].gamma[0] / size
+        for k in range(2, min(self._trie.order, words.size + 1) + 1):
+            node = self._node(words[words.size - k + 1 :])
+            if node < 0:
+                break
+            level = self._levels[k - 1]
+            span = self._trie.continuations(k, node)
+            p *= level.gamma[node]
+            p[self._trie.keys[k - 1][span] % size] += level.alpha[span]
+        return p
 
     def _prob(self, words: NDArray[np.int64]) -> NDArray[np.float64]:
         size = self._trie.size

@@ -18,8 +18,8 @@ from pyffnn.corpus import (
     evaluate,
     is_ids,
 )
+from pyffnn.models.next_word import NextWordModel
 from pyffnn.models.ngram.cache import UnigramCache
-from pyffnn.models.ngram.kneser_ney import KneserNeyLM
 
 __all__ = ["LanguageModelLike", "Mixture", "fit_weights"]
 
@@ -48,7 +48,7 @@ class Mixture:
 
     def __init__(
         self,
-        ngram: KneserNeyLM,
+        ngram: NextWordModel,
         neural: LanguageModelLike,
         weights: dict[str, float],
         cache: UnigramCache | None = None,
@@ -67,11 +67,12 @@ class Mixture:
     @classmethod
     def _fitted(
         cls,
-        ngram: KneserNeyLM,
+        ngram: NextWordModel,
         neural: LanguageModelLike,
         weight: float | None,
         cache: bool | UnigramCache,
         valid: Corpus | None,
+        default_valid: NDArray[np.int32] | None,
     ) -> Mixture:
         _check_neural(neural, ngram)
         if weight is not None:
@@ -92,8 +93,8 @@ class Mixture:
             return mixture
         if valid is not None:
             ids = encode_corpus(valid, ngram.vocabulary_, name="valid")
-        elif ngram._valid_ids is not None:
-            ids = ngram._valid_ids
+        elif default_valid is not None:
+            ids = default_valid
         else:
             raise ValueError(
                 "valid is needed to fit the weights by EM: pass it here or to fit"
@@ -164,7 +165,7 @@ class Mixture:
         return mixed
 
 
-def _check_neural(neural: Any, ngram: KneserNeyLM) -> None:
+def _check_neural(neural: Any, ngram: NextWordModel) -> None:
     if not callable(getattr(neural, "log_prob", None)):
         raise TypeError(f"neural must have a log_prob method, got {type(neural).__name__}")
     theirs, ours = getattr(neural, "vocabulary_", None), ngram.vocabulary_
