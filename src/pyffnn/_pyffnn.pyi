@@ -78,6 +78,7 @@ def linear_cross_entropy(
     b: ArrayLike | None,
     targets: ArrayLike,
     sample_weight: ArrayLike | None,
+    precision: int,
     /,
 ) -> tuple[float, _Array, _Array, _Array]: ...
 def embedding(table: ArrayLike, ids: ArrayLike, out: _Array | None, /) -> _Array: ...

@@ -241,9 +241,8 @@ def linear_cross_entropy(
 
     x [m, k], w [k, n], b [n] or None, class ids [m], sample_weight [m]. The vocabulary n is walked in tiles, twice.
     """
-    if precision != "float32":
-        precision_code(precision)
-    return _pyffnn.linear_cross_entropy(x, w, b, targets, sample_weight)
+    code = 0 if precision == "float32" else precision_code(precision)
+    return _pyffnn.linear_cross_entropy(x, w, b, targets, sample_weight, code)
 
 
 def embedding(table: ArrayLike, ids: ArrayLike, out: Array | None = None) -> Array:

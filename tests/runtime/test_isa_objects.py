@@ -108,7 +108,8 @@ def test_avx2_code_holds_no_avx512():
 def test_tiles_are_touched_by_the_amx_object_alone():
     for path in objects("pyffnn_avx512"):
         assert "tmm" not in registers(path), path.name
-        assert "bf16" not in output("objdump", "-d", "--no-show-raw-insn", path), path.name
+        code = output("objdump", "-d", "--no-show-raw-insn", path)
+        assert not re.search(r"\tv?\w*bf16", code), path.name
 
 
 @pytest.mark.parametrize(("isa", "register"), [("avx2", "ymm"), ("avx512", "zmm")])

@@ -107,6 +107,11 @@ train::Spec network_spec(const py::dict& dict) {
                                {{"relu", Act::relu}, {"tanh", Act::tanh}, {"sigmoid", Act::sigmoid}, {"identity", Act::identity}});
   s.n_outputs = r.integer("n_outputs");
   s.loss = r.choice<LossKind>("loss", "softmax", {{"softmax", LossKind::softmax}, {"sigmoid", LossKind::sigmoid}});
+  s.precision = r.choice<Precision>("precision", "float32",
+                                    {{"float32", Precision::float32},
+                                     {"bfloat16x3", Precision::bfloat16x3},
+                                     {"bfloat16", Precision::bfloat16},
+                                     {"auto", Precision::automatic}});
   s.optimizer = r.choice<Optim>("optimizer", "sgd",
                                 {{"sgd", Optim::sgd}, {"momentum", Optim::momentum}, {"adagrad", Optim::adagrad}, {"adam", Optim::adam}});
   s.beta1 = r.number("beta1", s.beta1);

@@ -38,6 +38,14 @@ lm::Nonlinearity nonlinearity_of(const std::string& name) {
   throw py::value_error("activation must be identity, sigmoid, tanh, relu or gelu, got " + name);
 }
 
+Precision precision_of(const std::string& name) {
+  if (name == "float32") return Precision::float32;
+  if (name == "bfloat16x3") return Precision::bfloat16x3;
+  if (name == "bfloat16") return Precision::bfloat16;
+  if (name == "auto") return Precision::automatic;
+  throw py::value_error("precision must be float32, bfloat16x3, bfloat16 or auto, got " + name);
+}
+
 lm::Config config_of(const py::dict& d) {
   lm::Config c;
   c.vocab = take<Index>(d, "vocab");
@@ -47,6 +55,7 @@ lm::Config config_of(const py::dict& d) {
   c.distant_window = take<Index>(d, "distant_window");
   c.hidden = take<std::vector<Index>>(d, "hidden");
   c.act = nonlinearity_of(take<std::string>(d, "activation"));
+  if (d.contains("precision")) c.precision = precision_of(take<std::string>(d, "precision"));
   c.residual = take<bool>(d, "residual");
   c.layer_norm = take<bool>(d, "layer_norm");
   c.direct = take<bool>(d, "direct");

@@ -6,6 +6,7 @@
 #include "ops/embedding.h"
 #include "ops/fingerprint.h"
 #include "ops/rowwise.h"
+#include "ops/tile_gemm.h"
 #include "train/linear_xent.h"
 
 namespace pyffnn::bindings {
@@ -226,7 +227,7 @@ py::tuple binary_cross_entropy(py::handle z_in, py::handle t_in, py::handle sw_i
   return py::make_tuple(loss, dz);
 }
 
-py::tuple linear_cross_entropy(py::handle x_in, py::handle w_in, py::handle b_in, py::handle t_in, py::handle sw_in) {
+py::tuple linear_cross_entropy(py::handle x_in, py::handle w_in, py::handle b_in, py::handle t_in, py::handle sw_in, int precision) {
   py::array x = matrix(x_in, "x"), w = matrix(w_in, "w"), b = b_in.is_none() ? py::array() : as_floats(b_in, "b");
   int num = b_in.is_none() ? wider({&x, &w}) : wider({&x, &w, &b});
   const Index m = x.shape(0), k = x.shape(1), n = w.shape(1);
@@ -243,6 +244,11 @@ py::tuple linear_cross_entropy(py::handle x_in, py::handle w_in, py::handle b_in
   py::array dx = new_array({m, k}, num), dw = new_array({k, n}, num), db = new_array({n}, num);
   const double loss = compute(num, [&](auto tag) {
     using T = decltype(tag);
+    if constexpr (sizeof(T) == sizeof(float)) {
+      if (const Precision chosen = ops::choose(precision_of(precision), m, n, k); chosen != Precision::float32)
+        return train::linear_xent_tiles(m, n, k, in<T>(x), in<T>(w), or_null<T>(b, b_in), in<std::int64_t>(t), or_null<T>(sw, sw_in),
+                                        out<T>(dx), out<T>(dw), out<T>(db), chosen == Precision::bfloat16x3);
+    }
     return train::linear_xent<T>(m, n, k, in<T>(x), in<T>(w), or_null<T>(b, b_in), in<std::int64_t>(t), or_null<T>(sw, sw_in), out<T>(dx),
                                  out<T>(dw), out<T>(db));
   });

@@ -92,11 +92,9 @@ class Tiles {
     for (int m = 0; m < kTileRows; ++m) {
       float first[kColumns] = {}, second[kColumns] = {};
       for (int r = 0; r < kTileRows; ++r) {
-        const float a0 = low(tile_[A][m][r]), a1 = high(tile_[A][m][r]);
-        for (int n = 0; n < kColumns; ++n) {
-          first[n] = fused(a0, low(tile_[B][r][n]), first[n]);
-          second[n] = fused(a1, high(tile_[B][r][n]), second[n]);
-        }
+        const std::uint32_t pair = tile_[A][m][r];
+        chain(flush(bits<float>(pair << 16)), tile_[B][r], 16, first);
+        chain(flush(bits<float>(pair & kHalf)), tile_[B][r], 0, second);
       }
       for (int n = 0; n < kColumns; ++n) {
         const float sum = flush(first[n] + second[n]);
@@ -107,18 +105,26 @@ class Tiles {
 
  private:
   static constexpr int kColumns = kTileBytes / 4;
+  static constexpr std::uint32_t kHalf = 0xffff0000u, kExponentBits = 0x7f800000u, kMagnitude = 0x7fffffffu;
   static float flush(float x) {
     const std::uint32_t u = bits<std::uint32_t>(x);
-    return (u & 0x7f800000u) == 0 ? bits<float>(u & 0x80000000u) : x;
+    return bits<float>((u & kExponentBits) == 0 ? u & ~kMagnitude : u);
   }
-  static float low(std::uint32_t pair) { return flush(bits<float>(pair << 16)); }
-  static float high(std::uint32_t pair) { return flush(bits<float>(pair & 0xffff0000u)); }
-  // A product of two bf16 numbers has 16 significant bits: where it is a normal number it is exact, and the sum rounds once.
-  static float fused(float a, float b, float c) {
-    const float product = a * b;
-    const std::uint32_t exponent = bits<std::uint32_t>(product) & 0x7f800000u;
-    const bool exact = (exponent != 0 && exponent != 0x7f800000u) || a == 0 || b == 0;
-    return flush(exact ? product + c : __builtin_fmaf(a, b, c));
+  // sum_n = fma(a, b_n, sum_n), with b_n one half of the pairs. A product of two bf16 numbers has 16 significant bits: where it is a normal
+  // number it is exact, and adding it rounds once. The rare others are taken again.
+  static void chain(float a, const std::uint32_t* pairs, int shift, float* sum) {
+    float b[kColumns], next[kColumns];
+    std::uint32_t inexact = 0;
+    for (int n = 0; n < kColumns; ++n) {
+      b[n] = flush(bits<float>((pairs[n] << shift) & kHalf));
+      const float product = a * b[n];
+      const std::uint32_t exponent = bits<std::uint32_t>(product) & kExponentBits;
+      const std::uint32_t zero = (bits<std::uint32_t>(a) & kMagnitude) == 0 || (bits<std::uint32_t>(b[n]) & kMagnitude) == 0 ? 1 : 0;
+      inexact |= exponent == kExponentBits ? 1 : 0;
+      inexact |= exponent == 0 ? zero ^ 1 : 0;
+      next[n] = flush(product + sum[n]);
+    }
+    for (int n = 0; n < kColumns; ++n) sum[n] = inexact != 0 ? flush(__builtin_fmaf(a, b[n], sum[n])) : next[n];
   }
 
   std::uint32_t tile_[8][kTileRows][kColumns] = {};

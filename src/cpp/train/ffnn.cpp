@@ -118,7 +118,7 @@ Progress Network<T>::train(const Source<T>& source, const Targets<T>& targets, c
       const std::int64_t* const batch = order + at;
       const Index m = std::min(batch_size, count - at);
       const std::int64_t step = step_ + progress.steps;
-      const Slice slice{m * member / size, m * (member + 1) / size, w.members[static_cast<std::size_t>(member)], step, true};
+      const Slice slice{m * member / size, m * (member + 1) / size, w.members[static_cast<std::size_t>(member)], step, true, m};
       const double total = sum_of_weights(targets, batch, m);
       source.load(batch + slice.begin, slice.size(), slice.member.batch, w.x.p + slice.begin * w.x.ld, w.x.ld);
       forward(w, slice);
@@ -154,7 +154,7 @@ void Network<T>::in_chunks(const Source<T>& source, const std::int64_t* order, I
     Space& w = *lease;
     w.plan(spec(), std::min(count, kChunk), most, 1, false);
     for (Index at = begin * kChunk; at < std::min(count, end * kChunk); at += kChunk) {
-      const Slice slice{0, std::min(kChunk, count - at), w.members[0], 0, false};
+      const Slice slice{0, std::min(kChunk, count - at), w.members[0], 0, false, std::min(kChunk, count)};
       source.load(order + at, slice.size(), slice.member.batch, w.x.p, w.x.ld);
       forward(w, slice);
       f(w, slice, at);
@@ -217,7 +217,7 @@ double Network<T>::gradients(const Source<T>& source, const Targets<T>& targets,
   WorkspaceLease<T> lease(workspaces_);
   Space& w = *lease;
   w.plan(spec(), count, most_entries(source, order, count, std::max<Index>(count, 1)), 1, true);
-  const Slice slice{0, count, w.members[0], 0, false};
+  const Slice slice{0, count, w.members[0], 0, false, count};
   const double total = sum_of_weights(targets, order, count);
   source.load(order, count, slice.member.batch, w.x.p, w.x.ld);
   forward(w, slice);

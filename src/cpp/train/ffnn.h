@@ -66,6 +66,7 @@ class Network {
     Member<T>& member;
     std::int64_t step;
     bool training;  // dropout is on
+    Index whole;    // examples of the call or batch, on which the precision may depend: a slice would make it depend on the threads
     Index size() const { return end - begin; }
   };
   // Where the update leaves a gradient: in the parameters by an optimizer step, or stored (`grads` given).

@@ -4,6 +4,7 @@
 
 #include "core/dispatch.h"
 #include "ops/dense.h"
+#include "ops/tile_gemm.h"
 #include "train/ffnn.h"
 #include "train/ffnn_random.h"
 
@@ -30,7 +31,8 @@ void Network<T>::forward(Space& w, const Slice& s) {
       }
     } else {
       ops::gemm<T>(s.size(), n, spec.layer_inputs(l), {x->p + s.begin * x->ld, x->ld, 1}, {parameters_.weight(l).value.p(), n, 1},
-                   layer.y.p + s.begin * layer.y.ld, layer.y.ld, ops::Fuse<T>::linear(bias, act));
+                   layer.y.p + s.begin * layer.y.ld, layer.y.ld, ops::Fuse<T>::linear(bias, act), false,
+                   ops::choose(spec.precision, s.whole, n, spec.layer_inputs(l)));
     }
     x = &layer.y;
     if (s.training && !last && spec.dropout > 0) {
@@ -75,15 +77,16 @@ void Network<T>::backward(Space& w, const Slice& s) {
     const Rows<T>& dz = w.layers[static_cast<std::size_t>(l)].dz;
     const Index n = spec.layer_outputs(l), k = spec.layer_inputs(l);
     const ops::ConstMat<T> a{dz.p + s.begin * dz.ld, dz.ld, 1}, b{parameters_.weight(l).value.p(), 1, n};
+    const Precision precision = ops::choose(spec.precision, s.whole, k, n);
     if (l == 0) {
-      ops::gemm<T>(s.size(), k, n, a, b, w.dx.p + s.begin * w.dx.ld, w.dx.ld);
+      ops::gemm<T>(s.size(), k, n, a, b, w.dx.p + s.begin * w.dx.ld, w.dx.ld, {}, false, precision);
       if (dropped) drop(w.dx, w.dx, s, k, spec.dropout, kLayerStream);
       break;
     }
     typename Space::Layer& below = w.layers[static_cast<std::size_t>(l) - 1];
     const T* const y = below.y.p + s.begin * below.y.ld;
     ops::gemm<T>(s.size(), k, n, a, b, below.dz.p + s.begin * below.dz.ld, below.dz.ld,
-                 dropped ? ops::Fuse<T>{} : ops::Fuse<T>::dact(spec.activation, y, below.y.ld));
+                 dropped ? ops::Fuse<T>{} : ops::Fuse<T>::dact(spec.activation, y, below.y.ld), false, precision);
     if (!dropped) continue;
     drop(below.dz, below.dz, s, k, spec.dropout, kLayerStream + static_cast<std::uint64_t>(l));
     for (Index i = s.begin; i < s.end; ++i) {
@@ -130,12 +133,13 @@ void Network<T>::update(Space& w, Index m, int member, int size, bool training, 
     const typename Space::Layer* const below = l > 0 ? &w.layers[static_cast<std::size_t>(l) - 1] : nullptr;
     const Rows<T>& x = below == nullptr ? w.x : training && spec.dropout > 0 ? below->dropped : below->y;
     const ops::ConstMat<T> xt{x.p + begin, 1, x.ld}, d{dz.p, dz.ld, 1};
+    const Precision precision = ops::choose(spec.precision, k, n, m);
     const auto part = [&](T* p) { return p == nullptr ? nullptr : p + begin * n; };
     if (sink.grads == nullptr)
       ops::gemm<T>(end - begin, n, m, xt, d, part(weight.value.p()), n,
-                   ops::Fuse<T>::update(sink.weights, part(weight.s1.p()), part(weight.s2.p())));
+                   ops::Fuse<T>::update(sink.weights, part(weight.s1.p()), part(weight.s2.p())), false, precision);
     else if (T* const dw = grad_of(weight.value); dw != nullptr)
-      ops::gemm<T>(end - begin, n, m, xt, d, part(dw), n);
+      ops::gemm<T>(end - begin, n, m, xt, d, part(dw), n, {}, false, precision);
   }
   if (!spec.has_table() || spec.freeze_embeddings) return;
   update_rows(w, m, member, size, parameters_.table(), w.dx.p, spec.input == InputKind::concat ? spec.dim : w.dx.ld, sink.table, sink);

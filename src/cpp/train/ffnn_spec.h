@@ -19,6 +19,7 @@ struct Spec {
   Act activation = Act::relu;  // of the hidden layers
   Index n_outputs = 0;
   LossKind loss = LossKind::softmax;
+  Precision precision = Precision::float32;  // of the products of dense layers; weights and states are float32 always
 
   Optim optimizer = Optim::sgd;
   double beta1 = 0.9, beta2 = 0.999, eps = 1e-8;

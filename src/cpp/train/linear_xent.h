@@ -12,4 +12,8 @@ template <class T>
 double linear_xent(Index m, Index n, Index k, const T* x, const T* w, const T* b, const std::int64_t* target, const T* sample_weight, T* dx,
                    T* dw, T* db);
 
+// The same on bf16 tiles (split: bf16x3); the active ISA has them.
+double linear_xent_tiles(Index m, Index n, Index k, const float* x, const float* w, const float* b, const std::int64_t* target,
+                         const float* sample_weight, float* dx, float* dw, float* db, bool split);
+
 }  // namespace pyffnn::train

@@ -17,7 +17,7 @@ std::size_t at(Index i) { return static_cast<std::size_t>(i); }
 
 template <class T>
 AdaptiveOutput<T>::AdaptiveOutput(const Config& c, ParamSet<T>& params, const std::vector<std::int32_t>& by_frequency)
-    : config_(c), by_frequency_(by_frequency), rank_(at(c.vocab)), head_words_(c.cutoffs.front()) {
+    : config_(c), by_frequency_(by_frequency), rank_(at(c.vocab)), head_words_(c.cutoffs.front()), softmax_(c.precision) {
   for (std::size_t r = 0; r < by_frequency.size(); ++r) rank_[at(by_frequency[r])] = static_cast<std::int32_t>(r);
   const auto clusters = static_cast<Index>(c.cutoffs.size());
   const Index k = c.output_size();
@@ -34,7 +34,7 @@ AdaptiveOutput<T>::AdaptiveOutput(const Config& c, ParamSet<T>& params, const st
     cluster.projection = params.add(name + ".projection", k, size, true);
     cluster.u = params.add(name + ".weight", cluster.words, size, true);
     cluster.bias = params.add(name + ".bias", 1, cluster.words, false);
-    cluster.softmax = std::make_unique<TiledSoftmax<T>>();
+    cluster.softmax = std::make_unique<TiledSoftmax<T>>(c.precision);
     clusters_.push_back(std::move(cluster));
   }
 }
@@ -66,7 +66,7 @@ void AdaptiveOutput<T>::run(const T* h, Index ldh, const std::int32_t* target, I
     c.h.fit(n, k);
     c.y.fit(n, c.size);
     for (Index j = 0; j < n; ++j) std::memcpy(c.h.p + j * c.h.ld, h + c.members[at(j)] * ldh, at(k) * sizeof(T));
-    ops::gemm<T>(n, c.size, k, {c.h.p, c.h.ld, 1}, {c.projection->w, c.projection->ld, 1}, c.y.p, c.y.ld);
+    ops::gemm<T>(n, c.size, k, {c.h.p, c.h.ld, 1}, {c.projection->w, c.projection->ld, 1}, c.y.p, c.y.ld, {}, false, config_.precision);
     c.log_prob.resize(at(n));
     if (dh != nullptr) c.dy.fit(n, c.size);
     c.softmax->forward(c.words, c.size, c.u->w, c.u->ld, c.bias->w, c.y.p, c.y.ld, c.target.data(), n, weight,
@@ -74,7 +74,7 @@ void AdaptiveOutput<T>::run(const T* h, Index ldh, const std::int32_t* target, I
     for (Index j = 0; j < n; ++j) log_prob[c.members[at(j)]] += c.log_prob[at(j)];
     if (dh == nullptr) continue;
     c.dh.fit(n, k);
-    ops::gemm<T>(n, k, c.size, {c.dy.p, c.dy.ld, 1}, {c.projection->w, 1, c.projection->ld}, c.dh.p, c.dh.ld);
+    ops::gemm<T>(n, k, c.size, {c.dy.p, c.dy.ld, 1}, {c.projection->w, 1, c.projection->ld}, c.dh.p, c.dh.ld, {}, false, config_.precision);
     for (Index j = 0; j < n; ++j) kernels.axpy(T(1), c.dh.p + j * c.dh.ld, dh + c.members[at(j)] * lddh, k);
   }
 }
@@ -100,7 +100,7 @@ void AdaptiveOutput<T>::backward(const T* h, Index ldh, const Update<T>& update,
       continue;
     }
     c.softmax->backward(*c.u, *c.bias, c.y.p, c.y.ld, update, nullptr, 0);
-    weight_step(*c.projection, c.h.p, c.h.ld, c.dy.p, c.dy.ld, n, update);
+    weight_step(*c.projection, c.h.p, c.h.ld, c.dy.p, c.dy.ld, n, update, config_.precision);
   }
 }
 

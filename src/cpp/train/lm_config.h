@@ -25,6 +25,8 @@ struct Config {
   bool residual = false, layer_norm = false, direct = false, tied = false;
   double drop_embedding = 0, drop_hidden = 0, drop_output = 0, drop_word = 0;
 
+  Precision precision = Precision::float32;  // of the products of layers and softmax; weights and states are float32 always
+
   OutputKind output = OutputKind::full;
   std::vector<Index> cutoffs;  // adaptive: ranks at which a cluster of rarer words begins, rising
   Index samples = 0;           // sampled: words drawn a step

@@ -45,26 +45,32 @@ Act flat(Nonlinearity act) {
 }  // namespace
 
 template <class T>
-void weight_step(Param<T>& w, const T* x, Index ldx, const T* dy, Index lddy, Index m, const Update<T>& update) {
+void weight_step(Param<T>& w, const T* x, Index ldx, const T* dy, Index lddy, Index m, const Update<T>& update, Precision precision) {
   if (update.store)
-    ops::gemm<T>(w.rows, w.cols, m, {x, 1, ldx}, {dy, lddy, 1}, w.reserve_gradient(), w.ld);
+    ops::gemm<T>(w.rows, w.cols, m, {x, 1, ldx}, {dy, lddy, 1}, w.reserve_gradient(), w.ld, {}, false, precision);
   else
-    ops::gemm<T>(w.rows, w.cols, m, {x, 1, ldx}, {dy, lddy, 1}, w.w, w.ld, ops::Fuse<T>::update(update.rule(w), w.s1, w.s2));
+    ops::gemm<T>(w.rows, w.cols, m, {x, 1, ldx}, {dy, lddy, 1}, w.w, w.ld, ops::Fuse<T>::update(update.rule(w), w.s1, w.s2), false,
+                 precision);
 }
 
 template <class T>
-Linear<T>::Linear(ParamSet<T>& params, const std::string& name, Index in, Index out, bool bias)
-    : in_(in), out_(out), w_(params.add(name + ".weight", in, out, true)), b_(bias ? params.add(name + ".bias", 1, out, false) : nullptr) {}
+Linear<T>::Linear(ParamSet<T>& params, const std::string& name, Index in, Index out, bool bias, Precision precision)
+    : in_(in),
+      out_(out),
+      precision_(precision),
+      w_(params.add(name + ".weight", in, out, true)),
+      b_(bias ? params.add(name + ".bias", 1, out, false) : nullptr) {}
 
 template <class T>
 void Linear<T>::forward(const T* x, Index ldx, Index m, T* y, Index ldy) const {
-  ops::gemm<T>(m, out_, in_, {x, ldx, 1}, {w_->w, w_->ld, 1}, y, ldy, ops::Fuse<T>::linear(b_ == nullptr ? nullptr : b_->w, Act::identity));
+  ops::gemm<T>(m, out_, in_, {x, ldx, 1}, {w_->w, w_->ld, 1}, y, ldy, ops::Fuse<T>::linear(b_ == nullptr ? nullptr : b_->w, Act::identity),
+               false, precision_);
 }
 
 template <class T>
 void Linear<T>::backward(const T* x, Index ldx, const T* dy, Index lddy, Index m, T* dx, Index lddx, const Update<T>& update) {
-  if (dx != nullptr) ops::gemm<T>(m, in_, out_, {dy, lddy, 1}, {w_->w, 1, w_->ld}, dx, lddx);
-  weight_step(*w_, x, ldx, dy, lddy, m, update);
+  if (dx != nullptr) ops::gemm<T>(m, in_, out_, {dy, lddy, 1}, {w_->w, 1, w_->ld}, dx, lddx, {}, false, precision_);
+  weight_step(*w_, x, ldx, dy, lddy, m, update, precision_);
   if (b_ == nullptr) return;
   std::vector<T> db(static_cast<std::size_t>(out_));
   ops::col_sum(dy, lddy, m, out_, db.data());
@@ -144,7 +150,7 @@ Layers<T>::Layers(const Config& c, ParamSet<T>& params) : config_(c) {
   Index size = c.input_size();
   const Index width = c.last_size();  // of the residual stream
   if (c.residual) {
-    first_ = std::make_unique<Linear<T>>(params, "input", size, width, true);
+    first_ = std::make_unique<Linear<T>>(params, "input", size, width, true, c.precision);
     size = width;
   }
   for (std::size_t i = 0; i < c.hidden.size(); ++i) {
@@ -152,11 +158,11 @@ Layers<T>::Layers(const Config& c, ParamSet<T>& params) : config_(c) {
     const std::string name = "hidden" + std::to_string(i);
     block.in = size;
     block.size = c.hidden[i];
-    block.linear = std::make_unique<Linear<T>>(params, name, size, block.size, true);
+    block.linear = std::make_unique<Linear<T>>(params, name, size, block.size, true, c.precision);
     if (c.layer_norm) block.norm = std::make_unique<LayerNorm<T>>(params, name + ".norm", c.residual ? size : block.size);
     block.act = std::make_unique<Activation<T>>(c.act, block.size, c.drop_hidden, c.seed, i);
     if (c.residual)
-      block.out = std::make_unique<Linear<T>>(params, name + ".out", block.size, width, true);
+      block.out = std::make_unique<Linear<T>>(params, name + ".out", block.size, width, true, c.precision);
     else
       size = block.size;
     blocks_.push_back(std::move(block));
@@ -164,7 +170,7 @@ Layers<T>::Layers(const Config& c, ParamSet<T>& params) : config_(c) {
   if (c.residual) {
     if (c.layer_norm) last_norm_ = std::make_unique<LayerNorm<T>>(params, "output.norm", width);
   } else if (c.tied) {
-    last_ = std::make_unique<Linear<T>>(params, "projection", size, c.dim, false);
+    last_ = std::make_unique<Linear<T>>(params, "projection", size, c.dim, false, c.precision);
   }
 }
 
@@ -292,8 +298,8 @@ void Layers<T>::backward_residual(T* dh, Index lddh, bool train, std::int64_t st
   first_->backward(x_, ldx_, dh, lddh, m_, dx, lddx, update);
 }
 
-template void weight_step(Param<float>&, const float*, Index, const float*, Index, Index, const Update<float>&);
-template void weight_step(Param<double>&, const double*, Index, const double*, Index, Index, const Update<double>&);
+template void weight_step(Param<float>&, const float*, Index, const float*, Index, Index, const Update<float>&, Precision);
+template void weight_step(Param<double>&, const double*, Index, const double*, Index, Index, const Update<double>&, Precision);
 template class Linear<float>;
 template class Linear<double>;
 template class LayerNorm<float>;

@@ -23,19 +23,20 @@ struct Rows {
 
 // The step of a weight matrix [in, out] from its input x [m, in] and dy [m, out]: gradient x^T dy.
 template <class T>
-void weight_step(Param<T>& w, const T* x, Index ldx, const T* dy, Index lddy, Index m, const Update<T>& update);
+void weight_step(Param<T>& w, const T* x, Index ldx, const T* dy, Index lddy, Index m, const Update<T>& update, Precision precision);
 
 // y = x W + b
 template <class T>
 class Linear {
  public:
-  Linear(ParamSet<T>& params, const std::string& name, Index in, Index out, bool bias);
+  Linear(ParamSet<T>& params, const std::string& name, Index in, Index out, bool bias, Precision precision);
   void forward(const T* x, Index ldx, Index m, T* y, Index ldy) const;
   // dx (null: not wanted) from the old weights, then the update
   void backward(const T* x, Index ldx, const T* dy, Index lddy, Index m, T* dx, Index lddx, const Update<T>& update);
 
  private:
   Index in_, out_;
+  Precision precision_;
   Param<T>*w_, *b_;
 };
 

@@ -30,7 +30,10 @@ template <class T>
 class FullOutput : public Output<T> {
  public:
   FullOutput(const Config& c, ParamSet<T>& params)
-      : config_(c), u_(params.add("output.weight", c.vocab, c.output_size(), true)), bias_(params.add("output.bias", 1, c.vocab, false)) {}
+      : config_(c),
+        u_(params.add("output.weight", c.vocab, c.output_size(), true)),
+        bias_(params.add("output.bias", 1, c.vocab, false)),
+        softmax_(c.precision) {}
 
   Param<T>* table() override { return u_; }
 

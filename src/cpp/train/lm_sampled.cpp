@@ -22,7 +22,9 @@ SampledOutput<T>::SampledOutput(const Config& c, ParamSet<T>& params, const std:
     : config_(c),
       by_frequency_(by_frequency),
       u_(params.add("output.weight", c.vocab, c.output_size(), true)),
-      bias_(params.add("output.bias", 1, c.vocab, false)) {}
+      bias_(params.add("output.bias", 1, c.vocab, false)),
+      train_(c.precision),
+      whole_(c.precision) {}
 
 template <class T>
 void SampledOutput<T>::draw(const std::int32_t* target, Index m, std::int64_t step) {

@@ -8,6 +8,7 @@
 
 #include "core/dispatch.h"
 #include "core/thread_pool.h"
+#include "ops/tile_gemm.h"
 
 namespace pyffnn::train::lm {
 namespace {
@@ -22,19 +23,47 @@ Index round_up(Index x, Index unit) { return (x + unit - 1) / unit * unit; }
 Index depth_of(Index k) { return k <= kDepth + kDepth / 2 ? k : kDepth; }
 std::size_t at(Index i) { return static_cast<std::size_t>(i); }
 
+// bf16 numbers of a packed operand: `outer` rows of A or columns of B.
+Index packed_size(Index outer, Index k, bool split) { return round_up(outer, kTileSide) * round_up(k, kTileDepth) * (split ? 2 : 1); }
+
+// The product of A, element (i, p) at a[i * rs + p * cs], and a packed B; m, n, k and the rest are in g.
+void multiply_on_tiles(const GemmArgs<float>& g, const float* a, Index rs, Index cs, const std::uint16_t* b, bool split) {
+  const TileKernels& tiles = dispatch::active().tiles;
+  auto* const packed = scratch(Scratch::pack_a).reserve_of<std::uint16_t>(packed_size(g.m, g.k, split));
+  tiles.pack_a(a, rs, cs, g.m, g.k, split, packed);
+  tiles.gemm({packed, b, split, g});
+}
+void pack_for_tiles(const float* b, Index rs, Index cs, Index k, Index n, bool split, std::uint16_t* out) {
+  dispatch::active().tiles.pack_b(b, rs, cs, k, n, split, out);
+}
+// float64 never comes to the tiles.
+void multiply_on_tiles(const GemmArgs<double>&, const double*, Index, Index, const std::uint16_t*, bool) {}
+void pack_for_tiles(const double*, Index, Index, Index, Index, bool, std::uint16_t*) {}
+
 }  // namespace
 
 // H^T in column panels: for each block of examples, for each block of k, panels of nr examples.
 template <class T>
 void TiledSoftmax<T>::pack(const T* h, Index ldh) {
   const auto& kernels = dispatch::kernels<T>();
-  const Index nr = kernels.tile.nr, depth = depth_of(b_.k);
-  panel_block_ = round_up(kBlock, nr) * b_.k;
-  T* const out = packed_.reserve_of<T>(blocks() * panel_block_);
   const double work = static_cast<double>(b_.m) * static_cast<double>(b_.k) * 4;
+  if (on_tiles()) {
+    panel_block_ = packed_size(std::min(size_.block, b_.m), b_.k, split());
+    auto* const out = packed_.template reserve_of<std::uint16_t>(blocks() * panel_block_);
+    threads::parallel_for(blocks(), threads::threads_for(work), [&](Index begin, Index end) {
+      for (Index block = begin; block < end; ++block) {
+        const Index i = block * size_.block;
+        pack_for_tiles(h + i * ldh, 1, ldh, b_.k, std::min(size_.block, b_.m - i), split(), out + block * panel_block_);
+      }
+    });
+    return;
+  }
+  const Index nr = kernels.tile.nr, depth = depth_of(b_.k);
+  panel_block_ = round_up(size_.block, nr) * b_.k;
+  T* const out = packed_.reserve_of<T>(blocks() * panel_block_);
   threads::parallel_for(blocks(), threads::threads_for(work), [&](Index begin, Index end) {
     for (Index block = begin; block < end; ++block) {
-      const Index i = block * kBlock, examples = std::min(kBlock, b_.m - i);
+      const Index i = block * size_.block, examples = std::min(size_.block, b_.m - i);
       for (Index p = 0; p < b_.k; p += depth)
         kernels.pack_b(h + i * ldh + p, 1, ldh, std::min(depth, b_.k - p), examples,
                        out + block * panel_block_ + p * round_up(examples, nr));
@@ -46,16 +75,21 @@ void TiledSoftmax<T>::pack(const T* h, Index ldh) {
 template <class T>
 void TiledSoftmax<T>::logits(Index word, Index words, Index block, T* out) const {
   const auto& kernels = dispatch::kernels<T>();
-  const Index nr = kernels.tile.nr, depth = depth_of(b_.k), examples = std::min(kBlock, b_.m - block * kBlock);
+  const Index nr = kernels.tile.nr, depth = depth_of(b_.k), examples = std::min(size_.block, b_.m - block * size_.block);
   GemmArgs<T> g{};
   g.m = words;
   g.n = examples;
+  g.c = out;
+  g.ldc = ldp_;
+  if (on_tiles()) {
+    g.k = b_.k;
+    multiply_on_tiles(g, b_.u + word * b_.ld, b_.ld, 1, static_cast<const std::uint16_t*>(packed_.data()) + block * panel_block_, split());
+    return;
+  }
   g.a_panel = kernels.tile.mr * b_.ld;
   g.a_rs = b_.ld;
   g.a_cs = 1;
   g.b_rs = nr;
-  g.c = out;
-  g.ldc = ldp_;
   for (Index p = 0; p < b_.k; p += depth) {
     g.k = std::min(depth, b_.k - p);
     g.a = b_.u + word * b_.ld + p;
@@ -78,7 +112,7 @@ void TiledSoftmax<T>::for_targets(Index word, Index words, F f) const {
 template <class T>
 void TiledSoftmax<T>::own_bias(Index word, Index words, Index block, T* z) const {
   if (b_.target_bias == nullptr) return;
-  const Index i0 = block * kBlock, i1 = std::min(b_.m, i0 + kBlock);
+  const Index i0 = block * size_.block, i1 = std::min(b_.m, i0 + size_.block);
   for_targets(word, words, [&](Index i) {
     const Index t = b_.target[i];
     if (i >= i0 && i < i1) z[(t - word) * ldp_ + i - i0] += b_.target_bias[i] - b_.bias[t];
@@ -92,12 +126,13 @@ void TiledSoftmax<T>::pick_reference(bool all_words) {
   ref_.assign(at(b_.m), -std::numeric_limits<T>::infinity());
   const double work = 2.0 * static_cast<double>(words) * static_cast<double>(b_.k) * static_cast<double>(b_.m);
   threads::parallel_for(blocks(), threads::threads_for(work), [&](Index begin, Index end) {
-    T* const z = scratch(Scratch::op).reserve_of<T>(kTile * ldp_);
+    T* const z = scratch(Scratch::op).reserve_of<T>(size_.tile * ldp_);
     for (Index block = begin; block < end; ++block) {
-      for (Index word = 0; word < words; word += kTile) {
-        const Index count = std::min(kTile, words - word);
+      for (Index word = 0; word < words; word += size_.tile) {
+        const Index count = std::min(size_.tile, words - word);
         logits(word, count, block, z);
-        kernels.column_max(z, ldp_, count, std::min(kBlock, b_.m - block * kBlock), b_.bias + word, ref_.data() + block * kBlock);
+        kernels.column_max(z, ldp_, count, std::min(size_.block, b_.m - block * size_.block), b_.bias + word,
+                           ref_.data() + block * size_.block);
       }
     }
   });
@@ -107,21 +142,21 @@ void TiledSoftmax<T>::pick_reference(bool all_words) {
 template <class T>
 bool TiledSoftmax<T>::sweep(bool gradient) {
   const auto& kernels = dispatch::kernels<T>();
-  const Index m = b_.m, tiles = (b_.vocab + kTile - 1) / kTile, n_blocks = blocks();
+  const Index m = b_.m, tiles = (b_.vocab + size_.tile - 1) / size_.tile, n_blocks = blocks();
   T* const parts = static_cast<T*>(dh_parts_.data());
   T* const kept = static_cast<T*>(kept_.data());
   std::fill(chunk_sum_.begin(), chunk_sum_.end(), 0.0);
   const double work = (gradient ? 4.0 : 2.0) * static_cast<double>(b_.vocab) * static_cast<double>(b_.k) * static_cast<double>(m);
   threads::parallel_for(chunks_ * n_blocks, threads::threads_for(work), [&](Index begin, Index end) {
-    T* const own = scratch(Scratch::op).reserve_of<T>(kTile * ldp_);
-    T tile_sum[kBlock];
+    T* const own = scratch(Scratch::op).reserve_of<T>(size_.tile * ldp_);
+    T tile_sum[kTiles.block];
     for (Index task = begin; task < end; ++task) {
       const Index chunk = task / n_blocks, block = task % n_blocks;
       const Index first = tiles * chunk / chunks_, last = tiles * (chunk + 1) / chunks_;
-      const Index i0 = block * kBlock, examples = std::min(kBlock, m - i0);
+      const Index i0 = block * size_.block, examples = std::min(size_.block, m - i0);
       double* const sum = chunk_sum_.data() + chunk * m + i0;
       for (Index tile = first; tile < last; ++tile) {
-        const Index word = tile * kTile, words = std::min(kTile, b_.vocab - word);
+        const Index word = tile * size_.tile, words = std::min(size_.tile, b_.vocab - word);
         T* const p = gradient && word + words <= keep_words_ ? kept + word * ldp_ + i0 : own;
         logits(word, words, block, p);
         own_bias(word, words, block, p);
@@ -137,16 +172,23 @@ bool TiledSoftmax<T>::sweep(bool gradient) {
         g.m = examples;
         g.n = b_.k;
         g.k = words;
+        g.load_c = tile > first;
+        g.c = parts + (chunk * m + i0) * lddh_;
+        g.ldc = lddh_;
+        const T* const u = b_.u + word * b_.ld;
+        if (on_tiles()) {
+          auto* const rows = scratch(Scratch::pack_b).reserve_of<std::uint16_t>(packed_size(b_.k, words, split()));
+          pack_for_tiles(u, b_.ld, 1, words, b_.k, split(), rows);
+          multiply_on_tiles(g, p, 1, ldp_, rows, split());
+          continue;
+        }
         g.a = p;
         g.a_panel = kernels.tile.mr;
         g.a_rs = 1;
         g.a_cs = ldp_;
-        g.b = b_.u + word * b_.ld;
+        g.b = u;
         g.b_panel = kernels.tile.nr;
         g.b_rs = b_.ld;
-        g.load_c = tile > first;
-        g.c = parts + (chunk * m + i0) * lddh_;
-        g.ldc = lddh_;
         kernels.gemm(g);
       }
     }
@@ -167,12 +209,14 @@ void TiledSoftmax<T>::forward(Index vocab, Index k, const T* u, Index ld, const 
   if (m == 0) return;
   const auto& kernels = dispatch::kernels<T>();
   b_ = {vocab, k, ld, m, u, bias, target_bias, target};
+  precision_ = sizeof(T) == sizeof(float) ? ops::choose(wanted_, m, vocab, k) : Precision::float32;
+  size_ = on_tiles() ? kTiles : kFma;
   weight_ = weight;
   ldp_ = padded<T>(m);
   lddh_ = padded<T>(k);
-  const Index tiles = (vocab + kTile - 1) / kTile;
+  const Index tiles = (vocab + size_.tile - 1) / size_.tile;
   chunks_ = std::min(kChunks, (tiles + 3) / 4);
-  keep_words_ = std::min(vocab, kKeepBytes / (ldp_ * static_cast<Index>(sizeof(T))) / kTile * kTile);
+  keep_words_ = std::min(vocab, kKeepBytes / (ldp_ * static_cast<Index>(sizeof(T))) / size_.tile * size_.tile);
   if (vocab * ldp_ * static_cast<Index>(sizeof(T)) <= kKeepBytes) keep_words_ = vocab;
   if (dh != nullptr) {
     kept_.reserve_of<T>(keep_words_ * ldp_);
@@ -212,12 +256,12 @@ void TiledSoftmax<T>::forward(Index vocab, Index k, const T* u, Index ld, const 
 template <class T>
 void TiledSoftmax<T>::rebuild(Index word, Index words, T* out) const {
   const auto& kernels = dispatch::kernels<T>();
-  T unused[kBlock];
+  T unused[kTiles.block];
   for (Index block = 0; block < blocks(); ++block) {
-    const Index i0 = block * kBlock;
+    const Index i0 = block * size_.block;
     logits(word, words, block, out + i0);
     own_bias(word, words, block, out + i0);
-    kernels.exp_columns(out + i0, ldp_, words, std::min(kBlock, b_.m - i0), b_.bias + word, ref_.data() + i0, unused);
+    kernels.exp_columns(out + i0, ldp_, words, std::min(size_.block, b_.m - i0), b_.bias + word, ref_.data() + i0, unused);
   }
 }
 
@@ -226,11 +270,12 @@ void TiledSoftmax<T>::backward(Param<T>& u, Param<T>& bias, const T* h, Index ld
                                Index extra_cols) {
   if (b_.m == 0) return;
   const auto& kernels = dispatch::kernels<T>();
-  const Index m = b_.m, k = b_.k, nr = kernels.tile.nr, tiles = (b_.vocab + kTile - 1) / kTile;
+  const Index m = b_.m, k = b_.k, nr = kernels.tile.nr, tiles = (b_.vocab + size_.tile - 1) / size_.tile;
   std::vector<T> share(at(m));  // weight / S, folded into H instead of normalising P~
   for (Index i = 0; i < m; ++i) share[at(i)] = static_cast<T>(weight_ / sum_[at(i)]);
   T* const scaled = scaled_.reserve_of<T>(m * lddh_);
-  T* const panels = packed_scaled_.reserve_of<T>(m * round_up(k, nr));
+  T* const panels = on_tiles() ? nullptr : packed_scaled_.reserve_of<T>(m * round_up(k, nr));
+  auto* const tile_panels = on_tiles() ? packed_scaled_.template reserve_of<std::uint16_t>(packed_size(k, m, split())) : nullptr;
   threads::parallel_for(m, threads::threads_for(static_cast<double>(m * k) * 2), [&](Index begin, Index end) {
     for (Index i = begin; i < end; ++i) {
       std::memcpy(scaled + i * lddh_, h + i * ldh, at(k) * sizeof(T));
@@ -239,7 +284,19 @@ void TiledSoftmax<T>::backward(Param<T>& u, Param<T>& bias, const T* h, Index ld
   });
   threads::parallel_for(
       k, threads::threads_for(static_cast<double>(m * k) * 2),
-      [&](Index begin, Index end) { kernels.pack_b(scaled + begin, lddh_, 1, m, end - begin, panels + begin * m); }, nr);
+      [&](Index begin, Index end) {
+        if (on_tiles())
+          pack_for_tiles(scaled + begin, lddh_, 1, m, end - begin, split(), tile_panels + packed_size(begin, m, split()));
+        else
+          kernels.pack_b(scaled + begin, lddh_, 1, m, end - begin, panels + begin * m);
+      },
+      on_tiles() ? kTileSide : nr);
+  const auto product = [&](GemmArgs<T>& g, const T* p) {
+    if (on_tiles())
+      multiply_on_tiles(g, p, ldp_, 1, tile_panels, split());
+    else
+      kernels.gemm(g);
+  };
   T* const kept = static_cast<T*>(kept_.data());
   const OptimStep<T>& opt = update.rule(u);
   if (update.store) {
@@ -249,11 +306,11 @@ void TiledSoftmax<T>::backward(Param<T>& u, Param<T>& bias, const T* h, Index ld
   const bool in_epilogue = !update.store && extra == nullptr;
   const double work = 2.0 * static_cast<double>(b_.vocab) * static_cast<double>(k) * static_cast<double>(m);
   threads::parallel_for(tiles, threads::threads_for(work), [&](Index begin, Index end) {
-    T* const own = scratch(Scratch::op).reserve_of<T>(kTile * ldp_);
-    T* const gradient = in_epilogue || update.store ? nullptr : scratch(Scratch::op2).reserve_of<T>(kTile * u.ld);
-    T db[kTile];
+    T* const own = scratch(Scratch::op).reserve_of<T>(size_.tile * ldp_);
+    T* const gradient = in_epilogue || update.store ? nullptr : scratch(Scratch::op2).reserve_of<T>(size_.tile * u.ld);
+    T db[kTiles.tile];
     for (Index tile = begin; tile < end; ++tile) {
-      const Index word = tile * kTile, words = std::min(kTile, b_.vocab - word);
+      const Index word = tile * size_.tile, words = std::min(size_.tile, b_.vocab - word);
       T* p = kept + word * ldp_;
       if (word + words > keep_words_) {
         p = own;
@@ -280,12 +337,12 @@ void TiledSoftmax<T>::backward(Param<T>& u, Param<T>& bias, const T* h, Index ld
         g.opt = &opt;
         g.s1 = u.s1 == nullptr ? nullptr : u.s1 + offset;
         g.s2 = u.s2 == nullptr ? nullptr : u.s2 + offset;
-        kernels.gemm(g);
+        product(g, p);
       } else {
         T* const out = update.store ? u.g + offset : gradient;
         g.c = out;
         g.ldc = u.ld;
-        kernels.gemm(g);
+        product(g, p);
         if (extra != nullptr) {
           auto r = std::lower_bound(extra->ids.begin(), extra->ids.end(), word, [](std::int32_t id, Index w) { return id < w; });
           for (; r != extra->ids.end() && *r < word + words; ++r)

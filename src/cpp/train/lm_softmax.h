@@ -5,7 +5,9 @@
 //          If the sum S of an example grows too large for T, the sweep is done again with its true greatest logit.
 // Sweep 2: dU = P~^T (H / S) with P~ - S at the target, an optimizer step on the tile. P~ is kept from sweep 1 for as many words as
 //          kKeepBytes hold and computed again for the others: the same bits either way.
-// Each output has one order of summation, whatever the threads: dh is summed over fixed chunks of the vocabulary, then chunk by chunk.
+// On bf16 tiles (precision) the products take wider tiles and blocks, whose operands are packed as they are needed: U twice in sweep 1, P~
+// once in each. Each output has one order of summation, whatever the threads: dh is summed over fixed chunks of the vocabulary, then chunk
+// by chunk.
 #pragma once
 #include <cstdint>
 #include <vector>
@@ -19,11 +21,17 @@ namespace pyffnn::train::lm {
 template <class T>
 class TiledSoftmax {
  public:
-  static constexpr Index kTile = 126;   // words: whole register tiles of 14, 6 and 3 rows
-  static constexpr Index kBlock = 128;  // examples; their half of a block product stays in L2
+  struct Sizes {
+    Index tile;   // words
+    Index block;  // examples; their half of a block product stays in L2
+  };
+  static constexpr Sizes kFma{126, 128};    // whole register tiles of 14, 6 and 3 rows
+  static constexpr Sizes kTiles{256, 512};  // packing a tile of U costs as much as its product with a hundred examples
   static constexpr Index kRefWords = 42;
   static constexpr Index kChunks = 8;
   static constexpr Index kKeepBytes = Index{48} << 20;
+
+  explicit TiledSoftmax(Precision precision = Precision::float32) : wanted_(precision) {}
 
   // Sweep 1 over u [vocab, k] (row stride ld), bias [vocab], h [m, k], targets in [0, vocab).
   // log_prob_m: natural log of the target's probability. dh [m, k], or null: d/dh of -weight * sum of log_prob.
@@ -43,7 +51,9 @@ class TiledSoftmax {
     const T *u, *bias, *target_bias;
     const std::int32_t* target;
   };
-  Index blocks() const { return (b_.m + kBlock - 1) / kBlock; }
+  Index blocks() const { return (b_.m + size_.block - 1) / size_.block; }
+  bool on_tiles() const { return precision_ != Precision::float32; }
+  bool split() const { return precision_ == Precision::bfloat16x3; }
   void pack(const T* h, Index ldh);
   void logits(Index word, Index words, Index block, T* out) const;
   // f(example) for those whose target is in [word, word + words), in order of (target, example)
@@ -54,6 +64,8 @@ class TiledSoftmax {
   bool sweep(bool gradient);
   void rebuild(Index word, Index words, T* out) const;
 
+  Precision wanted_, precision_ = Precision::float32;  // asked for; of the last forward and its backward
+  Sizes size_ = kFma;
   Batch b_{};
   double weight_ = 0;
   Index ldp_ = 0, lddh_ = 0, keep_words_ = 0, chunks_ = 0, panel_block_ = 0;

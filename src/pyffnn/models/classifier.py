@@ -119,6 +119,7 @@ class Classifier(Estimator):
             **inputs,
             "hidden": self._hidden(),
             "activation": self.activation,
+            "precision": self.precision,
             "n_outputs": 1 if one_unit else n_classes,
             "loss": "sigmoid" if one_unit or self._multilabel else "softmax",
             "l2": float(self.l2),

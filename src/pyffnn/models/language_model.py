@@ -111,8 +111,10 @@ class LanguageModel(NextWordModel):
         Share of the corpus, from its end, held out for validation where early stopping needs it
         and ``fit`` gets no ``valid``.
     precision
-        "float32", "bfloat16x3", "bfloat16" or "auto" (the fastest float32-grade one here: float32).
-        The bf16 modes have no kernels yet (they are to use AMX) and run in float32 with a warning.
+        How the products of the layers and of the softmax are taken (see `pyffnn.ops`): "float32",
+        "bfloat16x3", "bfloat16", or "auto", the fastest of the first two, which are of float32's
+        grade, on this machine. The bf16 modes need AMX and run in float32 with a warning where
+        there is none. Weights, the optimizer's state and results are float32.
     n_threads
         None: as `pyffnn.get_num_threads`. The result does not depend on it.
     random_state

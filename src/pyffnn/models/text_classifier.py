@@ -126,8 +126,10 @@ class TextClassifier(Classifier):
     validation_fraction
         Share of the texts held out for early stopping when no validation data are given.
     precision
-        "auto", "float32", "bfloat16x3" or "bfloat16"; the latter two have no kernels yet (they
-        are to use AMX) and run in float32 with a warning. Weights and results are float32.
+        "auto", "float32", "bfloat16x3" or "bfloat16": how the products of the dense layers are taken
+        (see `pyffnn.ops`). "auto" is the fastest of "float32" and "bfloat16x3", which is of
+        float32's grade, on this machine; the bf16 modes need AMX and run in float32 with a warning
+        where there is none. Weights, the optimizer's state and results are float32.
     n_threads
         Threads of training and prediction; None: `pyffnn.get_num_threads()`. The result does not
         depend on it.

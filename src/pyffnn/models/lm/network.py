@@ -48,6 +48,7 @@ class NetworkConfig:
     decay: float
     clip: float
     seed: int
+    precision: str = "float32"
 
     @property
     def reach(self) -> int:

@@ -97,6 +97,7 @@ def network_config(model: LanguageModel, vocab: int) -> NetworkConfig:
         distant_window=int(model.distant_window) if model.distant_kernels else 0,
         hidden=tuple(int(size) for size in model.hidden_layer_sizes),
         activation=model.activation,
+        precision=model.precision,
         residual=bool(model.residual),
         layer_norm=bool(model.layer_norm),
         direct=bool(model.direct),
