@@ -319,7 +319,7 @@ def test_pretrained_vectors(data, vectors, tmp_path):
         np.testing.assert_array_equal(
             model.embeddings_[model.vocabulary_.index(word)], VECTORS[word]
         )
-    free = TextClassifier(pretrained_vectors=vectors, epochs=1).fit(*data)
+    free = TextClassifier(pretrained_vectors=vectors, epochs=1, learning_rate=0.1).fit(*data)
     row = free.embeddings_[free.vocabulary_.index("good")]
     assert 0 < np.abs(row - VECTORS["good"]).max() < 0.5
     model.save(tmp_path / "m")

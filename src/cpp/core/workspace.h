@@ -1,6 +1,6 @@
 // Scratch memory, 64-byte aligned, reused from call to call: kernels never allocate, and a fresh page costs more than the arithmetic on it.
 #pragma once
-#include "core/types.h"
+#include "core/blocks.h"
 
 namespace pyffnn {
 
@@ -20,12 +20,11 @@ class Buffer {
   T* reserve_of(Index count) {
     return static_cast<T*>(reserve(count * static_cast<Index>(sizeof(T))));
   }
-  void* data() const { return data_; }
-  Index capacity() const { return capacity_; }
+  void* data() const { return block_.data; }
+  Index capacity() const { return block_.bytes; }
 
  private:
-  void* data_ = nullptr;
-  Index capacity_ = 0;
+  blocks::Block block_;
 };
 
 // Per-thread scratch of an operation. Slots keep nested users apart (gemm inside linear_cross_entropy).

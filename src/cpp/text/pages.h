@@ -1,15 +1,12 @@
-// A growable array of plain values for the large buffers of the text path. Unlike std::vector it leaves new elements uninitialised
-// and sits on 2 MB pages from half a megabyte on: the first touch of 4 kB pages would cost more than cutting the text into words.
+// A growable array of plain values for the large buffers of the text path: unlike std::vector it leaves new elements uninitialised, and
+// its memory is that of core/blocks.h, for the first touch of fresh 4 kB pages would cost more than cutting the text into words.
 #pragma once
-#include <sys/mman.h>
-
-#include <cstdlib>
 #include <cstring>
 #include <new>
 #include <type_traits>
 #include <utility>
 
-#include "core/types.h"
+#include "core/blocks.h"
 
 namespace pyffnn::text {
 
@@ -19,10 +16,14 @@ class Pages {
 
  public:
   Pages() = default;
-  ~Pages() { std::free(data_); }
+  ~Pages() { blocks::give(block_); }
   Pages(Pages&& other) noexcept
-      : data_(std::exchange(other.data_, nullptr)), size_(std::exchange(other.size_, 0)), capacity_(std::exchange(other.capacity_, 0)) {}
+      : block_(std::exchange(other.block_, {})),
+        data_(std::exchange(other.data_, nullptr)),
+        size_(std::exchange(other.size_, 0)),
+        capacity_(std::exchange(other.capacity_, 0)) {}
   Pages& operator=(Pages&& other) noexcept {
+    std::swap(block_, other.block_);
     std::swap(data_, other.data_);
     std::swap(size_, other.size_);
     std::swap(capacity_, other.capacity_);
@@ -80,23 +81,17 @@ class Pages {
 
  private:
   void grow(Index count) {
-    constexpr Index kHuge = Index{2} << 20;
     constexpr Index kLimit = (Index{1} << 60) / static_cast<Index>(sizeof(T));
     if (count > kLimit) throw std::bad_alloc();
-    const Index bytes = count * static_cast<Index>(sizeof(T));
-    const Index align = bytes >= kHuge / 4 ? kHuge : 64;
-    const Index rounded = (bytes + align - 1) / align * align;
-    void* fresh = std::aligned_alloc(static_cast<std::size_t>(align), static_cast<std::size_t>(rounded));
-    if (fresh == nullptr) throw std::bad_alloc();
-#if defined(MADV_HUGEPAGE)
-    if (align == kHuge) ::madvise(fresh, static_cast<std::size_t>(rounded), MADV_HUGEPAGE);
-#endif
-    if (size_ > 0) std::memcpy(fresh, static_cast<const void*>(data_), static_cast<std::size_t>(size_) * sizeof(T));
-    std::free(data_);
-    data_ = static_cast<T*>(fresh);
-    capacity_ = rounded / static_cast<Index>(sizeof(T));
+    const blocks::Block fresh = blocks::take(count * static_cast<Index>(sizeof(T)));
+    if (size_ > 0) std::memcpy(fresh.data, static_cast<const void*>(data_), static_cast<std::size_t>(size_) * sizeof(T));
+    blocks::give(block_);
+    block_ = fresh;
+    data_ = static_cast<T*>(fresh.data);
+    capacity_ = fresh.bytes / static_cast<Index>(sizeof(T));
   }
 
+  blocks::Block block_;
   T* data_ = nullptr;
   Index size_ = 0;
   Index capacity_ = 0;

@@ -1,0 +1,82 @@
+#include "core/blocks.h"
+
+#include <sys/mman.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <mutex>
+#include <new>
+
+namespace pyffnn::blocks {
+namespace {
+
+constexpr Index kPage = Index{2} << 20, kLarge = kPage / 4;
+constexpr Index kMostKept = Index{128} << 20;
+constexpr int kSlots = 32;
+
+struct Shelf {
+  std::mutex mutex;
+  Block blocks[kSlots];
+  int count = 0;
+  Index bytes = 0;
+};
+
+// Never destroyed: threads may give back their scratch after the static objects are gone.
+Shelf& shelf() {
+  static Shelf* const kept = new Shelf;
+  return *kept;
+}
+
+// The smallest kept block that is large enough and not wastefully large. A lock that another thread holds is not waited for, nor can be
+// after a fork.
+bool take_kept(Index bytes, Block& block) {
+  Shelf& s = shelf();
+  const std::unique_lock<std::mutex> lock(s.mutex, std::try_to_lock);
+  if (!lock) return false;
+  int best = -1;
+  for (int i = 0; i < s.count; ++i) {
+    const Index size = s.blocks[i].bytes;
+    if (size >= bytes && size <= 2 * bytes && (best < 0 || size < s.blocks[best].bytes)) best = i;
+  }
+  if (best < 0) return false;
+  block = s.blocks[best];
+  s.blocks[best] = s.blocks[--s.count];
+  s.bytes -= block.bytes;
+  return true;
+}
+
+bool keep(Block block) {
+  Shelf& s = shelf();
+  const std::unique_lock<std::mutex> lock(s.mutex, std::try_to_lock);
+  if (!lock || s.count == kSlots || s.bytes + block.bytes > kMostKept) return false;
+  s.blocks[s.count++] = block;
+  s.bytes += block.bytes;
+  return true;
+}
+
+}  // namespace
+
+Block take(Index bytes) {
+  if (bytes > (Index{1} << 60)) throw std::bad_alloc();
+  const Index align = bytes >= kLarge ? kPage : 64;
+  Block block{nullptr, (std::max<Index>(bytes, 1) + align - 1) / align * align};
+  if (align == kPage && take_kept(block.bytes, block)) return block;
+  block.data = std::aligned_alloc(static_cast<std::size_t>(align), static_cast<std::size_t>(block.bytes));
+  if (block.data == nullptr) throw std::bad_alloc();
+#if defined(MADV_HUGEPAGE)
+  if (align == kPage) ::madvise(block.data, static_cast<std::size_t>(block.bytes), MADV_HUGEPAGE);
+#endif
+  return block;
+}
+
+void give(Block block) noexcept {
+  if (block.bytes >= kPage) {
+#if defined(MADV_FREE)
+    ::madvise(block.data, static_cast<std::size_t>(block.bytes), MADV_FREE);
+#endif
+    if (keep(block)) return;
+  }
+  std::free(block.data);
+}
+
+}  // namespace pyffnn::blocks
