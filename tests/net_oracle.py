@@ -38,11 +38,12 @@ class Oracle:
         )
 
     def selector(self, bags):
-        """[m, rows]: the share of each row in a bag's mean."""
+        """[m, rows]: the share of each row in a bag's mean (or sum, or sum over the root of its size)."""
         a = np.zeros((len(bags), self.spec["rows"]))
+        power = {"mean": 1, "sqrtn": 0.5, "sum": 0}[self.spec.get("pool", "mean")]
         for b, ids in enumerate(bags):
             for i in ids:
-                a[b, i] += 1 / len(ids)
+                a[b, i] += 1 / len(ids) ** power
         return a
 
     def first(self, batch):

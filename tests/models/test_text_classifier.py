@@ -129,6 +129,21 @@ def test_concatenation_pads_and_cuts():
     assert longest._spec["max_tokens"] == 4
 
 
+@pytest.mark.parametrize(("pooling", "power"), [("mean", 1), ("sqrtn", 0.5), ("sum", 0)])
+def test_poolings_divide_the_sum_of_rows(data, pooling, power, tmp_path):
+    model = TextClassifier(pooling=pooling, epochs=2).fit(*data)
+    W, b = (model._network.parameters()[k].astype(np.float64) for k in ("weight0", "bias0"))
+    rows = model.embeddings_[[model.vocabulary_.index(w) for w in ("good", "film", "film", "film")]]
+    z = np.exp(rows.astype(np.float64).sum(axis=0) / 4**power @ W + b)
+    p = model.predict_proba(["good film film film zzz", ""])
+    np.testing.assert_allclose(p[0], z / z.sum(), atol=1e-6)
+    np.testing.assert_allclose(p[1], np.exp(b) / np.exp(b).sum(), atol=1e-6)
+    model.save(tmp_path / "m")
+    np.testing.assert_array_equal(
+        TextClassifier.load(tmp_path / "m").predict_proba(data[0]), model.predict_proba(data[0])
+    )
+
+
 def test_mean_of_rows_is_what_is_classified(fitted):
     W, b = (fitted._network.parameters()[k] for k in ("weight0", "bias0"))
     ids = [fitted.vocabulary_.index(w) for w in ("good", "film", "film")]

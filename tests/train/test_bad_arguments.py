@@ -62,6 +62,10 @@ def test_spec_of_tables():
     ]:
         with pytest.raises(ValueError, match=f"{text} must be"):
             _pyffnn.Network({**make_spec("mean"), **change})
+    with pytest.raises(ValueError, match="pool must be one of 'mean', 'sqrtn', 'sum', got 'max'"):
+        _pyffnn.Network({**make_spec("mean"), "pool": "max"})
+    with pytest.raises(ValueError, match="pool must be left out"):
+        _pyffnn.Network({**make_spec("concat"), "pool": "sum"})
     with pytest.raises(ValueError, match="max_tokens must be from 1"):
         _pyffnn.Network({**make_spec("concat"), "max_tokens": 0})
     with pytest.raises(MemoryError):

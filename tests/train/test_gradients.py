@@ -47,6 +47,11 @@ def test_depths(kind, hidden):
     check(make_spec(kind, activation="tanh", hidden=hidden))
 
 
+@pytest.mark.parametrize("pool", ["mean", "sqrtn", "sum"])
+def test_pools(pool):
+    check(make_spec("mean", pool=pool, activation="tanh"), n=33)
+
+
 @pytest.mark.parametrize("dim", [1, 15, 16, 17, 64, 100, 112, 113, 128, 150, 300])
 @pytest.mark.parametrize("kind", ["mean", "concat"])
 def test_widths_of_the_table(kind, dim, isa):

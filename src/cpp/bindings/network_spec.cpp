@@ -88,10 +88,13 @@ class Reader {
 train::Spec network_spec(const py::dict& dict) {
   using train::InputKind;
   using train::LossKind;
+  using train::Pool;
   Reader r(dict);
   train::Spec s;
   s.input = r.choice<InputKind>(
       "input", {{"dense", InputKind::dense}, {"sparse", InputKind::sparse}, {"mean", InputKind::mean}, {"concat", InputKind::concat}});
+  s.pool = r.choice<Pool>("pool", "mean", {{"mean", Pool::mean}, {"sqrtn", Pool::sqrtn}, {"sum", Pool::sum}});
+  if (r.has("pool") && s.input != InputKind::mean) throw py::value_error("pool must be left out unless input is 'mean'");
   s.n_inputs = r.integer("n_inputs", 0);
   s.rows = r.integer("rows", 0);
   s.dim = r.integer("dim", 0);

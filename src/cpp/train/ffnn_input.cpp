@@ -1,4 +1,6 @@
 // The input stage of a network: from a loaded batch to what the first dense layer reads.
+#include <cmath>
+
 #include "core/dispatch.h"
 #include "ops/embedding.h"
 #include "train/ffnn.h"
@@ -80,8 +82,9 @@ void Network<T>::input(Space& w, const Slice& s) {
       T* const scale = static_cast<T*>(s.member.scale.data());
       const std::int64_t* const offsets = batch.offsets.data();
       for (Index i = 0; i < s.size(); ++i) {
-        const Index n = offsets[i + 1] - offsets[i];
-        scale[i] = n > 0 ? static_cast<T>(1.0 / static_cast<double>(n)) : T(0);
+        const auto n = static_cast<double>(offsets[i + 1] - offsets[i]);
+        const double divisor = spec.pool == Pool::mean ? n : spec.pool == Pool::sqrtn ? std::sqrt(n) : 1;
+        scale[i] = n > 0 ? static_cast<T>(1.0 / divisor) : T(0);
       }
       pool(s, parameters_.table().value, nullptr, scale, w.x);
       break;

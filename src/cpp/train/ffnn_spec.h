@@ -8,12 +8,14 @@
 namespace pyffnn::train {
 
 enum class InputKind { dense, sparse, mean, concat };
+enum class Pool { mean, sqrtn, sum };  // a bag of n rows: their sum divided by n, sqrt(n) or 1
 enum class LossKind { softmax, sigmoid };
 
 struct Spec {
   InputKind input = InputKind::dense;
   Index n_inputs = 0;          // dense, sparse
   Index rows = 0, dim = 0;     // mean, concat: the embedding table
+  Pool pool = Pool::mean;      // mean
   Index max_tokens = 0;        // concat
   std::vector<Index> hidden;   // sizes; none is (multinomial) logistic regression
   Act activation = Act::relu;  // of the hidden layers

@@ -41,7 +41,9 @@ def add_parser(commands: Commands) -> None:
         metavar="N",
         help="rows that n-grams share by their hash (default: a row an n-gram)",
     )
-    option("--pooling", choices=("mean", "concat"), help="how words become one input")
+    option(
+        "--pooling", choices=("mean", "sqrtn", "sum", "concat"), help="how words become one input"
+    )
     option(
         "--max-tokens",
         type=int,

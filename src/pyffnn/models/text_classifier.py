@@ -52,6 +52,7 @@ _AUTO_EPOCHS = 5
 _AUTO_STEPS = 300
 _AUTO_MOST = 100
 _MOST_TOKENS = 100
+_POOLINGS = ("mean", "sqrtn", "sum", "concat")
 
 
 class TextClassifier(Classifier):
@@ -74,15 +75,17 @@ class TextClassifier(Classifier):
     activation
         "relu", "tanh", "sigmoid" or "identity", of the hidden layers.
     pooling
-        "mean" or "concat".
+        "mean", "sqrtn", "sum" or "concat". "sqrtn" divides the sum of the rows by the square root of
+        their number, "sum" by nothing: more words make the model surer, which suits texts of mixed
+        length such as phrases beside whole sentences.
     max_tokens
         Only the first so many words of a text count. None: all of them; for "concat" as many as
         the longest training text has, at most 100.
     word_ngrams
-        Longest word n-gram, 1 to 16; 1: words alone. n-grams need ``pooling="mean"``.
+        Longest word n-gram, 1 to 16; 1: words alone. Not with "concat".
     char_ngrams
         None, or (lo, hi): n-grams of so many characters of each word ("<" and ">" around it), also
-        of words that training has not met. Needs ``pooling="mean"``.
+        of words that training has not met. Not with "concat".
     buckets
         None: each n-gram that occurs at least ``ngram_min_count`` times has a row of its own;
         else so many rows, which n-grams share by their hash.
@@ -389,8 +392,9 @@ class TextClassifier(Classifier):
 
     def _check_own_settings(self) -> None:
         self._check_settings()
-        if self.pooling not in ("mean", "concat"):
-            raise ValueError(f"pooling must be 'mean' or 'concat', got {self.pooling!r}")
+        if self.pooling not in _POOLINGS:
+            names = ", ".join(map(repr, _POOLINGS))
+            raise ValueError(f"pooling must be one of {names}, got {self.pooling!r}")
         for name in ("embedding_dim", "max_tokens", "buckets"):
             if getattr(self, name) is not None:
                 check_integer(name, getattr(self, name), 1)
@@ -418,7 +422,7 @@ class TextClassifier(Classifier):
 
     def _featurizer(self) -> Featurizer:
         tokenizer = self.tokenizer
-        if self.pooling == "mean" and self.max_tokens is not None:
+        if self.pooling != "concat" and self.max_tokens is not None:
             tokenizer = FirstTokens(tokenizer, self.max_tokens)
         return Featurizer(
             word_ngrams=self.word_ngrams,
@@ -568,12 +572,13 @@ class TextClassifier(Classifier):
                     f"embedding_dim is {dim}, but pretrained_vectors have {width} numbers"
                 )
             dim = width
-        inputs = {
-            "input": self.pooling,
+        concat = self.pooling == "concat"
+        inputs: dict[str, Any] = {
+            **({"input": "concat"} if concat else {"input": "mean", "pool": self.pooling}),
             "rows": features.num_rows,
             "dim": _DIM if dim is None else int(dim),
         }
-        if self.pooling == "concat":
+        if concat:
             longest = int(np.diff(corpus.core.offsets).max())
             inputs["max_tokens"] = self.max_tokens or max(1, min(longest, _MOST_TOKENS))
         self._make_network(
