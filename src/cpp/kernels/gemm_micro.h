@@ -17,7 +17,7 @@ constexpr int kMR = 14, kNV = 2;
 constexpr int nv_max(int mr) { return mr <= 2 ? 8 : mr <= 6 ? 4 : 2; }
 #elif PYFFNN_VEC_BYTES == 32
 constexpr int kMR = 6, kNV = 2;
-constexpr int nv_max(int mr) { return mr == 1 ? 8 : mr <= 3 ? 4 : 2; }
+constexpr int nv_max(int mr) { return mr == 1 ? 13 : mr <= 3 ? 4 : 2; }
 #elif defined(__aarch64__) && defined(PYFFNN_VEC_BYTES)
 constexpr int kMR = 8, kNV = 3;
 constexpr int nv_max(int mr) { return mr <= 2 ? 8 : mr <= 4 ? 6 : 3; }
@@ -32,6 +32,12 @@ constexpr int nv_max(int) { return 5; }
 template <class T>
 constexpr Index kNR = kNV * kLanes<T>;
 
+constexpr int most_vectors() {
+  int most = 0;
+  for (int mr = 1; mr <= kMR; ++mr) most = nv_max(mr) > most ? nv_max(mr) : most;
+  return most;
+}
+constexpr int kMostVectors = most_vectors();
 constexpr int max_tile_vectors() {
   int most = 0;
   for (int mr = 1; mr <= kMR; ++mr) most = mr * nv_max(mr) > most ? mr * nv_max(mr) : most;
@@ -155,7 +161,7 @@ struct ColumnOfA<T, MR, false> {
 
 // Where a run of tiles stands: `rows` row panels from a on, each over `cols` column panels from b on, sums to c. The last vector of each
 // has `tail` lanes. Of B, what stands b_ahead elements further on is fetched: the next panel's part of a row that is read in place, which
-// no hardware prefetcher foresees.
+// no hardware prefetcher foresees. A part that begins inside a line shares it with the panel before, so the line of its end is the one.
 template <class T>
 struct Tiles {
   const T *a, *b;
@@ -166,6 +172,7 @@ struct Tiles {
 template <class T, int MR, int NV, bool kRowA, Tail kTail>
 __attribute__((noinline)) void micro(const GemmArgs<T>& g, const Tiles<T>& t) {
   constexpr int L = kLanes<T>, W = NV - 1;  // W whole vectors and a last one
+  constexpr int kLine = 64 / sizeof(T);
   using End = Last<T, kTail>;
   const Index k = g.k, b_rs = g.b_rs, ldc = t.ldc;
   const auto mask = End::mask(t.tail);
@@ -193,7 +200,7 @@ __attribute__((noinline)) void micro(const GemmArgs<T>& g, const Tiles<T>& t) {
         // The lines of C arrive while the sums are formed.
         T* row = c;
         PYFFNN_UNROLL for (int i = 0; i < MR; ++i) {
-          PYFFNN_UNROLL for (int v = 0; v < NV; ++v) __builtin_prefetch(row + v * L, 1, 3);
+          PYFFNN_UNROLL for (int j = 0; j < NV * L; j += kLine) __builtin_prefetch(row + j, 1, 3);
           walk(row, ldc);
         }
       }
@@ -212,7 +219,7 @@ __attribute__((noinline)) void micro(const GemmArgs<T>& g, const Tiles<T>& t) {
             last[i] = End::mul_add(av, bl, last[i]);
           }
         }
-        PYFFNN_UNROLL for (int v = 0; v < NV; ++v) prefetch(bp + t.b_ahead + v * L);
+        PYFFNN_UNROLL for (int j = 0; j < NV * L; j += kLine) prefetch(bp + t.b_ahead + j + kLine - 1);
         column.advance();
         bp += b_rs;
       }
@@ -231,7 +238,7 @@ using Micro = void (*)(const GemmArgs<T>&, const Tiles<T>&);
 
 template <class T>
 struct MicroTable {
-  Micro<T> at[kMR][8][2][2];  // rows - 1, vectors - 1, row A, kind of tail
+  Micro<T> at[kMR][kMostVectors][2][2];  // rows - 1, vectors - 1, row A, kind of tail
 
   Micro<T> get(Index rows, Index vectors, bool row_a, Index tail) const {
     return at[rows - 1][vectors - 1][row_a][tail_of<T>(tail) == Tail::part];

@@ -100,7 +100,7 @@ Plan plan(const Problem<T>& p, const GemmGeometry& tile) {
   r.kc = p.fuse.epilogue == Epilogue::update || p.k <= kLongestK ? std::max<Index>(p.k, 1) : kBlockK;
   r.nc = std::min(std::max(tile.nr, cache.l2 / 4 / (r.kc * size) / tile.nr * tile.nr), round_up(p.n, tile.nr));
   r.pack_b = p.b.cs != 1 || (panels > 2 && aliased<T>(p.b.rs, p.k)) || (panels > 24 && p.k * p.n * size > cache.l2) ||
-             (tile.mr < 8 && p.m >= 64 && p.k * (tile.nr * size + 64) > cache.l1d);
+             (tile.mr < 8 && panels >= 4 && p.k * (tile.nr * size + 64) > cache.l1d);
   r.pack_a = p.n > 8 * tile.nr && aliased<T>(p.a.cs == 1 ? p.a.rs : p.a.cs, p.a.cs == 1 ? r.a_rows : p.k);
   return r;
 }
