@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+import pyffnn
 from pyffnn.bench import peaks, peers, picture, run, table, timing
 
 
@@ -43,7 +44,9 @@ def test_every_case_runs_and_is_reported(tmp_path):
     """The smallest case of each group, briefly; the JSON can be written and the picture drawn."""
     with peers.pinned(1):
         peak = peaks.measure(1, 0.001)
-        assert all(value > 0 for value in peak.as_dict().values())
+        values = peak.as_dict()
+        assert (values.pop("amx_bf16") > 0) == pyffnn._pyffnn.isa_has_tiles()
+        assert all(value > 0 for value in values.values())
         rows = []
         for group in table.groups():
             if not group.cases:
@@ -65,5 +68,30 @@ def test_every_case_runs_and_is_reported(tmp_path):
 def test_bf16_is_not_judged_without_amx(monkeypatch):
     monkeypatch.setattr("pyffnn.available_isas", lambda: ["reference", "sse2"])
     groups = {g.name: g for g in table.groups()}
-    assert not groups["gemm bf16"].cases
-    assert "AMX" in run.judge(groups["gemm bf16"], [])["verdict"]
+    for name in ("gemm bf16", "gemm bf16x3", "linear_cross_entropy bfloat16x3"):
+        assert not groups[name].cases
+        assert "needs AMX" in run.judge(groups[name], [])["verdict"]
+
+
+def test_bf16_cases_run_on_tiles(monkeypatch):
+    """On emulated ones, the smallest case of each group."""
+    monkeypatch.setattr("pyffnn.available_isas", lambda: ["reference", "amx"])
+    with pyffnn.use_isa("amx-emulated"):
+        peak = peaks.measure(1, 0.001)
+        assert peak.amx_bf16 > 0
+        for group in table.groups():
+            if group.name.startswith("gemm bf16"):
+                case = min(group.cases, key=lambda c: c.flops)
+                found = run.run_case(case, peak, 0.0)
+                assert found["share_of_amx_peak"] > 0
+
+
+def test_large_cases_have_wants_of_their_own():
+    def tiles_row(ratio, share):
+        return {**row(ratio, large=True), "share_of_amx_peak": share}
+
+    bf16 = table.Group("g", "peer", table.Want(2.0, peak_share=0.5, peak="AMX"))
+    assert run.judge(bf16, [tiles_row(3.0, 0.6)])["verdict"] == "reached"
+    assert "40% of the AMX peak" in run.judge(bf16, [tiles_row(3.0, 0.4)])["verdict"]
+    split = table.Group("g", "peer", table.Want(1.8, every_large=3.0))
+    assert "large cases 2.00 < 3.0" in run.judge(split, [tiles_row(2.0, 0.4)])["verdict"]

@@ -11,6 +11,19 @@ from pyffnn import ops, testing
 from pyffnn.testing.kernel import floats_in, shape_name
 
 KERNELS = [pytest.param(k, id=k.name) for k in testing.KERNELS]
+TILE_ISAS = ["amx-emulated", *(name for name in pyffnn.available_isas() if name == "amx")]
+TILES = [pytest.param(k, i, id=f"{k.name}-{i}") for k in testing.TILE_KERNELS for i in TILE_ISAS]
+
+
+def everywhere(kernels):
+    """Each kernel on each instruction set that has it."""
+    isas = pyffnn.available_isas()
+    plain = [pytest.param(*p.values, i, id=f"{p.id}-{i}") for p in kernels for i in isas]
+    tiles = [p for p in TILES if kernels is KERNELS or p.values[0].into]
+    return pytest.mark.parametrize(("kernel", "isa"), [*plain, *tiles], indirect=["isa"])
+
+
+INTO = [p for p in KERNELS if p.values[0].into]
 DTYPES = [np.float32, np.float64]
 DTYPE = pytest.mark.parametrize("dtype", DTYPES, ids=["f32", "f64"])
 # SSE2 has no FMA: it multiplies, then adds, and differs in the last bit.
@@ -37,7 +50,7 @@ def test_every_operation_is_in_the_registry():
 
 
 @DTYPE
-@pytest.mark.parametrize("kernel", KERNELS)
+@everywhere(KERNELS)
 def test_within_its_bound_and_inputs_unchanged(kernel, dtype, isa):
     for shape in kernel.shapes:
         inputs = kernel.inputs(shape, dtype)
@@ -61,7 +74,7 @@ def test_same_bits_on_every_isa_with_fma(kernel, dtype):
 
 
 @DTYPE
-@pytest.mark.parametrize("kernel", KERNELS)
+@everywhere(KERNELS)
 def test_same_bits_at_any_number_of_threads(kernel, dtype, isa):
     inputs = kernel.inputs(kernel.large, dtype)
     with pyffnn.num_threads(1):
@@ -91,7 +104,7 @@ def test_gradient_agrees_with_central_differences(kernel, isa):
 
 
 @DTYPE
-@pytest.mark.parametrize("kernel", KERNELS)
+@everywhere(KERNELS)
 def test_touches_nothing_outside_its_arrays(kernel, dtype, isa):
     """Inputs end, then begin, at a page that must not be read: a stray access kills the process."""
     for shape in kernel.shapes:
@@ -110,8 +123,12 @@ def test_touches_nothing_outside_its_arrays(kernel, dtype, isa):
 
 
 @DTYPE
-@pytest.mark.parametrize("kernel", KERNELS)
-def test_strided_reversed_and_misaligned_inputs_give_the_same_bits(kernel, dtype):
+@pytest.mark.parametrize(
+    ("kernel", "isa"),
+    [*(pytest.param(*p.values, pyffnn.isa(), id=p.id) for p in KERNELS), *TILES],
+    indirect=["isa"],
+)
+def test_strided_reversed_and_misaligned_inputs_give_the_same_bits(kernel, dtype, isa):
     for shape in kernel.shapes:
         inputs = kernel.inputs(shape, dtype)
         expected = kernel.run(**inputs)
@@ -153,7 +170,7 @@ def swapped_bytes(x):
     return x.astype(x.dtype.newbyteorder())
 
 
-@pytest.mark.parametrize("kernel", [p for p in KERNELS if p.values[0].into])
+@everywhere(INTO)
 def test_out_is_written_whole_and_returned(kernel, isa):
     for shape in kernel.shapes:
         inputs = kernel.inputs(shape, np.float32)

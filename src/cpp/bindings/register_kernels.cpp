@@ -85,6 +85,15 @@ double fma_flops(Index rounds, int threads) {
   return static_cast<double>(threads) * static_cast<double>(rounds) * kChains * kFlops * lanes;
 }
 
+// Flops of `rounds` rounds of products on tiles, on each of `threads` threads; 0 where the ISA has none.
+double tile_flops(Index rounds, int threads) {
+  const ReleaseGil release;
+  const TileKernels& tiles = dispatch::active().tiles;
+  if (tiles.product_loop == nullptr) return 0;
+  threads::run_parts(threads, [&](int, int) { tiles.product_loop(rounds); });
+  return static_cast<double>(threads) * static_cast<double>(rounds) * 4 * 2 * kTileSide * kTileNumbers;
+}
+
 void read_memory(const py::array& x, int threads) {
   const ReleaseGil release;
   threads::parallel_for(
@@ -108,6 +117,7 @@ void register_kernels(py::module_& m) {
     const ReleaseGil release;
     return f64 ? fma_flops<double>(rounds, threads) : fma_flops<float>(rounds, threads);
   });
+  m.def("kernel_tile_loop", &tile_flops);
   m.def("kernel_read_loop", &read_memory);
 }
 

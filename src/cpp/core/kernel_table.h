@@ -35,6 +35,8 @@ struct TileKernels {
   void (*gemm)(const TileProduct& args);
   // A small product whose result is known.
   bool (*self_test)();
+  // 4 * rounds products of whole tiles (2 * 16 * 16 * 32 flops each), on tiles alone.
+  void (*product_loop)(Index rounds);
 };
 
 struct KernelTable {

@@ -7,10 +7,9 @@
 // Order of summation, the same for every blocking: for each 32 numbers of k, one after the other, bf16x3 adds Ah Bl, then Ah Bh, then Al
 // Bh.
 #include "core/kernel_table.h"
-#include "kernels/act_math.h"
+#include "kernels/gemm_epilogue.h"
 #include "simd/amx_tile.h"
 #include "simd/bf16.h"
-#include "simd/optim_math.h"
 
 namespace pyffnn {
 namespace PYFFNN_ISA {
@@ -85,7 +84,7 @@ void pack_tiles_b(const float* b, Index rs, Index cs, Index k, Index n, bool spl
 // M x N tiles of sums (1 or 2 each) over `steps` tiles of k. Sums are tiles 0..3, A is in 4 and 5, B in 6 and 7. The panels of one operand
 // stay in the first-level cache, those of the other stream by.
 template <int M, int N, bool Split, bool kStreamA>
-PYFFNN_INLINE void accumulate(Tiles& t, const std::uint16_t* a, const std::uint16_t* b, Index steps) {
+PYFFNN_INLINE void accumulate(TileUnit& t, const std::uint16_t* a, const std::uint16_t* b, Index steps) {
   constexpr Index parts = Split ? 2 : 1;
   const Index panel = steps * parts * kTile;
   const auto load_a = [&](const std::uint16_t* p) PYFFNN_LAMBDA_INLINE {
@@ -121,7 +120,7 @@ PYFFNN_INLINE void accumulate(Tiles& t, const std::uint16_t* a, const std::uint1
 
 // The sums from C (or zero), the products, the sums to C; c has whole tiles.
 template <int M, int N, bool Split, bool kStreamA>
-PYFFNN_INLINE void block(Tiles& t, const std::uint16_t* a, const std::uint16_t* b, Index steps, bool load_c, float* c, Index ldc) {
+PYFFNN_INLINE void block(TileUnit& t, const std::uint16_t* a, const std::uint16_t* b, Index steps, bool load_c, float* c, Index ldc) {
   const Index stride = ldc * static_cast<Index>(sizeof(float));
   float* const below_c = c + kSide * ldc;
   if (load_c) {
@@ -143,7 +142,7 @@ PYFFNN_INLINE void block(Tiles& t, const std::uint16_t* a, const std::uint16_t* 
 }
 
 template <bool Split, bool kStreamA>
-PYFFNN_INLINE void any_block(Tiles& t, bool two_rows, bool two_cols, const std::uint16_t* a, const std::uint16_t* b, Index steps,
+PYFFNN_INLINE void any_block(TileUnit& t, bool two_rows, bool two_cols, const std::uint16_t* a, const std::uint16_t* b, Index steps,
                              bool load_c, float* c, Index ldc) {
   if (two_rows)
     two_cols ? block<2, 2, Split, kStreamA>(t, a, b, steps, load_c, c, ldc) : block<2, 1, Split, kStreamA>(t, a, b, steps, load_c, c, ldc);
@@ -151,57 +150,17 @@ PYFFNN_INLINE void any_block(Tiles& t, bool two_rows, bool two_cols, const std::
     two_cols ? block<1, 2, Split, kStreamA>(t, a, b, steps, load_c, c, ldc) : block<1, 1, Split, kStreamA>(t, a, b, steps, load_c, c, ldc);
 }
 
-// f(sums, row, column, lanes of the tail or 0) over the vectors of a finished block.
-template <class F>
-PYFFNN_INLINE void for_sums(const float* sums, Index rows, Index cols, F f) {
-  constexpr Index L = kLanes<float>;
-  for (Index i = 0; i < rows; ++i) {
-    const float* const row = sums + i * kBlock;
-    Index j = 0;
-    for (; j + L <= cols; j += L) f(load(row + j), i, j, Index{0});
-    if (j < cols) f(load(row + j), i, j, cols - j);
-  }
-}
-
-PYFFNN_INLINE VecF load_some(const float* p, Index tail) { return tail == 0 ? load(p) : load_tail(p, tail); }
-PYFFNN_INLINE void store_some(float* p, VecF v, Index tail) { tail == 0 ? store(p, v) : store_tail(p, v, tail); }
-
-// The epilogue of a block of sums, into C.
+// The epilogue of a block. The sums are in C already, but for an update: they are the gradient then, in `sums`.
 void finish(const GemmArgs<float>& g, const float* sums, Index row, Index col, Index rows, Index cols) {
-  const Index at0 = row * g.ldc + col;
-  float* const c = g.c + at0;
   switch (g.epilogue) {
     case Epilogue::store:
-      for_sums(sums, rows, cols,
-               [&](VecF sum, Index i, Index j, Index tail) PYFFNN_LAMBDA_INLINE { store_some(c + i * g.ldc + j, sum, tail); });
       return;
     case Epilogue::bias_act:
-      return with_act(g.act, [&](auto act) {
-        for_sums(sums, rows, cols, [&](VecF sum, Index i, Index j, Index tail) PYFFNN_LAMBDA_INLINE {
-          if (g.bias != nullptr) sum = sum + load_some(g.bias + col + j, tail);
-          store_some(c + i * g.ldc + j, act_vec<float, decltype(act)::act>(sum), tail);
-        });
-      });
+      return finish_bias_act(g, row, col, rows, cols);
     case Epilogue::times_dact:
-      return with_act(g.act, [&](auto act) {
-        for_sums(sums, rows, cols, [&](VecF sum, Index i, Index j, Index tail) PYFFNN_LAMBDA_INLINE {
-          const VecF y = load_some(g.y + (row + i) * g.ldy + col + j, tail);
-          store_some(c + i * g.ldc + j, dact_vec<float, decltype(act)::act>(sum, y), tail);
-        });
-      });
+      return finish_times_dact(g, row, col, rows, cols);
     case Epilogue::update:
-      return with_optim(g.opt->kind, [&](auto tag) {
-        constexpr Optim kind = decltype(tag)::kind;
-        for_sums(sums, rows, cols, [&](VecF sum, Index i, Index j, Index tail) PYFFNN_LAMBDA_INLINE {
-          const Index at = at0 + i * g.ldc + j;
-          VecF s1{}, s2{};
-          if constexpr (uses_s1(kind)) s1 = load_some(g.s1 + at, tail);
-          if constexpr (uses_s2(kind)) s2 = load_some(g.s2 + at, tail);
-          store_some(g.c + at, optim_update<float, kind>(*g.opt, load_some(g.c + at, tail), sum, s1, s2), tail);
-          if constexpr (uses_s1(kind)) store_some(g.s1 + at, s1, tail);
-          if constexpr (uses_s2(kind)) store_some(g.s2 + at, s2, tail);
-        });
-      });
+      return finish_update(g, sums, kBlock, row, col, rows, cols);
   }
 }
 
@@ -210,23 +169,28 @@ void product(const TileProduct& p) {
   const GemmArgs<float>& g = p.out;
   const Index steps = (g.k + kDepth - 1) / kDepth, panel = steps * (Split ? 2 : 1) * kTile;
   alignas(64) float sums[kBlock * kBlock];
-  Tiles t;
+  TileUnit t;
   for (Index col = 0; col < g.n; col += kBlock) {
     const Index cols = g.n - col < kBlock ? g.n - col : kBlock;
     for (Index row = 0; row < g.m; row += kBlock) {
       const Index rows = g.m - row < kBlock ? g.m - row : kBlock;
       const std::uint16_t *const a = p.a + row / kSide * panel, *const b = p.b + col / kSide * panel;
       float* const c = g.c + row * g.ldc + col;
-      const bool whole = rows % kSide == 0 && cols % kSide == 0;
-      if (whole && g.epilogue == Epilogue::store) {
+      const bool in_place = rows % kSide == 0 && cols % kSide == 0 && g.epilogue != Epilogue::update;
+      const std::size_t bytes = static_cast<std::size_t>(cols) * sizeof(float);
+      if (g.epilogue == Epilogue::update) prefetch_update(g, row, col, rows, cols);
+      if (in_place) {
         any_block<Split, kStreamA>(t, rows > kSide, cols > kSide, a, b, steps, g.load_c, c, g.ldc);
-        continue;
+      } else {
+        // Whole tiles beside C, so that nothing beyond its edge is touched.
+        if (g.load_c) {
+          std::memset(sums, 0, sizeof sums);
+          for (Index i = 0; i < rows; ++i) std::memcpy(sums + i * kBlock, c + i * g.ldc, bytes);
+        }
+        any_block<Split, kStreamA>(t, rows > kSide, cols > kSide, a, b, steps, g.load_c, sums, kBlock);
+        if (g.epilogue != Epilogue::update)
+          for (Index i = 0; i < rows; ++i) std::memcpy(c + i * g.ldc, sums + i * kBlock, bytes);
       }
-      if (g.load_c) {
-        std::memset(sums, 0, sizeof sums);
-        for (Index i = 0; i < rows; ++i) std::memcpy(sums + i * kBlock, c + i * g.ldc, static_cast<std::size_t>(cols) * sizeof(float));
-      }
-      any_block<Split, kStreamA>(t, rows > kSide, cols > kSide, a, b, steps, g.load_c, sums, kBlock);
       finish(g, sums, row, col, rows, cols);
     }
   }
@@ -284,7 +248,19 @@ bool self_test() {
   return true;
 }
 
-constexpr TileKernels kTiles = {&pack_tiles_a, &pack_tiles_b, &gemm_tiles, &self_test};
+// Four chains of products on tiles that hold zeros: what the tiles can do at best.
+void product_loop(Index rounds) {
+  TileUnit t;
+  t.zero<0>(), t.zero<1>(), t.zero<2>(), t.zero<3>(), t.zero<4>(), t.zero<5>(), t.zero<6>(), t.zero<7>();
+  for (Index r = 0; r < rounds; ++r) {
+    t.multiply_add<0, 4, 6>();
+    t.multiply_add<1, 4, 7>();
+    t.multiply_add<2, 5, 6>();
+    t.multiply_add<3, 5, 7>();
+  }
+}
+
+constexpr TileKernels kTiles = {&pack_tiles_a, &pack_tiles_b, &gemm_tiles, &self_test, &product_loop};
 
 }  // namespace
 

@@ -24,9 +24,9 @@ static_assert(sizeof(TileConfig) == 64, "as the processor wants it");
 
 // The instructions by their own `asm`: the compiler's intrinsics do not say that they read and write memory (GCC bug 122446), so that it
 // may move stores to a packed panel past the loads from it.
-class Tiles {
+class TileUnit {
  public:
-  Tiles() {
+  TileUnit() {
     TileConfig c{};
     c.palette = 1;
     for (int t = 0; t < 8; ++t) {
@@ -35,10 +35,10 @@ class Tiles {
     }
     __asm__ volatile("ldtilecfg %0" ::"m"(c) : "memory");
   }
-  // Tiles left in use slow down every switch of threads.
-  ~Tiles() { __asm__ volatile("tilerelease" ::: "memory"); }
-  Tiles(const Tiles&) = delete;
-  Tiles& operator=(const Tiles&) = delete;
+  // TileUnit left in use slow down every switch of threads.
+  ~TileUnit() { __asm__ volatile("tilerelease" ::: "memory"); }
+  TileUnit(const TileUnit&) = delete;
+  TileUnit& operator=(const TileUnit&) = delete;
 
   template <int T>
   PYFFNN_INLINE void load(const void* p, Index stride) {
@@ -66,7 +66,7 @@ class Tiles {
 
 #else
 
-class Tiles {
+class TileUnit {
  public:
   template <int T>
   void load(const void* p, Index stride) {

@@ -18,6 +18,8 @@ class Peaks:
     ----------
     fma_f32
         float32 flops a second of multiply-adds on registers.
+    amx_bf16
+        bf16 flops a second of products on tiles alone; 0 where the instruction set has none.
     read_memory, read_l2
         Bytes a second read from memory, and from the second-level cache.
     copy_memory
@@ -25,6 +27,7 @@ class Peaks:
     """
 
     fma_f32: float
+    amx_bf16: float
     read_memory: float
     read_l2: float
     copy_memory: float
@@ -44,6 +47,17 @@ def _best_rate(call: object, amount: float, seconds: float) -> float:
     return amount / best
 
 
+def _tile_rate(threads: int, seconds: float) -> float:
+    # the emulated tiles are a thousand times slower
+    rounds = 20_000 if _pyffnn.isa() == "amx" else 5
+    flops = _pyffnn.kernel_tile_loop(rounds, threads)
+    return (
+        _best_rate(lambda: _pyffnn.kernel_tile_loop(rounds, threads), flops, seconds)
+        if flops
+        else 0.0
+    )
+
+
 def measure(threads: int, seconds: float = 0.2) -> Peaks:
     """The peaks at `threads` threads; about 4 * `seconds`."""
     rounds = 100_000 if _pyffnn.isa() != "reference" else 5_000
@@ -55,6 +69,7 @@ def measure(threads: int, seconds: float = 0.2) -> Peaks:
     target = np.empty_like(source)
     return Peaks(
         fma_f32=_best_rate(lambda: _pyffnn.kernel_fma_loop(rounds, threads, False), flops, seconds),
+        amx_bf16=_tile_rate(threads, seconds),
         read_memory=_best_rate(lambda: _pyffnn.kernel_read_loop(far, threads), far.nbytes, seconds),
         read_l2=_best_rate(lambda: _pyffnn.kernel_read_loop(near, 1), near.nbytes, seconds),
         copy_memory=_best_rate(lambda: np.copyto(target, source), 2 * source.nbytes, seconds),

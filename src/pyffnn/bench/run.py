@@ -51,6 +51,7 @@ def run_case(case: table.Case, peak: peaks.Peaks, seconds: float) -> dict[str, A
         "gflops": case.flops / ours / 1e9,
         "gigabytes_per_second": case.bytes / ours / 1e9,
         "share_of_fma_peak": case.flops / ours / peak.fma_f32,
+        "share_of_amx_peak": case.flops / ours / peak.amx_bf16 if peak.amx_bf16 else None,
         "share_of_read_peak": case.bytes / ours / peak.read_memory,
     }
 
@@ -66,6 +67,7 @@ def judge(group: table.Group, rows: list[dict[str, Any]]) -> dict[str, Any]:
             "geometric_mean": want.geometric_mean,
             "every": want.every,
             "peak_share": want.peak_share,
+            "every_large": want.every_large,
         },
     }
     if not ratios:
@@ -78,9 +80,13 @@ def judge(group: table.Group, rows: list[dict[str, Any]]) -> dict[str, Any]:
         below = sum(r < want.every for r in ratios)
         missed.append(f"{below} of {len(ratios)} below {want.every} (least {min(ratios):.2f})")
     if want.peak_share is not None:
-        shares = [row["share_of_fma_peak"] for row in rows if row["large"]]
+        shares = [row[f"share_of_{want.peak.lower()}_peak"] for row in rows if row["large"]]
         if shares and min(shares) < want.peak_share:
-            missed.append(f"{min(shares):.0%} of the FMA peak < {want.peak_share:.0%}")
+            missed.append(f"{min(shares):.0%} of the {want.peak} peak < {want.peak_share:.0%}")
+    if want.every_large is not None:
+        large = [row["ratio"] for row in rows if row["large"] and row["ratio"] is not None]
+        if large and min(large) < want.every_large:
+            missed.append(f"large cases {min(large):.2f} < {want.every_large}")
     return {
         **verdict,
         "geometric_mean": mean,

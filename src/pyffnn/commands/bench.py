@@ -38,8 +38,9 @@ def run(args: argparse.Namespace) -> None:
     print()
     print(f"{machine['cpu']}, {machine['isa']}, {threads} threads")
     print(", ".join(f"{name} {version}" for name, version in machine["versions"].items()))
+    tiles = f" ({peaks['amx_bf16'] / 1e9:.0f} bf16 on AMX)" if peaks["amx_bf16"] else ""
     print(
-        f"peaks: {peaks['fma_f32'] / 1e9:.0f} GFLOP/s float32, {peaks['read_memory'] / 1e9:.1f} GB/s read from memory, "
+        f"peaks: {peaks['fma_f32'] / 1e9:.0f} GFLOP/s float32{tiles}, {peaks['read_memory'] / 1e9:.1f} GB/s read from memory, "
         f"{peaks['read_l2'] / 1e9:.0f} GB/s from L2 (one thread), {peaks['copy_memory'] / 1e9:.1f} GB/s copied"
     )
     print()

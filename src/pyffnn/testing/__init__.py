@@ -15,10 +15,12 @@ from pyffnn.testing.kernel import Inputs, Kernel, Shape
 from pyffnn.testing.oracles import fma_chain
 from pyffnn.testing.registry import KERNELS, kernel
 from pyffnn.testing.rounding import bf16
+from pyffnn.testing.tiles import TILE_KERNELS
 from pyffnn.testing.ulp import spread_patterns, ulp_error
 
 __all__ = [
     "KERNELS",
+    "TILE_KERNELS",
     "Inputs",
     "Kernel",
     "Shape",

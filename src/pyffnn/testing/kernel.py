@@ -59,6 +59,8 @@ class Kernel:
     """Moves the inputs of a gradient check off the points where the derivative jumps."""
     same_bits: bool = True
     """float32 and float64 results are the same bits on every ISA with FMA."""
+    precision: str = "float32"
+    """Anything else needs an instruction set with tiles."""
     into: bool = False
     """`run` takes `out=`."""
 
