@@ -28,46 +28,65 @@ void gather_impl(const T* table, Index ld, const I* ids, Index count, Index d, T
   }
 }
 
-// Sums of NV vectors of columns stay in registers over the whole bag.
+template <class T, class I>
+struct Bags {
+  const T* table;
+  Index ld;
+  const I* ids;
+  const Index* offsets;
+  const T* weight;
+  const T* scale;
+  Index bags;
+  T* out;
+  Index ldo;
+};
+
+// Columns [col, col + NV vectors), the last of `tail` lanes: sums stay in registers over a bag. Rows are fetched ahead over the ends of
+// bags; the number of lines is known to the compiler, since a loop here would cost as much as the sums.
 template <class T, class I, int NV, bool kWeighted>
-PYFFNN_INLINE void pool_block(const T* table, Index ld, const I* ids, const T* weight, Index count, T scale, Index tail, T* out,
-                              bool first) {
-  constexpr Index L = kLanes<T>;
-  Vec<T> sum[NV];
-  PYFFNN_UNROLL for (int v = 0; v < NV; ++v) sum[v] = zero<T>();
-  for (Index i = 0; i < count; ++i) {
-    if (first && i + kAhead < count) {
-      // Later blocks find the row's neighbouring lines by the hardware prefetcher.
-      const T* ahead = table + static_cast<Index>(ids[i + kAhead]) * ld;
-      PYFFNN_UNROLL for (int v = 0; v < NV; ++v) prefetch(ahead + v * L);
+void pool_block(const Bags<T, I>& a, Index col, Index tail) {
+  constexpr Index L = kLanes<T>, kLine = 64 / static_cast<Index>(sizeof(T)), kLines = (NV * L + kLine - 1) / kLine;
+  const Index end_of_row = (NV - 1) * L + tail - 1;
+  const T* const table = a.table + col;
+  const Index last = a.offsets[a.bags];
+  for (Index b = 0; b < a.bags; ++b) {
+    const T scale = a.scale[b];
+    const Index end = scale == T(0) ? a.offsets[b] : a.offsets[b + 1];
+    Vec<T> sum[NV];
+    PYFFNN_UNROLL for (int v = 0; v < NV; ++v) sum[v] = zero<T>();
+    for (Index i = a.offsets[b]; i < end; ++i) {
+      if (i + kAhead < last) {
+        const T* ahead = table + static_cast<Index>(a.ids[i + kAhead]) * a.ld;
+        PYFFNN_UNROLL for (Index j = 0; j < kLines; ++j) prefetch(ahead + j * kLine);
+        prefetch(ahead + end_of_row);
+      }
+      const T* row = table + static_cast<Index>(a.ids[i]) * a.ld;
+      PYFFNN_UNROLL for (int v = 0; v < NV; ++v) {
+        const Vec<T> r = v == NV - 1 && tail < L ? load_tail(row + v * L, tail) : load(row + v * L);
+        sum[v] = kWeighted ? fma(set1(a.weight[i]), r, sum[v]) : sum[v] + r;
+      }
     }
-    const T* row = table + static_cast<Index>(ids[i]) * ld;
+    T* const out = a.out + b * a.ldo + col;
+    const Vec<T> s = set1(scale);
     PYFFNN_UNROLL for (int v = 0; v < NV; ++v) {
-      const Vec<T> r = v == NV - 1 && tail < L ? load_tail(row + v * L, tail) : load(row + v * L);
-      sum[v] = kWeighted ? fma(set1(weight[i]), r, sum[v]) : sum[v] + r;
+      if (v == NV - 1 && tail < L)
+        store_tail(out + v * L, sum[v] * s, tail);
+      else
+        store(out + v * L, sum[v] * s);
     }
-  }
-  const Vec<T> s = set1(scale);
-  PYFFNN_UNROLL for (int v = 0; v < NV; ++v) {
-    if (v == NV - 1 && tail < L)
-      store_tail(out + v * L, sum[v] * s, tail);
-    else
-      store(out + v * L, sum[v] * s);
   }
 }
 
 template <class T, class I, bool kWeighted>
-void pool_columns(const T* table, Index ld, const I* ids, const T* weight, Index count, T scale, Index d, T* out) {
-  constexpr Index L = kLanes<T>;
+void pool_columns(const Bags<T, I>& a, Index d) {
+  constexpr Index L = kLanes<T>, kMost = 14;  // as many as 16 registers hold
   for (Index j = 0; j < d;) {
-    const Index vectors = (d - j + L - 1) / L, nv = vectors < 8 ? vectors : 8;
+    const Index vectors = (d - j + L - 1) / L, nv = vectors < kMost ? vectors : kMost;
     const Index width = nv * L < d - j ? nv * L : d - j, tail = width - (nv - 1) * L;
-    const T* t = table + j;
-    const bool first = j == 0;
     switch (nv) {
-#define PYFFNN_CASE(N)                                                                      \
-  case N:                                                                                   \
-    pool_block<T, I, N, kWeighted>(t, ld, ids, weight, count, scale, tail, out + j, first); \
+#define PYFFNN_CASE(N)                          \
+  case N:                                       \
+    pool_block<T, I, N, kWeighted>(a, j, tail); \
     break;
       PYFFNN_CASE(1)
       PYFFNN_CASE(2)
@@ -76,8 +95,14 @@ void pool_columns(const T* table, Index ld, const I* ids, const T* weight, Index
       PYFFNN_CASE(5)
       PYFFNN_CASE(6)
       PYFFNN_CASE(7)
+      PYFFNN_CASE(8)
+      PYFFNN_CASE(9)
+      PYFFNN_CASE(10)
+      PYFFNN_CASE(11)
+      PYFFNN_CASE(12)
+      PYFFNN_CASE(13)
       default:
-        PYFFNN_CASE(8)
+        PYFFNN_CASE(14)
 #undef PYFFNN_CASE
     }
     j += width;
@@ -85,11 +110,11 @@ void pool_columns(const T* table, Index ld, const I* ids, const T* weight, Index
 }
 
 template <class T, class I>
-void pool_impl(const T* table, Index ld, const I* ids, const T* weight, Index count, T scale, Index d, T* out) {
-  if (weight != nullptr)
-    pool_columns<T, I, true>(table, ld, ids, weight, count, scale, d, out);
+void pool_impl(const Bags<T, I>& a, Index d) {
+  if (a.weight != nullptr)
+    pool_columns<T, I, true>(a, d);
   else
-    pool_columns<T, I, false>(table, ld, ids, weight, count, scale, d, out);
+    pool_columns<T, I, false>(a, d);
 }
 
 // Ids of a whole batch are known, so rows are fetched far ahead, over the ends of bags.
@@ -165,12 +190,13 @@ void pool_bags_impl(const PoolBags<T>& a) {
 void pool_bags(const PoolBags<float>& args) { pool_bags_impl(args); }
 void pool_bags(const PoolBags<double>& args) { pool_bags_impl(args); }
 
-#define PYFFNN_DEFINE(T, suffix, I)                                                                                    \
-  void gather_##suffix(const T* table, Index ld, const I* ids, Index count, Index d, T* out, Index ldo) {              \
-    gather_impl(table, ld, ids, count, d, out, ldo);                                                                   \
-  }                                                                                                                    \
-  void pool_##suffix(const T* table, Index ld, const I* ids, const T* weight, Index count, T scale, Index d, T* out) { \
-    pool_impl(table, ld, ids, weight, count, scale, d, out);                                                           \
+#define PYFFNN_DEFINE(T, suffix, I)                                                                                                      \
+  void gather_##suffix(const T* table, Index ld, const I* ids, Index count, Index d, T* out, Index ldo) {                                \
+    gather_impl(table, ld, ids, count, d, out, ldo);                                                                                     \
+  }                                                                                                                                      \
+  void pool_##suffix(const T* table, Index ld, const I* ids, const Index* offsets, const T* weight, const T* scale, Index bags, Index d, \
+                     T* out, Index ldo) {                                                                                                \
+    pool_impl<T, I>({table, ld, ids, offsets, weight, scale, bags, out, ldo}, d);                                                        \
   }
 PYFFNN_DEFINE(float, i32, std::int32_t)
 PYFFNN_DEFINE(float, i64, std::int64_t)

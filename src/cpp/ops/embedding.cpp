@@ -1,6 +1,8 @@
 #include "ops/embedding.h"
 
+#include <algorithm>
 #include <cstring>
+#include <limits>
 #include <vector>
 
 #include "core/dispatch.h"
@@ -22,12 +24,14 @@ void gather(const Kernels<double>& k, const double* t, Index ld, const std::int6
   k.gather_i64(t, ld, ids, c, d, o, ldo);
 }
 template <class T>
-void pool(const Kernels<T>& k, const T* t, Index ld, const std::int32_t* ids, const T* w, Index c, T scale, Index d, T* o) {
-  k.pool_i32(t, ld, ids, w, c, scale, d, o);
+void pool(const Kernels<T>& k, const T* t, Index ld, const std::int32_t* ids, const Index* offsets, const T* w, const T* scale, Index bags,
+          Index d, T* o, Index ldo) {
+  k.pool_i32(t, ld, ids, offsets, w, scale, bags, d, o, ldo);
 }
 template <class T>
-void pool(const Kernels<T>& k, const T* t, Index ld, const std::int64_t* ids, const T* w, Index c, T scale, Index d, T* o) {
-  k.pool_i64(t, ld, ids, w, c, scale, d, o);
+void pool(const Kernels<T>& k, const T* t, Index ld, const std::int64_t* ids, const Index* offsets, const T* w, const T* scale, Index bags,
+          Index d, T* o, Index ldo) {
+  k.pool_i64(t, ld, ids, offsets, w, scale, bags, d, o, ldo);
 }
 
 template <class T>
@@ -47,17 +51,16 @@ T bag_scale(const T* weights, Index begin, Index end) {
 template <class I>
 Index first_bad_id(const I* ids, Index count, Index rows) {
   using U = std::make_unsigned_t<I>;
-  // One unsigned compare an id catches negatives too; the block without a branch vectorises.
-  constexpr Index kBlock = 256;
+  // Without a branch or a compare, so that the baseline's vectors suffice: the sign of id | (rows - 1 - id) is set outside [0, rows).
+  constexpr Index kBlock = 256, kMost = std::numeric_limits<I>::max();
+  constexpr int kSign = 8 * sizeof(I) - 1;
+  if (rows == 0) return count > 0 ? 0 : -1;
+  const U top = static_cast<U>(std::min(rows - 1, kMost));
   for (Index i = 0; i < count; i += kBlock) {
     const Index n = count - i < kBlock ? count - i : kBlock;
-    bool bad = false;
-    if constexpr (sizeof(I) == 4) {
-      const U limit = rows > INT32_MAX ? static_cast<U>(INT32_MAX) + 1u : static_cast<U>(rows);
-      for (Index j = 0; j < n; ++j) bad |= static_cast<U>(ids[i + j]) >= limit;
-    } else {
-      for (Index j = 0; j < n; ++j) bad |= static_cast<U>(ids[i + j]) >= static_cast<U>(rows);
-    }
+    U seen = 0;
+    for (Index j = 0; j < n; ++j) seen |= static_cast<U>(ids[i + j]) | (top - static_cast<U>(ids[i + j]));
+    const bool bad = (seen >> kSign) != 0;
     if (bad) {
       for (Index j = 0; j < n; ++j)
         if (ids[i + j] < 0 || static_cast<Index>(ids[i + j]) >= rows) return i + j;
@@ -92,11 +95,12 @@ void mean_pool(const T* table, Index ld, const I* ids, const Index* offsets, con
   const Index count = bags > 0 ? offsets[bags] - offsets[0] : 0;
   const int parts = threads::threads_for(static_cast<double>(count) * static_cast<double>(d * 2 + 16));
   threads::parallel_for(bags, parts, [&](Index b, Index e) {
-    for (Index bag = b; bag < e; ++bag) {
-      const Index begin = offsets[bag], end = offsets[bag + 1];
-      const T scale = bag_scale(weights, begin, end);
-      pool(k, table, ld, ids + begin, weights == nullptr ? nullptr : weights + begin, scale == T(0) ? Index{0} : end - begin, scale, d,
-           out + bag * ldo);
+    constexpr Index kBlock = 256;
+    T scale[kBlock];
+    for (Index at = b; at < e; at += kBlock) {
+      const Index n = std::min(kBlock, e - at);
+      for (Index j = 0; j < n; ++j) scale[j] = bag_scale(weights, offsets[at + j], offsets[at + j + 1]);
+      pool(k, table, ld, ids, offsets + at, weights, scale, n, d, out + at * ldo, ldo);
     }
   });
 }

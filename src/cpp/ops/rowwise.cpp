@@ -9,8 +9,8 @@
 namespace pyffnn::ops {
 namespace {
 
-// Rough cost of one element in flops, for the decision to wake a thread.
-constexpr double kCheap = 2, kTranscendental = 20;
+// Rough cost of one element in flops or bytes, for the decision to share the work.
+constexpr double kCheap = 8, kTranscendental = 20;
 
 template <class F>
 void flat(Index n, double cost, F f) {

@@ -12,6 +12,9 @@ import pyffnn
 from pyffnn.bench import peaks, peers, table
 from pyffnn.bench.timing import in_turn, median_ratio
 
+# PyTorch's OpenMP threads poll for about 5 ms after a call.
+SETTLE = 0.02
+
 
 def machine() -> dict[str, Any]:
     """Where the figures come from."""
@@ -26,10 +29,12 @@ def machine() -> dict[str, Any]:
     }
 
 
-def run_case(case: table.Case, peak: peaks.Peaks, seconds: float) -> dict[str, Any]:
+def run_case(
+    case: table.Case, peak: peaks.Peaks, seconds: float, settle: float = 0.0
+) -> dict[str, Any]:
     """The figures of one case; the ratio is that to the best of the peers it is judged against (None: none is installed)."""
     calls = case.calls()
-    times = in_turn(calls, seconds)
+    times = in_turn(calls, seconds, settle=settle)
     ours = statistics.median(times["pyffnn"])
     ratios = {
         name: median_ratio(taken, times["pyffnn"])
@@ -100,6 +105,7 @@ def run(
 ) -> dict[str, Any]:
     """Everything at one number of threads; `report` gets a line a case as it is done."""
     seconds = 0.25 if quick else 1.5
+    settle = SETTLE if threads > 1 else 0.0
     with peers.pinned(threads):
         peak = peaks.measure(threads, 0.1 if quick else 0.3)
         rows: list[dict[str, Any]] = []
@@ -107,7 +113,7 @@ def run(
         for group in table.groups():
             own = []
             for case in group.cases:
-                own.append(run_case(case, peak, seconds))
+                own.append(run_case(case, peak, seconds, settle))
                 report(line_of(own[-1]))
             rows += own
             verdicts.append(judge(group, own))

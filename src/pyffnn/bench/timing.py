@@ -24,9 +24,13 @@ def calibrate(call: Call, sample: float) -> int:
 
 
 def in_turn(
-    calls: Mapping[str, Call], seconds: float, sample: float = 2e-3
+    calls: Mapping[str, Call], seconds: float, sample: float = 2e-3, settle: float = 0.0
 ) -> dict[str, list[float]]:
-    """Seconds a call of each contender, one entry a round, for about `seconds` (at least 3 rounds, at most 200)."""
+    """Seconds a call of each contender, one entry a round, for about `seconds` (at least 3 rounds, at most 200).
+
+    Each sample follows `settle` seconds of the same calls that do not count: the threads of another library that poll for work keep
+    a core busy for milliseconds after its last call.
+    """
     repeats = {name: calibrate(call, sample) for name, call in calls.items()}
     times: dict[str, list[float]] = {name: [] for name in calls}
     end = time.perf_counter() + seconds
@@ -36,6 +40,9 @@ def in_turn(
         order = list(calls) if rounds % 2 == 0 else list(calls)[::-1]
         for name in order:
             call, count = calls[name], repeats[name]
+            settled = time.perf_counter() + settle
+            while time.perf_counter() < settled:
+                call()
             start = time.perf_counter()
             for _ in range(count):
                 call()
