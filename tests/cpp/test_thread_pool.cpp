@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "check.h"
+#include "core/team.h"
 #include "core/thread_pool.h"
 
 namespace threads = pyffnn::threads;
@@ -97,6 +98,35 @@ void counts() {
   CHECK(threads::threads_for(1) == 1);
 }
 
+// Every step in order by the leader, on its own or with all others at the same step; it ends where a step says so.
+void a_team_does_every_step_once() {
+  for (int size : {1, 2, 3}) {
+    for (Index last : {0, 5, 700, 5000}) {
+      threads::Pace pace;
+      const Index steps = 3000;
+      std::vector<int> by_leader(steps, 0);
+      std::atomic<int> arrived{0};
+      Index expected = 0;
+      threads::lead_team(size, steps, pace, [&](threads::Team& team, int member, int together, Index s) {
+        if (member == 0) {
+          CHECK(s == expected);
+          ++expected;
+          ++by_leader[static_cast<std::size_t>(s)];
+        }
+        if (together > 1) {
+          ++arrived;
+          team.barrier();
+          CHECK(arrived % together == 0);
+          team.barrier();
+        }
+        return s != last;
+      });
+      CHECK(expected == (last < steps ? last + 1 : steps));
+      for (Index s = 0; s < expected; ++s) CHECK(by_leader[static_cast<std::size_t>(s)] == 1);
+    }
+  }
+}
+
 }  // namespace
 
 int main() {
@@ -105,5 +135,6 @@ int main() {
   first_exception_reaches_the_caller();
   nested_calls_run_inline();
   callers_at_the_same_time();
+  a_team_does_every_step_once();
   return g_failures != 0;
 }

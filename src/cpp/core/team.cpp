@@ -18,6 +18,22 @@ int team_for(double work_of_step, double work_in_all) {
   return static_cast<int>(std::min<double>(work_of_step / kGrain, get_num_threads()));
 }
 
+void Pace::done(double seconds_a_step) {
+  if (!next_.together) {
+    alone_ = alone_ > 0 ? 0.5 * (alone_ + seconds_a_step) : seconds_a_step;
+    since_probe_ = 0;
+    next_ = {kProbe, true};
+  } else if (seconds_a_step > alone_) {
+    // For longer each time.
+    next_ = {patience_, false};
+    patience_ = std::min(4 * patience_, kMostPatience);
+  } else {
+    patience_ = std::max(patience_ / 4, kLeastPatience);
+    since_probe_ += next_.steps;
+    next_ = since_probe_ >= kTrust ? Stretch{kProbe, false} : Stretch{kTogether, true};
+  }
+}
+
 void Team::release() {
   generation_.fetch_add(1);
   if (sleepers_.load() > 0) {

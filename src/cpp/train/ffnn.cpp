@@ -100,43 +100,46 @@ typename Network<T>::Sink Network<T>::optimizer_step(double lr, std::int64_t ste
 }
 
 template <class T>
+bool Network<T>::train_step(const Call& call, Index s, int member, int size, threads::Team& team, Progress& progress) {
+  Space& w = call.w;
+  const Index at = s * call.batch_size, m = std::min(call.batch_size, call.count - at);
+  const std::int64_t* const batch = call.order + at;
+  const Slice slice{m * member / size, m * (member + 1) / size, w.members[static_cast<std::size_t>(member)], step_ + s, true, m};
+  const double total = sum_of_weights(call.targets, batch, m);
+  call.source.load(batch + slice.begin, slice.size(), slice.member.batch, w.x.p + slice.begin * w.x.ld, w.x.ld);
+  forward(w, slice);
+  loss(w, call.targets, batch, total, slice, true);
+  backward(w, slice);
+  if (size > 1) team.barrier();
+  if (total > 0) {
+    const double mean = sum_of_losses(w, m);
+    progress.finite = std::isfinite(mean);
+    if (!progress.finite) return false;
+    update(w, m, member, size, true, optimizer_step(call.lr[s], slice.step));
+    progress.loss += mean * total;
+    progress.weight += total;
+  }
+  ++progress.steps;
+  if (size > 1) team.barrier();
+  return true;
+}
+
+template <class T>
 Progress Network<T>::train(const Source<T>& source, const Targets<T>& targets, const std::int64_t* order, Index count, Index batch_size,
                            const double* lr) {
   const std::unique_lock<std::shared_mutex> lock(mutex_);
   WorkspaceLease<T> lease(workspaces_);
-  Space& w = *lease;
-  batch_size = std::min(batch_size, std::max<Index>(count, 1));
-  const Index entries = most_entries(source, order, count, batch_size);
-  const double step_work = 3 * work(batch_size, entries), steps = static_cast<double>((count + batch_size - 1) / batch_size);
-  const int wanted = static_cast<int>(std::min<Index>(threads::team_for(step_work, step_work * steps), batch_size));
-  w.plan(spec(), batch_size, entries, wanted, true);
+  const Call call{source, targets, order, count, std::min(batch_size, std::max<Index>(count, 1)), lr, *lease};
+  const Index entries = most_entries(source, order, count, call.batch_size);
+  const double work_of_step = 3 * work(call.batch_size, entries);
+  const int wanted =
+      static_cast<int>(std::min<Index>(threads::team_for(work_of_step, work_of_step * static_cast<double>(call.steps())), call.batch_size));
+  call.w.plan(spec(), call.batch_size, entries, wanted, true);
   Progress result;
-  threads::run_team(wanted, [&](threads::Team& team, int member) {
-    const int size = team.size();
-    Progress progress;
-    for (Index at = 0; at < count; at += batch_size) {
-      const std::int64_t* const batch = order + at;
-      const Index m = std::min(batch_size, count - at);
-      const std::int64_t step = step_ + progress.steps;
-      const Slice slice{m * member / size, m * (member + 1) / size, w.members[static_cast<std::size_t>(member)], step, true, m};
-      const double total = sum_of_weights(targets, batch, m);
-      source.load(batch + slice.begin, slice.size(), slice.member.batch, w.x.p + slice.begin * w.x.ld, w.x.ld);
-      forward(w, slice);
-      loss(w, targets, batch, total, slice, true);
-      backward(w, slice);
-      team.barrier();
-      if (total > 0) {
-        const double mean = sum_of_losses(w, m);
-        progress.finite = std::isfinite(mean);
-        if (!progress.finite) break;
-        update(w, m, member, size, true, optimizer_step(lr[progress.steps], step));
-        progress.loss += mean * total;
-        progress.weight += total;
-      }
-      ++progress.steps;
-      team.barrier();
-    }
-    if (member == 0) result = progress;
+  threads::lead_team(wanted, call.steps(), pace_, [&](threads::Team& team, int member, int size, Index s) {
+    // Members see the same losses; the leader's are kept.
+    Progress own;
+    return train_step(call, s, member, size, team, member == 0 ? result : own);
   });
   step_ += result.steps;
   return result;

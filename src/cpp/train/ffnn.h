@@ -10,6 +10,7 @@
 #include <shared_mutex>
 #include <string>
 
+#include "core/team.h"
 #include "train/ffnn_parameters.h"
 #include "train/ffnn_source.h"
 #include "train/ffnn_workspace.h"
@@ -75,6 +76,20 @@ class Network {
     const std::map<std::string, T*>* grads = nullptr;
   };
 
+  // What a call of train() was given, and its memory.
+  struct Call {
+    const Source<T>& source;
+    const Targets<T>& targets;
+    const std::int64_t* order;
+    Index count, batch_size;
+    const double* lr;
+    Space& w;
+    Index steps() const { return (count + batch_size - 1) / batch_size; }
+  };
+
+  // Member `member` of `size` does its part of step `s` of the call, meeting the others at team.barrier(). False where the loss is not
+  // finite.
+  bool train_step(const Call& call, Index s, int member, int size, threads::Team& team, Progress& progress);
   Index most_entries(const Source<T>& source, const std::int64_t* order, Index count, Index batch_size) const;
   double work(Index m, Index entries) const;
   Sink optimizer_step(double lr, std::int64_t step) const;
@@ -97,6 +112,7 @@ class Network {
 
   Parameters<T> parameters_;
   std::int64_t step_ = 0;
+  threads::Pace pace_;
   WorkspacePool<T> workspaces_;
   std::shared_mutex mutex_;  // training alone, predictions together
 };
