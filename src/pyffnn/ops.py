@@ -16,7 +16,7 @@ Arguments are array-likes (NumPy arrays, buffers, `__array__`, DLPack, sequences
 are float32 and float64 (mixed: the wider); ids are int32 or int64. Inputs are never written and are copied only when their layout
 cannot be read as it is (a stride that no kernel takes, another byte order). Results are C-contiguous. `out` must be a writable,
 C-contiguous array of exactly the result's shape and dtype; only the elementwise operations and the softmaxes accept the input itself
-as `out`. The GIL is released while a kernel runs.
+as `out`. The GIL is released while a kernel runs, except for work of a few microseconds at most.
 
 Errors, each naming the argument and what it got: ValueError (shape, layout, value), TypeError (dtype, or not an array),
 IndexError (an id outside its table), MemoryError (a result that the machine cannot hold).

@@ -10,10 +10,12 @@ namespace pyffnn::bindings {
 // (std::terminate); here it stops, for good, and the process exits as it should.
 class ReleaseGil {
  public:
-  ReleaseGil() : state_(PyEval_SaveThread()) {}
+  // With `release` false the GIL is kept: for work that is shorter than the exchange.
+  explicit ReleaseGil(bool release = true) : state_(release ? PyEval_SaveThread() : nullptr) {}
   ReleaseGil(const ReleaseGil&) = delete;
   ReleaseGil& operator=(const ReleaseGil&) = delete;
   ~ReleaseGil() noexcept(false) {
+    if (state_ == nullptr) return;
     try {
       PyEval_RestoreThread(state_);
     } catch (...) {

@@ -10,4 +10,5 @@ PYBIND11_MODULE(_pyffnn, m, pybind11::mod_gil_not_used()) {
   register_train(m);
   register_lm(m);
   register_kernels(m);
+  register_hot_calls(m);
 }

@@ -11,5 +11,6 @@ void register_text(pybind11::module_& m);
 void register_train(pybind11::module_& m);
 void register_lm(pybind11::module_& m);
 void register_kernels(pybind11::module_& m);
+void register_hot_calls(pybind11::module_& m);  // after register_ops, whose functions it wraps
 
 }  // namespace pyffnn::bindings
