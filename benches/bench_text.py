@@ -7,7 +7,7 @@ on the same documents and the same number of threads; the figures are medians. A
 
 - fastText: from file to trained model, dim 10, bigrams, 5 epochs, lr .25, one thread, against the defaults with word_ngrams=2.
 - PyTorch: EmbeddingBag(sparse=True, mode="mean"), Linear, ReLU, Linear, SGD, on batches of ids made beforehand, against the same network,
-  optimizer, batch size and epochs. The time is that of the training loop alone, on both sides.
+  optimizer, rate, initial weights, order, batch size and epochs. The time is that of the training loop alone, on both sides.
 - Prediction: a list of texts against a PyTorch loop that cuts the words in Python; and one short text.
 """
 
@@ -30,6 +30,8 @@ import numpy as np
 import pyffnn
 from pyffnn import TextClassifier
 from pyffnn.data import Featurizer
+from pyffnn.network import Network
+from pyffnn.training import epoch_order
 
 Split = tuple[list[str], list[int]]
 
@@ -108,7 +110,7 @@ def against_torch(
 
     def batches(epoch: int) -> list[tuple[Any, Any, Any]]:
         made = []
-        order = np.random.default_rng(epoch).permutation(labels.size)
+        order = epoch_order(np.arange(labels.size), trained._seed, epoch)
         for start in range(0, labels.size, batch):
             rows = order[start : start + batch]
             parts = [bags.ids[bags.offsets[i] : bags.offsets[i + 1]] for i in rows]
@@ -128,27 +130,28 @@ def against_torch(
             self.table = torch.nn.EmbeddingBag(features.num_rows, dim, mode="mean", sparse=True)
             self.hidden = torch.nn.Linear(dim, hidden)
             self.out = torch.nn.Linear(hidden, int(labels.max()) + 1)
-            # PyTorch's own defaults learn more slowly here; with these both sides reach one accuracy
-            torch.nn.init.uniform_(self.table.weight, -1 / dim, 1 / dim)
-            torch.nn.init.kaiming_uniform_(self.hidden.weight, nonlinearity="relu")
-            torch.nn.init.xavier_uniform_(self.out.weight)
+            # the same weights to start from, and below the same order: both learn the same
+            with torch.no_grad():
+                self.table.weight.copy_(torch.from_numpy(start["embedding"]))
+                for number, layer in enumerate((self.hidden, self.out)):
+                    layer.weight.copy_(torch.from_numpy(start[f"weight{number}"].T.copy()))
+                    layer.bias.copy_(torch.from_numpy(start[f"bias{number}"]))
 
         def forward(self, ids: Any, offsets: Any) -> Any:
             return self.out(torch.relu(self.hidden(self.table(ids, offsets))))
 
     def theirs() -> tuple[float, Any]:
-        torch.manual_seed(0)
         net = Net()
         optimizer = torch.optim.SGD(net.parameters(), lr=rate)
         spent = 0.0
         for epoch in range(epochs):
             made = batches(epoch)
-            start = time.perf_counter()
+            began = time.perf_counter()
             for ids, offsets, y in made:
                 optimizer.zero_grad()
                 torch.nn.functional.cross_entropy(net(ids, offsets), y).backward()
                 optimizer.step()
-            spent += time.perf_counter() - start
+            spent += time.perf_counter() - began
         return spent, net
 
     def ours() -> TextClassifier:
@@ -165,6 +168,10 @@ def against_torch(
             n_threads=threads,
         ).fit(*train)
 
+    trained = ours()
+    untrained = Network(trained._spec)
+    untrained.initialise(trained._seed)
+    start = {name: np.array(array) for name, array in untrained.parameters().items()}
     times = []
     for _ in range(repeats):
         model = ours()
