@@ -94,13 +94,16 @@ double tile_flops(Index rounds, int threads) {
   return static_cast<double>(threads) * static_cast<double>(rounds) * 4 * 2 * kTileSide * kTileNumbers;
 }
 
-void read_memory(const py::array& x, int threads) {
+// Each thread reads its own part of x, `rounds` times.
+void read_memory(const py::array& x, int threads, Index rounds) {
   const ReleaseGil release;
   threads::parallel_for(
       x.size(), threads,
       [&](Index b, Index e) {
-        volatile float sink = dispatch::kernels<float>().read_loop(in<float>(x) + b, e - b);
-        (void)sink;
+        for (Index round = 0; round < rounds; ++round) {
+          volatile float sink = dispatch::kernels<float>().read_loop(in<float>(x) + b, e - b);
+          (void)sink;
+        }
       },
       1024);
 }

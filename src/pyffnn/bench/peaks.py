@@ -20,20 +20,34 @@ class Peaks:
         float32 flops a second of multiply-adds on registers.
     amx_bf16
         bf16 flops a second of products on tiles alone; 0 where the instruction set has none.
-    read_memory, read_l2
-        Bytes a second read from memory, and from the second-level cache.
+    read_l1, read_l2, read_l3, read_memory
+        Bytes a second read from each level of cache, by all threads together, and from memory.
     copy_memory
         Bytes a second moved by a copy that fits no cache, read and written.
     """
 
     fma_f32: float
     amx_bf16: float
-    read_memory: float
+    read_l1: float
     read_l2: float
+    read_l3: float
+    read_memory: float
     copy_memory: float
 
     def as_dict(self) -> dict[str, float]:
         return asdict(self)
+
+    def read_limit(self, size: float) -> tuple[str, float]:
+        """The level that holds `size` bytes, and the bytes a second that can be read from it."""
+        caches = _pyffnn.cpu_caches()
+        for name, level, rate in (
+            ("L1", "l1d", self.read_l1),
+            ("L2", "l2", self.read_l2),
+            ("L3", "l3", self.read_l3),
+        ):
+            if size <= caches[level]:
+                return name, rate
+        return "memory", self.read_memory
 
 
 def _best_rate(call: object, amount: float, seconds: float) -> float:
@@ -59,18 +73,28 @@ def _tile_rate(threads: int, seconds: float) -> float:
 
 
 def measure(threads: int, seconds: float = 0.2) -> Peaks:
-    """The peaks at `threads` threads; about 4 * `seconds`."""
+    """The peaks at `threads` threads; about 6 * `seconds`."""
     rounds = 100_000 if _pyffnn.isa() != "reference" else 5_000
     flops = _pyffnn.kernel_fma_loop(1, threads, False) * rounds
     caches = _pyffnn.cpu_caches()
-    far = np.ones(max(4 * caches["l3"], 64 << 20) // 4, np.float32)
-    near = np.ones(caches["l2"] // 2 // 4, np.float32)
+    far = np.ones(max(4 * caches["l3"], 64 << 20) // 4 + 16, np.float32)
+    far = far[-far.ctypes.data % 64 // 4 :]  # a vector that crosses a line counts twice
     source = far[: far.size // 2]
     target = np.empty_like(source)
+
+    def read(size: int) -> float:
+        x = far[: size // 4]
+        rounds = max(1, (1 << 20) // x.nbytes)
+        return _best_rate(
+            lambda: _pyffnn.kernel_read_loop(x, threads, rounds), rounds * x.nbytes, seconds
+        )
+
     return Peaks(
         fma_f32=_best_rate(lambda: _pyffnn.kernel_fma_loop(rounds, threads, False), flops, seconds),
         amx_bf16=_tile_rate(threads, seconds),
-        read_memory=_best_rate(lambda: _pyffnn.kernel_read_loop(far, threads), far.nbytes, seconds),
-        read_l2=_best_rate(lambda: _pyffnn.kernel_read_loop(near, 1), near.nbytes, seconds),
+        read_l1=read(threads * caches["l1d"] // 2),
+        read_l2=read(threads * caches["l2"] // 2),
+        read_l3=read(caches["l3"] // 2),
+        read_memory=read(far.nbytes),
         copy_memory=_best_rate(lambda: np.copyto(target, source), 2 * source.nbytes, seconds),
     )

@@ -28,7 +28,12 @@ def draw(result: dict[str, Any], path: str) -> None:
     intensity = [row["flops"] / row["bytes"] for row in points]
     low, high = 0.05, max([200.0, *intensity]) * 2
     xs = [low * (high / low) ** (i / 100) for i in range(101)]
-    for name, style in (("read_memory", "-"), ("read_l2", "--")):
+    for name, style in (
+        ("read_memory", "-"),
+        ("read_l3", "-."),
+        ("read_l2", "--"),
+        ("read_l1", ":"),
+    ):
         ys = [min(x * peaks[name], peaks["fma_f32"]) / 1e9 for x in xs]
         roof.plot(xs, ys, style, color="grey", label=name.replace("_", " "))
     for group in dict.fromkeys(row["group"] for row in points):

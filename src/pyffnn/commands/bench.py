@@ -41,7 +41,8 @@ def run(args: argparse.Namespace) -> None:
     tiles = f" ({peaks['amx_bf16'] / 1e9:.0f} bf16 on AMX)" if peaks["amx_bf16"] else ""
     print(
         f"peaks: {peaks['fma_f32'] / 1e9:.0f} GFLOP/s float32{tiles}, {peaks['read_memory'] / 1e9:.1f} GB/s read from memory, "
-        f"{peaks['read_l2'] / 1e9:.0f} GB/s from L2 (one thread), {peaks['copy_memory'] / 1e9:.1f} GB/s copied"
+        f"{peaks['read_l3'] / 1e9:.0f} from L3, {peaks['read_l2'] / 1e9:.0f} from L2, {peaks['read_l1'] / 1e9:.0f} from L1, "
+        f"{peaks['copy_memory'] / 1e9:.1f} GB/s copied"
     )
     print()
     print(f"{'group':34} {'against':46} {'want':>5} {'mean':>6}  verdict")
