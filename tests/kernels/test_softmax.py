@@ -164,6 +164,25 @@ def test_linear_cross_entropy_over_many_tiles(isa):
             np.testing.assert_allclose(g, e, rtol=rtol, atol=rtol * np.abs(e).max())
 
 
+@pytest.mark.parametrize("k", [50, 12, 3])
+def test_linear_cross_entropy_when_later_words_are_far_likelier(k, isa):
+    """Exponentials are kept against the maximum of the first words: it moves by hundreds, twice, and may begin at -inf."""
+    rng = np.random.default_rng(4)
+    m, n = 37, 4001
+    x, w = rng.standard_normal((m, k)), rng.standard_normal((k, n))
+    b = rng.standard_normal(n)
+    b[:400] = -300
+    b[2500:] += 200
+    t = rng.integers(2500, n, m)
+    for first in (-300, -INF):
+        b[:200] = first
+        want = oracles.linear_cross_entropy(x, w, b, t)
+        for dtype, rtol in ((np.float64, 1e-9), (np.float32, 2e-3)):
+            got = ops.linear_cross_entropy(x.astype(dtype), w.astype(dtype), b.astype(dtype), t)
+            for g, e in zip(got, want, strict=True):
+                np.testing.assert_allclose(g, e, rtol=rtol, atol=rtol * np.abs(e).max())
+
+
 def test_targets_and_weights_are_checked():
     z = np.zeros((2, 3))
     for bad in ([0, 3], [-1, 0]):

@@ -1,4 +1,4 @@
-// Softmax cross-entropy of x_mk w_kn + b_n without the m x n logits: the vocabulary is walked in tiles, twice.
+// Softmax cross-entropy of x_mk w_kn + b_n without an m x n array: the vocabulary is walked in tiles, twice.
 #pragma once
 #include <cstdint>
 
@@ -7,7 +7,9 @@
 namespace pyffnn::train {
 
 // Returns the weighted mean loss; writes its gradients dx_mk, dw_kn, db_n. b and sample_weight may be null.
-// Pass 1 keeps a running maximum and sum of exponentials a row; pass 2 recomputes a tile's logits and uses them at once.
+// Pass 1 takes exponentials against a reference of each row, sums them and the row of dx, and leaves them where dw will be; pass 2 takes
+// them up a tile at a time, divides by their sum and overwrites them by dw. Where dw has fewer rows than the batch, the tiles that find
+// no room are computed again: the extra memory is a tile of logits a thread.
 template <class T>
 double linear_xent(Index m, Index n, Index k, const T* x, const T* w, const T* b, const std::int64_t* target, const T* sample_weight, T* dx,
                    T* dw, T* db);
