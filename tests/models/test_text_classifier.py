@@ -548,6 +548,77 @@ def test_partial_fit(data):
     assert TextClassifier().partial_fit(texts, labels).classes_.tolist() == ["bad", "good"]
 
 
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {},
+        {"word_ngrams": 3},
+        {"word_ngrams": 3, "ngram_min_count": 1, "char_ngrams": (2, 4)},
+        {"word_ngrams": 2, "buckets": 50, "char_ngrams": (2, 3)},
+        {"pooling": "concat", "max_tokens": 4},
+        {"optimizer": "adam", "word_ngrams": 2},
+    ],
+    ids=str,
+)
+def test_partial_fit_meets_new_words(settings, tmp_path):
+    """What was learned is kept under its words and n-grams; new ones get rows, as if all had been there from the start."""
+    early = ["the plot is good", "the plot is bad", "good", "bad"] * 5
+    late = ["the song is lovely", "the song is awful", "the plot is lovely", "awful"] * 5
+    y = [1, 0, 1, 0] * 5
+    model = TextClassifier(**settings).partial_fit(early, y)
+    before = model.predict_proba(early)
+    old = {w: model.embeddings_[i].copy() for i, w in enumerate(model.vocabulary_)}
+    rows = len(model.embeddings_)
+    before_rows = model._features.encode(early).bags()
+    state = {name: np.array(x) for name, x in model._network.state().items() if "embedding" in name}
+
+    # at next to no rate: growth alone changes no prediction
+    model.set_params(learning_rate=1e-30).partial_fit(iter(late), y)
+    np.testing.assert_allclose(model.predict_proba(early), before, rtol=1e-6)
+    assert model.vocabulary_[: len(old)] == list(old)
+    assert set(model.vocabulary_) == set(" ".join(early + late).split())
+    for i, word in enumerate(old):
+        np.testing.assert_allclose(model.embeddings_[i], old[word], rtol=1e-6)
+    assert len(model.embeddings_) > rows
+    after_rows = model._features.encode(early).bags()
+    moved = {}
+    for i in range(len(early)):
+        old_ids, new_ids = (
+            x.ids[x.offsets[i] : x.offsets[i + 1]].tolist() for x in (before_rows, after_rows)
+        )
+        if len(old_ids) == len(new_ids):
+            moved.update(zip(old_ids, new_ids, strict=True))
+    assert moved and len(set(moved.values())) == len(moved)
+    if settings.get("optimizer") != "adam":  # whose moments change at any rate
+        touched = set(model._features.encode(late).bags().ids.tolist())
+        for name, array in state.items():
+            grown = model._network.state()[name]
+            assert len(grown) == len(model.embeddings_)
+            for row, now in moved.items():
+                if now not in touched:
+                    np.testing.assert_array_equal(grown[now], array[row])
+
+    # every n-gram has its row: the same features as of a model that saw both at once
+    whole = TextClassifier(**settings).partial_fit(early + late, y + y)
+
+    if settings.get("word_ngrams", 1) == 1 or settings.get("ngram_min_count") == 1:
+        sizes = [np.diff(m._features.encode(early + late).bags().offsets) for m in (model, whole)]
+        np.testing.assert_array_equal(*sizes)
+
+    model.set_params(learning_rate=0.5)
+    for _ in range(20):
+        model.partial_fit(late, y)
+    assert model.score(late, y) == 1
+    model.save(tmp_path / "m")
+    np.testing.assert_array_equal(
+        TextClassifier.load(tmp_path / "m").predict_proba(late), model.predict_proba(late)
+    )
+    rows = len(model.embeddings_)
+    with pytest.raises(ValueError, match="labels that are not in classes"):
+        model.partial_fit(["brand new words"], [7])
+    assert len(model.embeddings_) == rows
+
+
 def test_diverging_run(data):
     model = TextClassifier(optimizer="sgd", learning_rate=1e30)
     with pytest.raises(FloatingPointError, match=r"in epoch 1, step \d+, at learning rate"):

@@ -16,6 +16,7 @@ from pyffnn.models.arguments import check_fraction, check_integer
 from pyffnn.models.checks import check_same_length
 from pyffnn.models.classifier import Classifier, accuracy
 from pyffnn.models.estimator import not_fitted
+from pyffnn.models.growth import extend, grow_table
 from pyffnn.models.labels import (
     ClassWeight,
     Targets,
@@ -304,9 +305,10 @@ class TextClassifier(Classifier):
     ) -> Self:
         """One pass over the texts from the present weights, at the optimizer's first rate.
 
-        The first call, unless after `fit`, learns the vocabulary and the n-grams of its texts;
-        words that come later are unknown words. It needs the labels of all later calls: those of
-        ``classes``, else of ``y``. ``class_weight="balanced"`` counts the texts of the call.
+        Words and n-grams that are met for the first time get rows of their own, with random
+        embeddings (or their pretrained vectors); ``min_count`` and ``ngram_min_count`` apply to the
+        texts of the call. The first call, unless after `fit`, needs the labels of all later calls:
+        those of ``classes``, else of ``y``. ``class_weight="balanced"`` counts the texts of the call.
         """
         self._check_own_settings()
         if not hasattr(self, "_network"):
@@ -321,7 +323,7 @@ class TextClassifier(Classifier):
                     f"`classes={classes!r}` is not the same as on last call to partial_fit, was: "
                     f"{self.classes_!r}"
                 )
-            examples, targets = self._read_known(self._features, X, y, self.classes_, "")
+            examples, targets = self._read_growing(X, y)
         schedule = self._optimizer().schedule(self._default_schedule)
         self._train(
             examples,
@@ -553,6 +555,30 @@ class TextClassifier(Classifier):
         if classes is not None and matrix.shape[1] != classes.size:
             raise ValueError(f"{name} must have {classes.size} columns, got shape {matrix.shape}")
         return Targets(np.arange(matrix.shape[1]) if classes is None else classes, matrix=matrix)
+
+    def _read_growing(self, X: Texts, y: Any) -> tuple[Examples, Targets]:
+        """More texts to train on, whose new words and n-grams get rows."""
+        features, fresh = self._features, self._featurizer()
+        if _is_path(X) and y is None:
+            self._read_file(fresh, X, self.classes_, fit=True)
+        else:
+            texts = _texts(X, y, type(self).__name__)
+            X = texts if hasattr(texts, "__len__") else list(texts)  # read twice
+            fresh.fit(X)
+        grown = extend(features, fresh)
+        if grown is None:
+            return self._read_known(features, X, y, self.classes_, "")
+        both, rows = grown
+        examples, targets = self._read_known(both, X, y, self.classes_, "")
+        check_same_length(X=examples.size, y=targets.size)
+        grow_table(self._network, both.num_rows, rows)
+        self._spec["rows"] = both.num_rows
+        if self.pretrained_vectors is not None:
+            at, values = find_vectors(self.pretrained_vectors, both.vocabulary)
+            new = at >= features.num_words
+            self._network.parameters()["embedding"][at[new]] = values[new]
+        self._features = both
+        return examples, targets
 
     # the network --------------------------------------------------------------------------------
 
