@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from pyffnn.io import PathLike
 
-__all__ = ["PREFIX", "LabelledTexts", "is_fasttext", "read_labelled"]
+__all__ = ["PREFIX", "LabelledTexts", "is_fasttext", "read_fasttext", "read_labelled"]
 
 PREFIX = "__label__"
 
@@ -53,20 +53,29 @@ def read_labelled(path: PathLike, prefix: str = PREFIX, *, several: bool = False
 
     Raises OSError, and ValueError for what is in neither form or not UTF-8.
     """
+    if is_fasttext(path, prefix):
+        return read_fasttext(path, prefix)
     texts, labels = [], []
-    fasttext = is_fasttext(path, prefix)
     for number, line in _lines(path):
-        if fasttext:
-            words = line.split()
-            texts.append(" ".join(word for word in words if not word.startswith(prefix)))
-            labels.append([word[len(prefix) :] for word in words if word.startswith(prefix)])
-            continue
         label, tab, text = line.partition("\t")
         if not tab:
             raise ValueError(f"{os.fspath(path)!r}, line {number}: no tab between label and text")
         names = label.split(",") if several else [label]
         texts.append(text)
         labels.append([name for name in map(str.strip, names) if name])
+    return LabelledTexts(texts, labels)
+
+
+def read_fasttext(path: PathLike, prefix: str = PREFIX) -> LabelledTexts:
+    """All texts of a file in fastText's form, words parted by single spaces.
+
+    Raises OSError, and ValueError for what is not UTF-8.
+    """
+    texts, labels = [], []
+    for _, line in _lines(path):
+        words = line.split()
+        texts.append(" ".join(word for word in words if not word.startswith(prefix)))
+        labels.append([word[len(prefix) :] for word in words if word.startswith(prefix)])
     return LabelledTexts(texts, labels)
 
 

@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from pyffnn.data import Corpus, Featurizer, TokenizerLike
 from pyffnn.io import PathLike
+from pyffnn.labelled import read_fasttext
 from pyffnn.models.arguments import check_fraction, check_integer
 from pyffnn.models.checks import check_same_length
 from pyffnn.models.classifier import Classifier, accuracy
@@ -492,7 +493,7 @@ class TextClassifier(Classifier):
         self, features: Featurizer, path: Any, classes: NDArray[Any] | None, *, fit: bool
     ) -> tuple[Corpus, Targets]:
         if features.tokenizer is not None:
-            texts, sets = _read_lines(path, self.label_prefix)
+            texts, sets = read_fasttext(path, self.label_prefix)
             corpus = features.fit(texts) if fit else features.encode(texts)
             names = sorted({label for labels in sets for label in labels})
             numbers = {name: i for i, name in enumerate(names)}
@@ -723,20 +724,3 @@ def _texts(X: Any, y: Any, owner: str, suffix: str = "") -> Iterable[str]:
         )
     texts: Iterable[str] = X
     return texts
-
-
-def _read_lines(path: Any, prefix: str) -> tuple[list[str], list[list[str]]]:
-    """Texts and labels (without prefix) of a file in fastText's format."""
-    texts, sets = [], []
-    with open(path, encoding="utf-8-sig", newline="\n") as file:
-        try:
-            for line in file:
-                words = line.split()
-                if words:
-                    texts.append(" ".join(word for word in words if not word.startswith(prefix)))
-                    sets.append([word[len(prefix) :] for word in words if word.startswith(prefix)])
-        except UnicodeDecodeError as error:
-            raise ValueError(
-                f"{os.fspath(path)!r} is not UTF-8 after line {len(texts)}: {error}"
-            ) from None
-    return texts, sets
