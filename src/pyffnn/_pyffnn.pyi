@@ -492,6 +492,7 @@ def fit_texts(
     buckets: int,
     min_count: int,
     ngram_min_count: int,
+    max_tokens: int,
     /,
 ) -> TextCorpus: ...
 def fit_words(
@@ -503,6 +504,7 @@ def fit_words(
     buckets: int,
     min_count: int,
     ngram_min_count: int,
+    max_tokens: int,
     /,
 ) -> TextCorpus: ...
 def fit_file(
@@ -516,6 +518,7 @@ def fit_file(
     buckets: int,
     min_count: int,
     ngram_min_count: int,
+    max_tokens: int,
     /,
 ) -> TextCorpus: ...
 

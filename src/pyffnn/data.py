@@ -162,6 +162,7 @@ class Featurizer:
     buckets : None for a row for each frequent n-gram, or the number of rows that n-grams share.
     min_count : words met less often in training are left out of the vocabulary.
     ngram_min_count : with ``buckets=None``, how often an n-gram must occur in training to get a row.
+    max_tokens : None, or how many words of a document count: the first ones.
     lowercase : whether words are lower-cased.
     tokenizer : None, or a function from a str to its tokens, or a `tokenizers.Tokenizer`; it replaces
         the cutting at white space. It is not part of `state()`.
@@ -178,11 +179,14 @@ class Featurizer:
         buckets: int | None = None,
         min_count: int = 1,
         ngram_min_count: int = 2,
+        max_tokens: int | None = None,
         lowercase: bool = False,
         tokenizer: TokenizerLike | None = None,
     ) -> None:
         if buckets is not None and buckets < 1:
             raise ValueError(f"buckets must be at least 1, or None, got {buckets}")
+        if max_tokens is not None and max_tokens < 1:
+            raise ValueError(f"max_tokens must be at least 1, or None, got {max_tokens}")
         if tokenizer is not None and not callable(tokenizer) and not _is_encoder(tokenizer):
             raise TypeError(
                 "tokenizer must be a callable or have encode_batch (tokenizers.Tokenizer), "
@@ -198,6 +202,7 @@ class Featurizer:
         self.buckets = buckets
         self.min_count = min_count
         self.ngram_min_count = ngram_min_count
+        self.max_tokens = max_tokens
         self.lowercase = lowercase
         self.tokenizer = tokenizer
         self._options = (
@@ -208,6 +213,7 @@ class Featurizer:
             buckets or 0,
             min_count,
             ngram_min_count,
+            max_tokens or 0,
         )
         self._core: _pyffnn.TextFeatures | None = None
 
@@ -315,7 +321,7 @@ class Featurizer:
     ) -> Featurizer:
         """The inverse of `state()`. ValueError if the arrays contradict each other."""
         core = _pyffnn.TextFeatures.from_state(dict(state))
-        _, lowercase, word_ngrams, low, high, buckets, min_count, ngram_min_count = (
+        _, lowercase, word_ngrams, low, high, buckets, min_count, ngram_min_count, max_tokens = (
             int(v) for v in state["options"]
         )
         featurizer = cls(
@@ -324,6 +330,7 @@ class Featurizer:
             buckets=buckets or None,
             min_count=min_count,
             ngram_min_count=ngram_min_count,
+            max_tokens=max_tokens or None,
             lowercase=bool(lowercase),
             tokenizer=tokenizer,
         )

@@ -397,3 +397,41 @@ class TestInput:
     def test_not_fitted(self) -> None:
         with pytest.raises(ValueError, match="not fitted"):
             Featurizer().transform(["a"])
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(texts, max_size=8), st.integers(1, 6), st.booleans())
+def test_first_words_alone_count(documents, count, lowercase):
+    """With max_tokens the rest of a document might as well not be there, its vocabulary included."""
+    short = [text.split()[:count] for text in documents]
+    settings = {"lowercase": lowercase, "word_ngrams": 2, "ngram_min_count": 1}
+    featurizer, plain = Featurizer(max_tokens=count, **settings), Featurizer(**settings)
+    corpus, want = featurizer.fit(documents), plain.fit_tokens(short)
+    assert featurizer.vocabulary == plain.vocabulary
+    again = Featurizer.from_state(featurizer.state())
+    assert again.max_tokens == count
+    for got in (
+        corpus,
+        featurizer.encode(documents),
+        again.encode(documents),
+        featurizer.fit_tokens([text.split() for text in documents]),
+    ):
+        np.testing.assert_array_equal(got.bags().ids, want.bags().ids)
+        np.testing.assert_array_equal(got.bags().offsets, want.bags().offsets)
+
+
+def test_first_words_of_a_file(tmp_path):
+    """Labels stand anywhere and are no words; long lines go over the segments in which words are found."""
+    path = tmp_path / "file"
+    long = " ".join(f"w{i}" for i in range(3000))
+    path.write_text(
+        f"a b __label__x c d __label__y\n__label__z {long}\nÀ é ß\n\none\n", encoding="utf-8"
+    )
+    featurizer = Featurizer(max_tokens=3, lowercase=True)
+    corpus = featurizer.fit_file(path, label_prefix="__label__")
+    words = words_of(corpus, featurizer.vocabulary)
+    assert words == [["a", "b", "c"], ["w0", "w1", "w2"], ["à", "é", "ß"], ["one"]]
+    assert corpus.label_names == ["__label__x", "__label__y", "__label__z"]
+    assert corpus.labels.offsets.tolist() == [0, 2, 3, 3, 3]
+    with pytest.raises(ValueError, match="max_tokens must be at least 1"):
+        Featurizer(max_tokens=0)

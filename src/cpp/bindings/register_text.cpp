@@ -96,8 +96,8 @@ std::shared_ptr<Corpus> finish(CorpusBuilder& builder) {
 }
 
 FeatureOptions options_of(bool lowercase, int word_ngrams, int char_low, int char_high, Index buckets, std::int64_t min_count,
-                          std::int64_t ngram_min_count) {
-  return {lowercase, word_ngrams, char_low, char_high, buckets, min_count, ngram_min_count};
+                          std::int64_t ngram_min_count, Index max_tokens) {
+  return {lowercase, word_ngrams, char_low, char_high, buckets, min_count, ngram_min_count, max_tokens};
 }
 
 template <class T>
@@ -255,20 +255,20 @@ void register_text(py::module_& m) {
       .def("sequences", &sequences, py::arg("length"), py::arg("documents") = py::none());
 
   m.def("fit_texts", [](py::handle texts, bool lowercase, int word_ngrams, int char_low, int char_high, Index buckets,
-                        std::int64_t min_count, std::int64_t ngram_min_count) {
-    CorpusBuilder builder(options_of(lowercase, word_ngrams, char_low, char_high, buckets, min_count, ngram_min_count));
+                        std::int64_t min_count, std::int64_t ngram_min_count, Index max_tokens) {
+    CorpusBuilder builder(options_of(lowercase, word_ngrams, char_low, char_high, buckets, min_count, ngram_min_count, max_tokens));
     add_texts(builder, texts);
     return finish(builder);
   });
   m.def("fit_words", [](py::handle documents, bool lowercase, int word_ngrams, int char_low, int char_high, Index buckets,
-                        std::int64_t min_count, std::int64_t ngram_min_count) {
-    CorpusBuilder builder(options_of(lowercase, word_ngrams, char_low, char_high, buckets, min_count, ngram_min_count));
+                        std::int64_t min_count, std::int64_t ngram_min_count, Index max_tokens) {
+    CorpusBuilder builder(options_of(lowercase, word_ngrams, char_low, char_high, buckets, min_count, ngram_min_count, max_tokens));
     add_documents_of_words(builder, documents);
     return finish(builder);
   });
   m.def("fit_file", [](const std::string& path, const std::string& label_prefix, bool replace, bool lowercase, int word_ngrams,
-                       int char_low, int char_high, Index buckets, std::int64_t min_count, std::int64_t ngram_min_count) {
-    CorpusBuilder builder(options_of(lowercase, word_ngrams, char_low, char_high, buckets, min_count, ngram_min_count));
+                       int char_low, int char_high, Index buckets, std::int64_t min_count, std::int64_t ngram_min_count, Index max_tokens) {
+    CorpusBuilder builder(options_of(lowercase, word_ngrams, char_low, char_high, buckets, min_count, ngram_min_count, max_tokens));
     add_file(builder, path, label_prefix, replace);
     return finish(builder);
   });

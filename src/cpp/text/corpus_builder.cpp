@@ -106,7 +106,7 @@ void CorpusBuilder::close_document(bool skip_empty) {
   if (labelled) corpus_.label_offsets_.push_back(corpus_.label_ids_.size());
 }
 
-template <bool Lower, bool Labels>
+template <bool Lower, bool Labels, bool Limited>
 void CorpusBuilder::cut(const char* bytes, Index size, Pages<Position>& ends, bool lines) {
   Scanner scanner(bytes, size);
   Index document = 0;
@@ -128,11 +128,13 @@ void CorpusBuilder::cut(const char* bytes, Index size, Pages<Position>& ends, bo
         ++document;
       }
       const Position document_end = document < ends.size() ? ends[document] : std::numeric_limits<Position>::max();
+      Index left = Limited ? room() : 0;
       int grouped = grouped_;
       for (; k < words && bounds[2 * k] < document_end; ++k) {
         const char* const p = bytes + bounds[2 * k];
         const std::uint32_t n = bounds[2 * k + 1] - bounds[2 * k];
         const bool label = Labels && (load_word(p) & prefix_mask) == prefix && is_label(p, n);
+        if (Limited && !label && left-- <= 0) continue;
         if (__builtin_expect(label || (Lower && has_non_ascii(p, n)), 0)) {
           grouped_ = grouped;
           if (label)
@@ -160,11 +162,14 @@ void CorpusBuilder::cut(const char* bytes, Index size, Pages<Position>& ends, bo
 }
 
 void CorpusBuilder::cut_block(const char* bytes, Index size, Pages<Position>& ends, bool lines) {
-  const bool labels = lines && !label_prefix_.empty();
-  if (options_.lowercase)
-    labels ? cut<true, true>(bytes, size, ends, lines) : cut<true, false>(bytes, size, ends, lines);
-  else
-    labels ? cut<false, true>(bytes, size, ends, lines) : cut<false, false>(bytes, size, ends, lines);
+  const auto with = [&](auto lower, auto labels, auto limited) {
+    cut<decltype(lower)::value, decltype(labels)::value, decltype(limited)::value>(bytes, size, ends, lines);
+  };
+  const auto pick = [](bool value, auto&& f) { value ? f(std::true_type{}) : f(std::false_type{}); };
+  pick(options_.lowercase, [&](auto lower) {
+    pick(lines && !label_prefix_.empty(),
+         [&](auto labels) { pick(options_.max_tokens > 0, [&](auto limited) { with(lower, labels, limited); }); });
+  });
 }
 
 void CorpusBuilder::expect(Index bytes) {
@@ -194,6 +199,7 @@ void CorpusBuilder::cut_texts() {
 
 void CorpusBuilder::add_words(const std::string_view* words, Index n) {
   cut_texts();
+  if (options_.max_tokens > 0) n = std::min(n, options_.max_tokens);
   for (Index i = 0; i < n; ++i) {
     if (static_cast<Index>(words[i].size()) > kMaxBlock) too_large();
     const auto size = static_cast<std::uint32_t>(words[i].size());

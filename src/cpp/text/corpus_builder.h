@@ -43,8 +43,10 @@ class CorpusBuilder {
  private:
   static constexpr Index kTextBlock = Index{64} << 10;
 
-  template <bool Lower, bool Labels>
+  template <bool Lower, bool Labels, bool Limited>
   void cut(const char* bytes, Index size, Pages<Position>& ends, bool lines);
+  // Words that the open document may still take.
+  Index room() const { return options_.max_tokens - (corpus_.ids_.size() + grouped_ - corpus_.offsets_.back()); }
   void cut_block(const char* bytes, Index size, Pages<Position>& ends, bool lines);
   void add_lowered(const char* p, std::uint32_t n);
   bool is_label(const char* p, std::uint32_t n) const;

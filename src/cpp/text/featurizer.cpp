@@ -53,6 +53,7 @@ void FeatureOptions::check() const {
   }
   if (buckets < 0 || buckets > std::numeric_limits<std::int32_t>::max()) refuse("buckets", "between 1 and 2^31 - 1, or None", buckets);
   if (min_count < 1) refuse("min_count", "at least 1", min_count);
+  if (max_tokens < 0) refuse("max_tokens", "at least 1, or None", max_tokens);
   if (ngram_min_count < 1) refuse("ngram_min_count", "at least 1", ngram_min_count);
 }
 
@@ -116,8 +117,8 @@ void Featurizer::place_rows(Index word_grams) {
 
 FeaturizerState Featurizer::state() const {
   FeaturizerState s;
-  s.options = {kStateVersion,      options_.lowercase, options_.word_ngrams, options_.char_low,
-               options_.char_high, options_.buckets,   options_.min_count,   options_.ngram_min_count};
+  s.options = {kStateVersion,    options_.lowercase, options_.word_ngrams,     options_.char_low,  options_.char_high,
+               options_.buckets, options_.min_count, options_.ngram_min_count, options_.max_tokens};
   write_words(words_, s.word_bytes, s.word_ends);
   s.word_counts = counts_;
   s.gram_sizes = grams_.sizes();
@@ -127,8 +128,8 @@ FeaturizerState Featurizer::state() const {
 }
 
 Featurizer Featurizer::from_state(const FeaturizerState& s) {
-  if (s.options.size() != 8)
-    throw std::invalid_argument("the featurizer's options are damaged: 8 numbers wanted, got " + std::to_string(s.options.size()));
+  if (s.options.size() != 9)
+    throw std::invalid_argument("the featurizer's options are damaged: 9 numbers wanted, got " + std::to_string(s.options.size()));
   if (s.options[0] != kStateVersion)
     throw std::invalid_argument("the featurizer is of version " + std::to_string(s.options[0]) + ", this library reads version 1");
   const auto small = [&s](std::size_t i) {
@@ -144,6 +145,7 @@ Featurizer Featurizer::from_state(const FeaturizerState& s) {
   options.buckets = s.options[5];
   options.min_count = s.options[6];
   options.ngram_min_count = s.options[7];
+  options.max_tokens = s.options[8];
   options.check();
   if (s.word_counts.size() != s.word_ends.size())
     throw std::invalid_argument("the vocabulary is damaged: words and counts differ in number");

@@ -16,6 +16,7 @@ struct FeatureOptions {
   Index buckets = 0;                 // rows that n-grams share by their hash; 0: exact, a row for each n-gram that is frequent enough
   std::int64_t min_count = 1;        // words met less often are unknown words
   std::int64_t ngram_min_count = 2;  // exact only
+  Index max_tokens = 0;              // words of a document that count, the first ones; 0: all
 
   // Throws std::invalid_argument naming the option.
   void check() const;

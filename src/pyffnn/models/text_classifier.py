@@ -424,9 +424,6 @@ class TextClassifier(Classifier):
             raise ValueError("freeze_embeddings needs pretrained_vectors")
 
     def _featurizer(self) -> Featurizer:
-        tokenizer = self.tokenizer
-        if self.pooling != "concat" and self.max_tokens is not None:
-            tokenizer = FirstTokens(tokenizer, self.max_tokens)
         return Featurizer(
             word_ngrams=self.word_ngrams,
             char_ngrams=None
@@ -435,8 +432,9 @@ class TextClassifier(Classifier):
             buckets=self.buckets,
             min_count=self.min_count,
             ngram_min_count=self.ngram_min_count,
+            max_tokens=None if self.pooling == "concat" else self.max_tokens,
             lowercase=bool(self.lowercase),
-            tokenizer=tokenizer,
+            tokenizer=self.tokenizer,
         )
 
     def _optimizer(self, epochs: int | None = None) -> Optimizer:
@@ -644,7 +642,7 @@ class TextClassifier(Classifier):
         }
         super()._restore(config, tensors)
         self._as_sets = config["as_sets"]
-        self._features = Featurizer.from_state(state, tokenizer=self._featurizer().tokenizer)
+        self._features = Featurizer.from_state(state, tokenizer=self.tokenizer)
         if self._features.num_rows != self._spec["rows"]:
             raise ValueError("its vocabulary and its embeddings differ in size")
 
@@ -689,22 +687,6 @@ class TextClassifier(Classifier):
 
     def __sklearn_tags__(self) -> Any:
         return self._sklearn_tags(two_d_array=False, string=True)
-
-
-class FirstTokens:
-    """The first tokens of a text, as a tokenizer."""
-
-    def __init__(self, tokenizer: TokenizerLike | None, count: int) -> None:
-        self.tokenizer = tokenizer
-        self.count = count
-
-    def __call__(self, text: str) -> list[str]:
-        if self.tokenizer is None:
-            return text.split(maxsplit=self.count)[: self.count]
-        if callable(self.tokenizer):
-            return list(self.tokenizer(text))[: self.count]
-        tokens: list[str] = self.tokenizer.encode_batch([text])[0].tokens
-        return tokens[: self.count]
 
 
 def _is_path(X: Any) -> bool:
