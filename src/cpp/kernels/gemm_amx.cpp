@@ -19,57 +19,71 @@ constexpr Index kSide = kTileSide, kDepth = kTileDepth, kTile = kTileNumbers;
 constexpr Index kBlock = 2 * kSide;
 constexpr Index kRow = kTileBytes;  // packed tiles lie row after row
 
-// x element (o, p) at x[o * os + p * ps], o < outer, p < k: into panels of 16 o's, each [ceil(k / 32)] tiles of 16 rows of 16 pairs, padded
-// with zeros; with Split each tile of hi is followed by its tile of lo. kRowsOuter: row o of a tile holds the pairs of o (A); otherwise row
-// r holds pair r of each o (B).
+// One tile of `count` o's and `depth` p's, x element (o, p) at x[o * os + p * ps], as 16 rows of 16 pairs, padded with zeros; with Split
+// the tile of hi is followed by the tile of lo. kRowsOuter: row o holds the pairs of o (A); otherwise row r holds pair r of each o (B).
+// kAlong: ps is 1, otherwise os is.
+template <bool Split, bool kRowsOuter, bool kAlong>
+PYFFNN_INLINE void pack_tile(const float* x, Index os, Index ps, Index count, Index depth, std::uint16_t* out) {
+  constexpr bool kInOrder = kAlong == kRowsOuter;
+  Pairs hi[kSide], lo[kSide];
+  SplitPairs row;
+  const auto keep = [&](Index at) PYFFNN_LAMBDA_INLINE {
+    if constexpr (kInOrder) {
+      std::memcpy(out + at * kDepth, &row.hi, sizeof row.hi);
+      if constexpr (Split) std::memcpy(out + kTile + at * kDepth, &row.lo, sizeof row.lo);
+    } else {
+      hi[at] = row.hi;
+      if constexpr (Split) lo[at] = row.lo;
+    }
+  };
+  const bool whole = count == kSide && depth == kDepth;
+  for (Index i = 0; i < kSide; ++i) {
+    if constexpr (kAlong) {
+      const float* const from = x + i * os;
+      const Index left = i < count ? depth : 0;
+      if (whole)
+        pairs_along<Split>(pack_load(from), pack_load(from + kWide), row);
+      else
+        pairs_along<Split>(pack_load_tail(from, left, 0.0f), pack_load_tail(from + kWide, left - kWide, 0.0f), row);
+    } else {
+      const float *const first = x + 2 * i * ps, *const second = first + ps;
+      if (whole)
+        pairs_across<Split>(pack_load(first), pack_load(second), row);
+      else
+        pairs_across<Split>(pack_load_tail(first, 2 * i < depth ? count : 0, 0.0f),
+                            pack_load_tail(second, 2 * i + 1 < depth ? count : 0, 0.0f), row);
+    }
+    keep(i);
+  }
+  if constexpr (!kInOrder) {
+    transpose(hi);
+    std::memcpy(out, hi, sizeof hi);
+    if constexpr (Split) {
+      transpose(lo);
+      std::memcpy(out + kTile, lo, sizeof lo);
+    }
+  }
+}
+
+// All tiles of x [outer, k]: panels of 16 o's, each of ceil(k / 32) tiles. They are made in the order in which x lies: of memory far apart
+// the processor fetches little ahead, and it knows few pages at a time.
 template <bool Split, bool kRowsOuter>
 void pack_panels(const float* x, Index os, Index ps, Index outer, Index k, std::uint16_t* out) {
-  for (Index o = 0; o < outer; o += kSide) {
-    const Index count = outer - o < kSide ? outer - o : kSide;
-    for (Index p = 0; p < k; p += kDepth) {
-      const float* const from = x + o * os + p * ps;
-      const Index depth = k - p < kDepth ? k - p : kDepth;
-      Pairs hi[kSide], lo[kSide];
-      SplitPairs row;
-      row.lo = Pairs{};
-      const auto keep = [&](Index at) PYFFNN_LAMBDA_INLINE {
-        hi[at] = row.hi;
-        if constexpr (Split) lo[at] = row.lo;
-      };
-      const bool along = ps == 1;
-      if (along && count == kSide && depth == kDepth) {
-        for (Index i = 0; i < kSide; ++i) {
-          pairs_along<Split>(pack_load(from + i * os), pack_load(from + i * os + kWide), row);
-          keep(i);
-        }
-      } else if (along) {
-        for (Index i = 0; i < kSide; ++i) {
-          const Index left = i < count ? depth : 0;
-          pairs_along<Split>(pack_load_tail(from + i * os, left, 0.0f), pack_load_tail(from + i * os + kWide, left - kWide, 0.0f), row);
-          keep(i);
-        }
-      } else if (count == kSide && depth == kDepth) {
-        for (Index r = 0; r < kSide; ++r) {
-          pairs_across<Split>(pack_load(from + 2 * r * ps), pack_load(from + (2 * r + 1) * ps), row);
-          keep(r);
-        }
-      } else {
-        for (Index r = 0; r < kSide; ++r) {
-          const Index first = 2 * r < depth ? count : 0, second = 2 * r + 1 < depth ? count : 0;
-          pairs_across<Split>(pack_load_tail(from + 2 * r * ps, first, 0.0f), pack_load_tail(from + (2 * r + 1) * ps, second, 0.0f), row);
-          keep(r);
-        }
-      }
-      if (along != kRowsOuter) {
-        transpose(hi);
-        if constexpr (Split) transpose(lo);
-      }
-      std::memcpy(out, hi, sizeof hi);
-      out += kTile;
-      if constexpr (Split) {
-        std::memcpy(out, lo, sizeof lo);
-        out += kTile;
-      }
+  constexpr Index tile = Split ? 2 * kTile : kTile;
+  constexpr Index kGroup = 4 * kSide;
+  const Index panel = (k + kDepth - 1) / kDepth * tile;
+  const auto count = [&](Index o) { return outer - o < kSide ? outer - o : kSide; };
+  const auto depth = [&](Index p) { return k - p < kDepth ? k - p : kDepth; };
+  if (ps == 1) {
+    for (Index o = 0; o < outer; o += kSide)
+      for (Index p = 0; p < k; p += kDepth)
+        pack_tile<Split, kRowsOuter, true>(x + o * os + p, os, 1, count(o), depth(p), out + o / kSide * panel + p / kDepth * tile);
+  } else {
+    for (Index group = 0; group < outer; group += kGroup) {
+      const Index end = outer - group < kGroup ? outer : group + kGroup;
+      for (Index p = 0; p < k; p += kDepth)
+        for (Index o = group; o < end; o += kSide)
+          pack_tile<Split, kRowsOuter, false>(x + o + p * ps, 1, ps, count(o), depth(p), out + o / kSide * panel + p / kDepth * tile);
     }
   }
 }

@@ -35,7 +35,7 @@ class TileUnit {
     }
     __asm__ volatile("ldtilecfg %0" ::"m"(c) : "memory");
   }
-  // TileUnit left in use slow down every switch of threads.
+  // Tiles left in use slow down every switch of threads.
   ~TileUnit() { __asm__ volatile("tilerelease" ::: "memory"); }
   TileUnit(const TileUnit&) = delete;
   TileUnit& operator=(const TileUnit&) = delete;

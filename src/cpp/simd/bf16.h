@@ -32,15 +32,24 @@ PYFFNN_INLINE VecF below(VecF x, VecU32 hi) {
   return (VecF)_mm512_maskz_sub_ps(finite, (__m512)x, (__m512)hi);
 }
 
+// Words from[i] of the 32 words of x, where bit i of `mask` is set, else 0. (With a mask because the compiler warns of the intrinsic
+// without.)
+PYFFNN_INLINE VecU32 pick_words(VecU32 x, __m512i from, __mmask32 mask) {
+  return (VecU32)_mm512_maskz_permutexvar_epi16(mask, from, (__m512i)x);
+}
+
 // Pairs of neighbours: lane r is (x_2r, x_2r+1) of the 32 numbers x0 x1.
 template <bool Split>
 PYFFNN_INLINE void pairs_along(const Pack<float>& x0, const Pack<float>& x1, SplitPairs& out) {
   const VecU32 hi = to_bf16(x0.v[0], x1.v[0]);
   out.hi.v[0] = hi;
   if constexpr (Split) {
-    const VecU32 hi0 = (VecU32)_mm512_cvtepu16_epi32(_mm512_castsi512_si256((__m512i)hi)) << 16;
-    const VecU32 hi1 = (VecU32)_mm512_cvtepu16_epi32(_mm512_extracti64x4_epi64((__m512i)hi, 1)) << 16;
-    out.lo.v[0] = to_bf16(below(x0.v[0], hi0), below(x1.v[0], hi1));
+    // word i to the upper half of lane i: the float32 that it stands for
+    const __m512i lower =
+        _mm512_set_epi16(15, 15, 14, 14, 13, 13, 12, 12, 11, 11, 10, 10, 9, 9, 8, 8, 7, 7, 6, 6, 5, 5, 4, 4, 3, 3, 2, 2, 1, 1, 0, 0);
+    const __m512i upper = _mm512_add_epi16(lower, _mm512_set1_epi16(16));
+    constexpr __mmask32 kOdd = 0xaaaaaaaau;
+    out.lo.v[0] = to_bf16(below(x0.v[0], pick_words(hi, lower, kOdd)), below(x1.v[0], pick_words(hi, upper, kOdd)));
   }
 }
 
@@ -49,12 +58,10 @@ template <bool Split>
 PYFFNN_INLINE void pairs_across(const Pack<float>& x0, const Pack<float>& x1, SplitPairs& out) {
   const __m512i order = _mm512_set_epi16(31, 15, 30, 14, 29, 13, 28, 12, 27, 11, 26, 10, 25, 9, 24, 8, 23, 7, 22, 6, 21, 5, 20, 4, 19, 3,
                                          18, 2, 17, 1, 16, 0);
-  const VecU32 hi = (VecU32)_mm512_permutexvar_epi16(order, (__m512i)to_bf16(x0.v[0], x1.v[0]));
+  constexpr __mmask32 kAll = 0xffffffffu;
+  const VecU32 hi = pick_words(to_bf16(x0.v[0], x1.v[0]), order, kAll);
   out.hi.v[0] = hi;
-  if constexpr (Split) {
-    const VecU32 lo = to_bf16(below(x0.v[0], hi << 16), below(x1.v[0], hi & kUpper));
-    out.lo.v[0] = (VecU32)_mm512_permutexvar_epi16(order, (__m512i)lo);
-  }
+  if constexpr (Split) out.lo.v[0] = pick_words(to_bf16(below(x0.v[0], hi << 16), below(x1.v[0], hi & kUpper)), order, kAll);
 }
 
 PYFFNN_INLINE VecU32 zip_low(VecU32 a, VecU32 b) {
