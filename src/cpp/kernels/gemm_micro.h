@@ -160,13 +160,14 @@ struct ColumnOfA<T, MR, false> {
 };
 
 // Where a run of tiles stands: `rows` row panels from a on, each over `cols` column panels from b on, sums to c. The last vector of each
-// has `tail` lanes. Of B, what stands b_ahead elements further on is fetched: the next panel's part of a row that is read in place, which
-// no hardware prefetcher foresees. A part that begins inside a line shares it with the panel before, so the line of its end is the one.
+// has `tail` lanes. Of B, what stands b_ahead elements further on is fetched (b_back in the last panel, after which the first one comes
+// again): the next panel's part of a row that is read in place, which no hardware prefetcher foresees. A part that begins inside a line
+// shares it with the panel before, so the line of its end is the one.
 template <class T>
 struct Tiles {
   const T *a, *b;
   T* c;
-  Index ldc, rows, cols, b_panel, b_ahead, tail;
+  Index ldc, rows, cols, b_panel, b_ahead, b_back, tail;
 };
 
 template <class T, int MR, int NV, bool kRowA, Tail kTail>
@@ -205,7 +206,7 @@ __attribute__((noinline)) void micro(const GemmArgs<T>& g, const Tiles<T>& t) {
         }
       }
       ColumnOfA<T, MR, kRowA> column(a, g.a_rs, g.a_cs);
-      const T* bp = b;
+      const T *bp = b, *ahead = b + (cols > 1 ? t.b_ahead : t.b_back);
       for (Index p = 0; p < k; ++p) {
         const typename End::V bl = End::load(bp + W * L, mask);
         if constexpr (W == 0) {
@@ -219,9 +220,10 @@ __attribute__((noinline)) void micro(const GemmArgs<T>& g, const Tiles<T>& t) {
             last[i] = End::mul_add(av, bl, last[i]);
           }
         }
-        PYFFNN_UNROLL for (int j = 0; j < NV * L; j += kLine) prefetch(bp + t.b_ahead + j + kLine - 1);
+        PYFFNN_UNROLL for (int j = 0; j < NV * L; j += kLine) prefetch(ahead + j + kLine - 1);
         column.advance();
         bp += b_rs;
+        ahead += b_rs;
       }
       T* row = c;
       PYFFNN_UNROLL for (int i = 0; i < MR; ++i) {

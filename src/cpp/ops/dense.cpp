@@ -73,6 +73,7 @@ bool aliased(Index distance, Index rows) {
 }
 
 constexpr Index kBlockK = 512, kLongestK = kBlockK + kBlockK / 2;
+constexpr Index kFewRows = 8, kPage = 4096;
 
 // How a product is cut up, from its shape and the caches found at run time: a block of B, kc x nc, stays in L2 while all rows of A pass
 // over it, a row panel (which stays in L1) at a time.
@@ -84,6 +85,8 @@ constexpr Index kBlockK = 512, kLongestK = kBlockK + kBlockK / 2;
 //   pack_b: the micro-kernel reads rows of B in place as fast. So B is packed only where it runs along k, where its rows overfill cache
 //       sets, where it is far larger than L2 (pages beyond the reach of the TLB) and enough row panels use it, or where a panel of it,
 //       whose unaligned rows take a line more, leaves L1 and few rows share each load.
+//   Few rows of A over rows of B that are longer than pages, in a B beyond L2: a tile's strip would meet a new page at every row. So kc is
+//       kFewRows, whose rows stream in one after another along their whole length, while the sums wait in C.
 //   pack_a: likewise only where rows or columns of A overfill cache sets and enough panels of B use it.
 struct Plan {
   bool pack_a, pack_b;
@@ -102,6 +105,10 @@ Plan plan(const Problem<T>& p, const GemmGeometry& tile) {
   r.pack_b = p.b.cs != 1 || (panels > 2 && aliased<T>(p.b.rs, p.k)) || (panels > 24 && p.k * p.n * size > cache.l2) ||
              (tile.mr < 8 && panels >= 4 && p.k * (tile.nr * size + 64) > cache.l1d);
   r.pack_a = p.n > 8 * tile.nr && aliased<T>(p.a.cs == 1 ? p.a.rs : p.a.cs, p.a.cs == 1 ? r.a_rows : p.k);
+  if (p.m <= 4 && !r.pack_b && p.fuse.epilogue != Epilogue::update && p.n * size > 2 * kPage && p.k * p.n * size > cache.l2) {
+    r.kc = kFewRows;
+    r.nc = p.n;
+  }
   return r;
 }
 

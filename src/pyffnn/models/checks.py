@@ -46,8 +46,11 @@ def check_features(X: Any, *, expected: int | None = None, owner: str) -> Exampl
     if array.ndim != 2:
         _wrong_rank(array, owner)
     _check_shape(array.shape, expected, owner)
-    with np.errstate(over="ignore"):
-        converted = np.ascontiguousarray(array, dtype=np.float32)
+    if array.dtype == np.float32:
+        converted = np.ascontiguousarray(array)
+    else:
+        with np.errstate(over="ignore"):
+            converted = np.ascontiguousarray(array, dtype=np.float32)
     _check_finite(converted)
     return Examples("dense", (converted,), converted.shape[0])
 
