@@ -45,8 +45,7 @@ Problem part_of(Problem p, Index r0, Index r1, Index c0, Index c1) {
 }
 
 // Block sizes, in numbers of k, rows of A and columns of B:
-//   kc: the panel of B that meets every row (32 columns) takes two thirds of the first-level cache: of 48 kB, 512 in bf16 and 256 split.
-//   Each
+//   kc: the panel of B that meets every row (32 columns) takes two thirds of the first-level cache: of 48 kB, 512 in bf16 and 256 split. A
 //       block of k costs a load and a store of C, 8 kB for the 32 x 32 sums that took 32 kB of loads in bf16, 64 kB split, at kc = 256.
 //   mc: packed A (mc x kc) takes half of L2.   nc: packed B (kc x nc) takes a quarter of it, so that it is used while it is there.
 // A longer k that leaves a rest of less than half a block is one block; so is that of an update, which needs the whole sum at once.

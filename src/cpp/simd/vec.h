@@ -132,6 +132,7 @@ PYFFNN_INLINE Index clamp_lanes(Index n, Index lanes) { return n < 0 ? 0 : (n < 
 // Lane numbers 0, 1, 2, ...
 template <class T>
 PYFFNN_INLINE IVec<T> iota() {
+  if constexpr (kScalar) return IVec<T>{};
   IVec<T> r{};
   PYFFNN_UNROLL for (int i = 0; i < kLanes<T>; ++i) r[i] = i;
   return r;
