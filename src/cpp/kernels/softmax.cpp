@@ -130,17 +130,32 @@ void softmax_backward_impl(const T* dy, Index lddy, const T* y, Index ldy, T* dx
 
 template <class T>
 void softmax_xent_impl(const T* z, Index ldz, const std::int64_t* target, const T* weight, T* loss, T* dz, Index lddz, Index m, Index n) {
-  for (Index i = 0; i < m; ++i, z += ldz) {
-    const T w = weight != nullptr ? weight[i] : T(1);
-    const T ref = row_max_impl<T, false>(z, n), zt = z[target[i]];
-    const T sum = dz != nullptr ? exp_sum_impl<T, true>(z, ref, dz, n) : exp_sum_impl<T, false>(z, ref, dz, n);
-    loss[i] = w * (log_scalar(sum) - (zt - ref));
-    if (dz != nullptr) {
-      const Vec<T> scale = set1(w / sum);
-      map_row(dz, dz, n, [scale](Vec<T> v) PYFFNN_LAMBDA_INLINE { return v * scale; });
-      dz[target[i]] -= w;
-      dz += lddz;
+  const Index block = rows_at_a_time<T>(n);
+  constexpr Index L = kLanes<T>;
+  T ref[kRowBlock], zt[kRowBlock], sum[kRowBlock], log_sum[kRowBlock];
+  for (Index i = 0; i < m; i += block, z += block * ldz, target += block, loss += block) {
+    const Index rows = m - i < block ? m - i : block;
+    for (Index r = 0; r < rows; ++r) {
+      ref[r] = row_max_impl<T, false>(z + r * ldz, n);
+      zt[r] = z[r * ldz + target[r]];
     }
+    for (Index r = 0; r < rows; ++r)
+      sum[r] = dz != nullptr ? exp_sum_impl<T, true>(z + r * ldz, ref[r], dz + r * lddz, n)
+                             : exp_sum_impl<T, false>(z + r * ldz, ref[r], static_cast<T*>(nullptr), n);
+    for (Index r = 0; r < rows; r += L) {
+      const Index left = rows - r < L ? rows - r : L;
+      store_tail(log_sum + r, vlog<T>(load_tail(sum + r, left)), left);
+    }
+    for (Index r = 0; r < rows; ++r) {
+      const T w = weight != nullptr ? weight[i + r] : T(1);
+      loss[r] = w * (log_sum[r] - (zt[r] - ref[r]));
+      if (dz == nullptr) continue;
+      T* const row = dz + r * lddz;
+      const Vec<T> scale = set1(w / sum[r]);
+      map_row(row, row, n, [scale](Vec<T> v) PYFFNN_LAMBDA_INLINE { return v * scale; });
+      row[target[r]] -= w;
+    }
+    if (dz != nullptr) dz += block * lddz;
   }
 }
 

@@ -2,13 +2,40 @@
 #include <algorithm>
 #include <cstring>
 
+#include "core/cpu.h"
 #include "core/dispatch.h"
+#include "core/workspace.h"
 #include "ops/dense.h"
 #include "ops/tile_gemm.h"
 #include "train/ffnn.h"
 #include "train/ffnn_random.h"
 
 namespace pyffnn::train {
+namespace {
+
+// One optimizer step on w_kn with gradient A_km B_mn; the states s1, s2 are laid out as w. The gradient is made some rows at a time, as
+// many as stay in L2, and each row of w is then walked from end to end: the update of a register tile, a few lines of each of many rows of
+// three arrays, waits for memory longer than that takes.
+template <class T>
+void step_weight(Index k, Index n, Index m, ops::ConstMat<T> a, ops::ConstMat<T> b, const OptimStep<T>& opt, T* w, T* s1, T* s2,
+                 Precision precision) {
+  if (precision != Precision::float32) {
+    ops::gemm<T>(k, n, m, a, b, w, n, ops::Fuse<T>::update(opt, s1, s2), false, precision);
+    return;
+  }
+  const auto& kernels = dispatch::kernels<T>();
+  const Index unit = kernels.tile.mr, fit = cpu::caches().l2 / 8 / (std::max<Index>(n, 1) * static_cast<Index>(sizeof(T)));
+  const Index rows = std::max(unit, fit / unit * unit);
+  T* const gradient = scratch(Scratch::op).reserve_of<T>(std::min(rows, k) * n);
+  for (Index i = 0; i < k; i += rows) {
+    const Index count = std::min(rows, k - i);
+    const auto at = [&](T* p) { return p == nullptr ? nullptr : p + i * n; };
+    ops::gemm<T>(count, n, m, {a.p + i * a.rs, a.rs, a.cs}, b, gradient, n);
+    kernels.optim_step(opt, gradient, at(w), at(s1), at(s2), count * n);
+  }
+}
+
+}  // namespace
 
 template <class T>
 void Network<T>::forward(Space& w, const Slice& s) {
@@ -136,8 +163,7 @@ void Network<T>::update(Space& w, Index m, int member, int size, bool training, 
     const Precision precision = ops::choose(spec.precision, k, n, m);
     const auto part = [&](T* p) { return p == nullptr ? nullptr : p + begin * n; };
     if (sink.grads == nullptr)
-      ops::gemm<T>(end - begin, n, m, xt, d, part(weight.value.p()), n,
-                   ops::Fuse<T>::update(sink.weights, part(weight.s1.p()), part(weight.s2.p())), false, precision);
+      step_weight<T>(end - begin, n, m, xt, d, sink.weights, part(weight.value.p()), part(weight.s1.p()), part(weight.s2.p()), precision);
     else if (T* const dw = grad_of(weight.value); dw != nullptr)
       ops::gemm<T>(end - begin, n, m, xt, d, part(dw), n, {}, false, precision);
   }
