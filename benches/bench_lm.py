@@ -1,15 +1,19 @@
 """Training steps of the language model against PyTorch on the same machine, side by side in one process.
 
-    python benches/bench_lm.py [--threads 1 2] [--shapes small base large] [--seconds 3] [--json FILE]
+    python benches/bench_lm.py [--threads 1 2] [--shapes small base large] [--precisions float32 auto bfloat16]
+        [--seconds 3] [--json FILE]
 
 Each round times a few steps of ours and of PyTorch in turn; figures are medians over the rounds, and the ratio is the median
 of the rounds' ratios, so that a busy neighbour hits both. PyTorch runs eagerly in float32 with its own threads set to the
-same number; its Adam is the fused one. The model is the plain one: N word embeddings end to end, one tanh layer, softmax.
+same number; its Adam is the fused one. Against our "bfloat16" it runs with `set_float32_matmul_precision("medium")`, its
+fastest. The bf16 modes, and "auto" beside "float32", are measured on machines with AMX alone. The model is the plain one:
+N word embeddings end to end, one tanh layer, softmax.
 """
 
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import statistics
 import time
@@ -35,7 +39,9 @@ def stream(shape: dict[str, int]) -> Any:
     return rng.choice(shape["vocab"], 200_000, p=p / p.sum()).astype(np.int32)
 
 
-def ours(shape: dict[str, int], optimizer: str, threads: int) -> Callable[[int], float]:
+def ours(
+    shape: dict[str, int], optimizer: str, threads: int, precision: str = "float32"
+) -> Callable[[int], float]:
     config = {
         "vocab": shape["vocab"],
         "context": shape["context"],
@@ -44,6 +50,7 @@ def ours(shape: dict[str, int], optimizer: str, threads: int) -> Callable[[int],
         "distant_window": 0,
         "hidden": [shape["hidden"]],
         "activation": "tanh",
+        "precision": precision,
         "residual": False,
         "layer_norm": False,
         "direct": False,
@@ -130,23 +137,34 @@ def main() -> None:
     parser.add_argument("--threads", type=int, nargs="+", default=[1, 2])
     parser.add_argument("--shapes", nargs="+", default=list(SHAPES), choices=list(SHAPES))
     parser.add_argument("--optimizers", nargs="+", default=["sgd", "adam"])
+    amx = "amx" in pyffnn.available_isas()
+    parser.add_argument(
+        "--precisions",
+        nargs="+",
+        default=["float32", "auto", "bfloat16"] if amx else ["float32"],
+        choices=("float32", "auto", "bfloat16x3", "bfloat16"),
+    )
     parser.add_argument("--seconds", type=float, default=3.0, help="time a row")
     parser.add_argument("--json")
     args = parser.parse_args()
+    if not amx and args.precisions != ["float32"]:
+        parser.error(f"--precisions needs AMX: {pyffnn.config()['amx']}")
     info = versions()
     print(info)
     rows = []
-    alone: dict[tuple[str, str], float] = {}
+    alone: dict[tuple[str, ...], float] = {}
     for threads in args.threads:
         for name in args.shapes:
-            for optimizer in args.optimizers:
+            for optimizer, precision in itertools.product(args.optimizers, args.precisions):
                 shape = SHAPES[name]
-                mine = ours(shape, optimizer, threads)
+                mine = ours(shape, optimizer, threads, precision)
                 peer = None
                 if info["torch"]:
                     import torch
 
                     torch.set_num_threads(threads)
+                    half = precision == "bfloat16"
+                    torch.set_float32_matmul_precision("medium" if half else "highest")
                     peer = torch_steps(shape, optimizer)
                 once = mine(2)
                 if peer:
@@ -162,13 +180,16 @@ def main() -> None:
                         peer(1)
                         other.append(peer(count))
                 row: dict[str, Any] = {"shape": name, "optimizer": optimizer, "threads": threads}
+                row["precision"] = precision
                 row["ms"] = 1e3 * statistics.median(own)
                 if peer:
                     row["torch_ms"] = 1e3 * statistics.median(other)
                     pairs = zip(own, other, strict=True)
                     row["ratio"] = statistics.median(b / a for a, b in pairs)
-                alone.setdefault((name, optimizer), row["ms"])
-                row["speedup_over_first_thread_count"] = alone[name, optimizer] / row["ms"]
+                key = (name, optimizer, precision)
+                row["speedup_over_first_thread_count"] = (
+                    alone.setdefault(key, row["ms"]) / row["ms"]
+                )
                 flops = (
                     6
                     * shape["batch"]

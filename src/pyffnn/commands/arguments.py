@@ -149,7 +149,7 @@ def add_training_options(parser: Parser) -> None:
     option(
         "--precision",
         choices=("auto", "float32", "bfloat16x3", "bfloat16"),
-        help="of matrix products",
+        help="of matrix products; the bf16 modes need AMX (default: auto)",
     )
     option("--seed", dest="random_state", type=int, metavar="N", help="of everything random")
     option("--threads", dest="n_threads", type=int, metavar="N", help="(default: one a CPU)")
