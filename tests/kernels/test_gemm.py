@@ -52,7 +52,15 @@ def test_equals_a_scalar_loop_of_fma(name, dtype):
 # Beyond one block of k (512, or 768 unsplit), of m and of n, at several aspect ratios; few rows over long ones of B, which stream in.
 @pytest.mark.parametrize(
     ("m", "k", "n"),
-    [(1, 2000, 3), (14, 769, 32), (30, 1537, 65), (700, 30, 40), (3, 40, 2100), (130, 600, 100), (3, 300, 2100)],
+    [
+        (1, 2000, 3),
+        (14, 769, 32),
+        (30, 1537, 65),
+        (700, 30, 40),
+        (3, 40, 2100),
+        (130, 600, 100),
+        (3, 300, 2100),
+    ],
 )
 @pytest.mark.parametrize("name", FMA_ISAS)
 def test_equals_the_chain_across_blocks(name, m, k, n):
