@@ -11,7 +11,7 @@ namespace pyffnn::blocks {
 namespace {
 
 constexpr Index kPage = Index{2} << 20, kLarge = kPage / 4;
-constexpr Index kMostKept = Index{128} << 20;
+constexpr Index kMostKept = Index{256} << 20;
 constexpr int kSlots = 32;
 
 struct Shelf {
