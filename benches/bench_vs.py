@@ -19,7 +19,9 @@ CASES = [
 ]
 
 
-@pytest.mark.parametrize("who", ["pyffnn", "numpy", "scipy", "torch", "sklearn"])
+@pytest.mark.parametrize(
+    "who", ["pyffnn", "numpy", "scipy", "torch", "sklearn", "thinc", "fasttext"]
+)
 @pytest.mark.parametrize("case", CASES)
 def test_case(benchmark, case, who):
     with peers.pinned(pyffnn.get_num_threads()):

@@ -65,6 +65,28 @@ def test_every_case_runs_and_is_reported(tmp_path):
     assert (tmp_path / "bench.png").stat().st_size > 10_000
 
 
+def test_peers_are_named_whether_installed_or_not():
+    assert "numpy" in peers.versions()
+    assert set(peers.missing()).isdisjoint(peers.versions())
+    if peers.find("fasttext") is None:
+        assert "fasttext" in peers.missing()
+        texts = next(g for g in table.groups() if g.name.startswith("text classifier"))
+        found = run.run_case(texts.cases[0], peaks.measure(1, 0.001), 0.0)
+        assert found["ratio"] is None
+        assert run.judge(texts, [found])["verdict"] == "not judged: no peer is installed"
+
+
+def test_what_does_not_compile_has_no_row(monkeypatch):
+    class Broken:
+        def compile(self, call):
+            raise RuntimeError("no compiler")
+
+    monkeypatch.setattr(peers, "find", lambda name: Broken())
+    assert peers.compiled(lambda: None) is None
+    monkeypatch.setattr(peers, "find", lambda name: None)
+    assert peers.compiled(lambda: None) is None
+
+
 def test_bf16_is_not_judged_without_amx(monkeypatch):
     monkeypatch.setattr("pyffnn.available_isas", lambda: ["reference", "sse2"])
     groups = {g.name: g for g in table.groups()}

@@ -7,9 +7,14 @@ from __future__ import annotations
 
 import importlib
 import itertools
+import shutil
+import tempfile
 import warnings
+import weakref
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
+from importlib import metadata
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -30,11 +35,42 @@ def find(name: str) -> Any:
         return None
 
 
+# Peers, and the distributions that bring them.
+_DISTRIBUTIONS = {
+    "numpy": ("numpy",), "scipy": ("scipy",), "torch": ("torch",), "sklearn": ("scikit-learn",), "thinc": ("thinc",),
+    "fasttext": ("fasttext-numpy2", "fasttext", "fasttext-wheel"),
+}  # fmt: skip
+
+
 def versions() -> dict[str, str]:
     """Versions of the peers that are installed."""
-    names = ("numpy", "scipy", "torch", "sklearn", "thinc")
-    found = {name: find(name) for name in names}
-    return {name: str(module.__version__) for name, module in found.items() if module is not None}
+    found: dict[str, str] = {}
+    for name, distributions in _DISTRIBUTIONS.items():
+        for distribution in distributions:
+            with suppress(metadata.PackageNotFoundError):
+                found.setdefault(name, metadata.version(distribution))
+    return found
+
+
+def missing() -> list[str]:
+    """The peers that are not installed."""
+    return [name for name in _DISTRIBUTIONS if name not in versions()]
+
+
+def compiled(call: Call) -> Call | None:
+    """A PyTorch call through `torch.compile`, compiled and warm; None where that does not work (no compiler, an unsupported Python)."""
+    torch = find("torch")
+    if torch is None:
+        return None
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            made: Call = torch.compile(call)
+            for _ in range(3):
+                made()
+    except Exception:  # whatever the compiler raises: this peer has no row
+        return None
+    return made
 
 
 @contextmanager
@@ -86,21 +122,34 @@ def matmul_bf16(inputs: dict[str, Any]) -> Calls:
     return {"torch": lambda: torch.mm(t["a"].to(half), t["b"].to(half)).float()}
 
 
+def _thinc_ops() -> Any:
+    api = find("thinc.api")
+    return None if api is None else api.NumpyOps()
+
+
 def _unary(name: str) -> Callable[[dict[str, Any]], Calls]:
-    def peers(inputs: dict[str, Any]) -> Calls:
+    def torch_call(x: Any) -> Call:
         torch = find("torch")
-        if torch is None:
-            return {}
-        x = torch.from_numpy(inputs["x"])
-        out = torch.empty_like(x)
+        tx = torch.from_numpy(x)
+        out = torch.empty_like(tx)
         if name == "softmax":
-            return {"torch": lambda: torch.softmax(x, -1)}
+            return lambda: torch.softmax(tx, -1)
         if name == "log_softmax":
-            return {"torch": lambda: torch.log_softmax(x, -1)}
+            return lambda: torch.log_softmax(tx, -1)
         if name == "relu":
-            return {"torch": lambda: torch.clamp_min(x, 0, out=out)}
+            return lambda: torch.clamp_min(tx, 0, out=out)
         call = getattr(torch, name)
-        return {"torch": lambda: call(x, out=out)}
+        return lambda: call(tx, out=out)
+
+    def peers(inputs: dict[str, Any]) -> Calls:
+        x = inputs["x"]
+        calls: Calls = {}
+        if find("torch") is not None:
+            calls["torch"] = torch_call(x)
+        thinc = getattr(_thinc_ops(), name, None)
+        if thinc is not None:
+            calls["thinc"] = lambda: thinc(x)
+        return calls
 
     return peers
 
@@ -116,13 +165,16 @@ def embedding(inputs: dict[str, Any]) -> Calls:
 
 
 def mean_pool(inputs: dict[str, Any]) -> Calls:
-    torch = find("torch")
-    if torch is None:
-        return {}
-    t = _tensors(torch, inputs)
-    bag = torch.nn.functional.embedding_bag
-    starts = t["offsets"][:-1]
-    return {"torch": lambda: bag(t["ids"], t["table"], starts, mode="mean")}
+    calls: Calls = {}
+    if torch := find("torch"):
+        t = _tensors(torch, inputs)
+        bag, starts = torch.nn.functional.embedding_bag, t["offsets"][:-1]
+        calls["torch"] = lambda: bag(t["ids"], t["table"], starts, mode="mean")
+    if thinc := _thinc_ops():
+        table, ids = inputs["table"], inputs["ids"]
+        lengths = np.diff(inputs["offsets"]).astype(np.int32)
+        calls["thinc"] = lambda: thinc.reduce_mean(table[ids], lengths)
+    return calls
 
 
 def linear_cross_entropy(inputs: dict[str, Any]) -> Calls:
@@ -204,4 +256,36 @@ def network_steps(sizes: tuple[int, ...], batch: int, steps: int, seed: int = 0)
                 adam.step()
 
         calls["torch"] = epoch
+    return calls
+
+
+def text_training(count: int, length: int, seed: int = 0) -> Calls:
+    """From a file of labelled texts to a trained linear classifier of words and bigrams: ours by its defaults, fastText's with dim 10 and 5
+    epochs. Words come as in text, by Zipf's law; each class prefers some."""
+    rng = np.random.default_rng(seed)
+    classes, words = 4, 5000
+    share = np.tile(1 / np.arange(1.0, words + 1), (classes, 1))
+    for c in range(classes):
+        share[c, 20 + c :: 37] *= 8
+    share /= share.sum(axis=1, keepdims=True)
+    label = rng.integers(0, classes, count)
+    lines = [
+        f"__label__{c} " + " ".join(f"w{w}" for w in rng.choice(words, length, p=share[c]))
+        for c in label
+    ]
+    folder = tempfile.mkdtemp(prefix="pyffnn-bench-")
+    path = Path(folder) / "texts.txt"
+    path.write_text("\n".join(lines) + "\n")
+    threads = pyffnn.get_num_threads()
+
+    def ours() -> None:
+        pyffnn.TextClassifier(word_ngrams=2).fit(path)
+
+    # the file lives as long as the call
+    weakref.finalize(ours, shutil.rmtree, folder, True)
+    calls: Calls = {"pyffnn": ours}
+    if fasttext := find("fasttext"):
+        calls["fasttext"] = lambda: fasttext.train_supervised(
+            str(path), dim=10, wordNgrams=2, epoch=5, lr=0.25, minCount=1, thread=threads, verbose=0
+        )
     return calls

@@ -12,8 +12,8 @@ import pyffnn
 from pyffnn.bench import peaks, peers, table
 from pyffnn.bench.timing import in_turn, median_ratio
 
-# PyTorch's OpenMP threads poll for about 5 ms after a call.
-SETTLE = 0.02
+# Threads of other libraries poll for work after a call: PyTorch's OpenMP for about 5 ms, OpenBLAS for some 100.
+SETTLE, SETTLE_QUICK = 0.12, 0.02
 
 
 def machine() -> dict[str, Any]:
@@ -30,10 +30,19 @@ def machine() -> dict[str, Any]:
 
 
 def run_case(
-    case: table.Case, peak: peaks.Peaks, seconds: float, settle: float = 0.0
+    case: table.Case,
+    peak: peaks.Peaks,
+    seconds: float,
+    settle: float = 0.0,
+    compile_torch: bool = False,
 ) -> dict[str, Any]:
-    """The figures of one case; the ratio is that to the best of the peers it is judged against (None: none is installed)."""
+    """The figures of one case; the ratio is that to the best of the peers it is judged against (None: none is installed).
+
+    With `compile_torch` PyTorch's call is compiled too, which takes seconds.
+    """
     calls = case.calls()
+    if compile_torch and "torch" in calls and (made := peers.compiled(calls["torch"])):
+        calls["torch compiled"] = made
     times = in_turn(calls, seconds, settle=settle)
     ours = statistics.median(times["pyffnn"])
     ratios = {
@@ -103,11 +112,18 @@ def judge(group: table.Group, rows: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def run(
-    threads: int, *, quick: bool = False, report: Callable[[str], None] = lambda line: None
+    threads: int,
+    *,
+    quick: bool = False,
+    compile_torch: bool = False,
+    report: Callable[[str], None] = lambda line: None,
 ) -> dict[str, Any]:
-    """Everything at one number of threads; `report` gets a line a case as it is done."""
+    """Everything at one number of threads; `report` gets a line a case as it is done.
+
+    With `compile_torch` PyTorch's calls stand there compiled too, where its compiler works: minutes more.
+    """
     seconds = 0.25 if quick else 1.5
-    settle = SETTLE if threads > 1 else 0.0
+    settle = 0.0 if threads == 1 else SETTLE_QUICK if quick else SETTLE
     with peers.pinned(threads):
         peak = peaks.measure(threads, 0.1 if quick else 0.3)
         rows: list[dict[str, Any]] = []
@@ -115,13 +131,16 @@ def run(
         for group in table.groups():
             own = []
             for case in group.cases:
-                own.append(run_case(case, peak, seconds, settle))
+                own.append(
+                    run_case(case, peak, seconds, settle, compile_torch and group.compile_torch)
+                )
                 report(line_of(own[-1]))
             rows += own
             verdicts.append(judge(group, own))
     return {
         "machine": machine(),
         "threads": threads,
+        "missing": peers.missing(),
         "peaks": peak.as_dict(),
         "cases": rows,
         "verdicts": verdicts,

@@ -52,6 +52,8 @@ class Group:
     cases: tuple[Case, ...] = field(default=())
     without: str = ""
     """Why the group has no cases here."""
+    compile_torch: bool = True
+    """PyTorch's call may be compiled: not one that is a single product by its own library."""
 
 
 def _mkn(shape: Shape) -> str:
@@ -82,7 +84,9 @@ def _products() -> Group:
         )
         for shape in testing.kernel("matmul").bench
     )
-    return Group(name, "better of NumPy and PyTorch", Want(1.15, 1.0, 0.9), cases)
+    return Group(
+        name, "better of NumPy and PyTorch", Want(1.15, 1.0, 0.9), cases, compile_torch=False
+    )
 
 
 def _no_tiles() -> str:
@@ -174,11 +178,23 @@ def _networks(peer: str, ratio: float) -> Group:
             made = peers.network_steps(sizes, batch, steps)
             return {who: call for who, call in made.items() if who in ("pyffnn", peer)}
 
-        weights = sum(a * b for a, b in itertools.pairwise(sizes))
+        # no gradient goes to the input
+        weights = sum(a * b for a, b in itertools.pairwise(sizes)) - sizes[0] * sizes[1] / 3
         label = f"{'-'.join(map(str, sizes))}, batch {batch}, {steps} steps"
         return Case(name, label, calls, (peer,), flops=6.0 * weights * batch * steps)
 
     return Group(name, peer, Want(ratio), tuple(case(*s) for s in shapes))
+
+
+def _texts() -> Group:
+    name, count, length = "text classifier, file to model", 4000, 30
+    case = Case(
+        name,
+        f"{count} texts of {length} words, bigrams",
+        lambda: peers.text_training(count, length),
+        ("fasttext",),
+    )
+    return Group(name, "fastText, dim 10, 5 epochs", Want(10.0), (case,))
 
 
 def groups() -> Iterator[Group]:
@@ -195,3 +211,4 @@ def groups() -> Iterator[Group]:
     yield _vocabulary("bfloat16", 8.0)
     yield _networks("sklearn", 4.0)
     yield _networks("torch", 1.5)
+    yield _texts()

@@ -11,11 +11,14 @@ def add_parser(commands: Commands) -> None:
     parser = commands.add_parser(
         "bench",
         help="measure this machine against the libraries installed on it",
-        description="Time pyffnn's kernels and steps against NumPy, SciPy, PyTorch and scikit-learn where they are installed: "
+        description="Time pyffnn's kernels and steps against NumPy, SciPy, PyTorch, scikit-learn, Thinc and fastText where they are installed: "
         "the same data and threads, in turn, medians of ratios (above 1: pyffnn is faster).",
     )
     parser.add_argument("--quick", action="store_true", help="under a minute, with more noise")
     parser.add_argument("--threads", type=int, metavar="N", help="threads of every library")
+    parser.add_argument(
+        "--compile", action="store_true", help="PyTorch compiled as well as eager (minutes more)"
+    )
     parser.add_argument("--json", metavar="FILE", help="write every figure as JSON")
     parser.add_argument("--plot", metavar="FILE", help="draw bars and roofline (needs matplotlib)")
     parser.set_defaults(run=run)
@@ -33,11 +36,18 @@ def run(args: argparse.Namespace) -> None:
         if path is not None:
             check_can_write(path)
     threads = pyffnn.get_num_threads() if args.threads is None else args.threads
-    result = run_bench(threads, quick=args.quick, report=lambda line: print(line, flush=True))
+    result = run_bench(
+        threads,
+        quick=args.quick,
+        compile_torch=args.compile,
+        report=lambda line: print(line, flush=True),
+    )
     machine, peaks = result["machine"], result["peaks"]
     print()
     print(f"{machine['cpu']}, {machine['isa']}, {threads} threads")
     print(", ".join(f"{name} {version}" for name, version in machine["versions"].items()))
+    if result["missing"]:
+        print(f"not installed, so without rows: {', '.join(result['missing'])}")
     tiles = f" ({peaks['amx_bf16'] / 1e9:.0f} bf16 on AMX)" if peaks["amx_bf16"] else ""
     print(
         f"peaks: {peaks['fma_f32'] / 1e9:.0f} GFLOP/s float32{tiles}, {peaks['read_memory'] / 1e9:.1f} GB/s read from memory, "
