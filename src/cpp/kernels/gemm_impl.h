@@ -13,11 +13,14 @@ template <class T>
 void gemm_impl(const GemmArgs<T>& g) {
   static constexpr MicroTable<T> micros = make_micro_table<T>();
   constexpr Index L = kLanes<T>;
-  const Index panel_rows = g.a_rows > 0 ? g.a_rows : kMR;
-  const bool row_a = g.a_cs == 1, packed_a = g.a_panel != panel_rows * g.a_rs;
-  const Index panels = g.m / panel_rows, rest = g.m % panel_rows;
+  const Index given_rows = g.a_rows > 0 ? g.a_rows : kMR;
+  const bool row_a = g.a_cs == 1, packed_a = g.a_panel != given_rows * g.a_rs;
   // Adjacent panels (B unpacked) may be taken several at once; packed ones are apart.
   const bool adjacent = g.b_panel == kNR<T>;
+  // Where neither operand is packed, the rows of a tile are free.
+  const bool wide = adjacent && !packed_a && g.m > kMR && g.k >= 32;
+  const Index panel_rows = wide ? kInPlaceRows : given_rows, a_panel = wide ? kInPlaceRows * g.a_rs : g.a_panel;
+  const Index panels = g.m / panel_rows, rest = g.m % panel_rows;
   const Index nv = adjacent ? nv_max(static_cast<int>(panels > 0 ? panel_rows : rest)) : kNV;
   const Index width = nv * L, whole = g.n / width;
 
@@ -26,15 +29,15 @@ void gemm_impl(const GemmArgs<T>& g) {
                        PYFFNN_LAMBDA_INLINE {
                          const Micro<T> sums = micros.get(rows, vectors, row_a, tail);
                          const Index b_panel = adjacent ? width : g.b_panel;
-                         Tiles<T> t{a,       g.b + col / width * b_panel,   g.c + row * g.ldc + col, g.ldc, count, cols,
-                                    b_panel, adjacent ? width : 8 * kNR<T>, (1 - cols) * b_panel,    tail};
+                         Tiles<T> t{a,    a_panel, g.b + col / width * b_panel,   g.c + row * g.ldc + col, g.ldc, count,
+                                    cols, b_panel, adjacent ? width : 8 * kNR<T>, (1 - cols) * b_panel,    tail};
                          if (g.epilogue == Epilogue::store) {
                            sums(g, t);
                            return;
                          }
                          const Index tile_cols = (vectors - 1) * L + tail;
                          t.rows = t.cols = 1;
-                         for (; count > 0; --count, t.a += g.a_panel, row += rows) {
+                         for (; count > 0; --count, t.a += a_panel, row += rows) {
                            for (Index q = 0; q < cols; ++q) {
                              const Index at = col + q * width;
                              t.b = g.b + at / width * b_panel;
@@ -67,13 +70,13 @@ void gemm_impl(const GemmArgs<T>& g) {
     // A short last panel has too few sums to hide the latency of FMA: it shares rows with the panel before.
     const Index both = panel_rows + rest, first = (both + 1) / 2, row = (panels - 1) * panel_rows;
     if (panels > 1) all_columns(g.a, 0, panel_rows, panels - 1);
-    const T* const a = g.a + (panels - 1) * g.a_panel;
+    const T* const a = g.a + (panels - 1) * a_panel;
     all_columns(a, row, first, 1);
     all_columns(a + first * g.a_rs, row + first, both - first, 1);
     return;
   }
   if (panels > 0) all_columns(g.a, 0, panel_rows, panels);
-  if (rest > 0) all_columns(g.a + panels * g.a_panel, panels * panel_rows, rest, 1);
+  if (rest > 0) all_columns(g.a + panels * a_panel, panels * panel_rows, rest, 1);
 }
 
 template <class T>

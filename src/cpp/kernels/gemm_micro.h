@@ -32,6 +32,15 @@ constexpr int nv_max(int) { return 5; }
 template <class T>
 constexpr Index kNR = kNV * kLanes<T>;
 
+// Rows of a tile over B in place: fewer than kMR, but over twice the columns, where the registers hold that. The rest of a row of C then
+// seldom makes a narrow tile of its own, and a row of B is read for more whole lines at a time. At least 6 rows share each load of B.
+constexpr int in_place_rows() {
+  int rows = kMR;
+  while (rows > 0 && nv_max(rows) < 2 * kNV) --rows;
+  return rows >= 6 ? rows : kMR;
+}
+constexpr Index kInPlaceRows = in_place_rows();
+
 constexpr int most_vectors() {
   int most = 0;
   for (int mr = 1; mr <= kMR; ++mr) most = nv_max(mr) > most ? nv_max(mr) : most;
@@ -165,7 +174,9 @@ struct ColumnOfA<T, MR, false> {
 // shares it with the panel before, so the line of its end is the one.
 template <class T>
 struct Tiles {
-  const T *a, *b;
+  const T* a;
+  Index a_panel;
+  const T* b;
   T* c;
   Index ldc, rows, cols, b_panel, b_ahead, b_back, tail;
 };
@@ -179,7 +190,7 @@ __attribute__((noinline)) void micro(const GemmArgs<T>& g, const Tiles<T>& t) {
   const auto mask = End::mask(t.tail);
   const T* a = t.a;
   T* c_panel = t.c;
-  for (Index rows = t.rows; rows > 0; --rows, a += g.a_panel, c_panel += MR * ldc) {
+  for (Index rows = t.rows; rows > 0; --rows, a += t.a_panel, c_panel += MR * ldc) {
     const T* b = t.b;
     T* c = c_panel;
     for (Index cols = t.cols; cols > 0; --cols, b += t.b_panel, c += NV * L) {
