@@ -107,6 +107,9 @@ def matmul(
 
     float32 sums are one FMA chain an output in the order of k, so the bits depend neither on the thread count nor on the ISA (SSE2,
     which has no FMA, excepted). Transposed views are read without a copy. Other precisions: see the module.
+
+    Raises ValueError (not 2-D, shapes that do not fit, an `out` of another shape, dtype or layout, an unknown precision) and TypeError
+    (neither float32 nor float64).
     """
     code = 0 if precision == "float32" else precision_code(precision)
     return _pyffnn.matmul(a, b, transpose_a, transpose_b, out, code)
@@ -121,7 +124,11 @@ def linear(
     out: Array | None = None,
     precision: str = "float32",
 ) -> Array:
-    """A layer, `activation(x @ w + b)`, in one pass: x [m, k], w [k, n], b [n] -> [m, n] (Jurafsky & Martin, two-layer network: z = Wx + b)."""
+    """A layer, `activation(x @ w + b)`, in one pass: x [m, k], w [k, n], b [n] or None -> [m, n].
+
+    float32 or float64. The chapter's h = sigma(W x + b) for a batch of rows (Jurafsky & Martin, "Feedforward Neural Networks"), with `w`
+    stored as inputs by outputs. Raises ValueError (shapes, an unknown activation or precision, an unusable `out`) and TypeError (dtype).
+    """
     code = 0 if precision == "float32" else precision_code(precision)
     return _pyffnn.linear(x, w, b, activation_code(activation), out, code)
 
@@ -138,67 +145,101 @@ def linear_backward(
 ) -> tuple[Array, Array, Array]:
     """Gradients (dx [m, k], dw [k, n], db [n]) of `linear`, from dy [m, n], its inputs, and its saved output y when `activation` is given.
 
-    With `need_dx=False` the product for dx is not computed and None stands in its place: a first layer needs none.
+    With `need_dx=False` the product for dx is not computed and None stands in its place: a first layer needs none. With
+    dz = dy * activation'(z): dx = dz w^T, dw = x^T dz, db = the sum of dz's rows (backward differentiation, Rumelhart et al. 1986).
+
+    Raises ValueError (shapes, `activation` without y, an unknown precision) and TypeError (dtype).
     """
     code = 0 if precision == "float32" else precision_code(precision)
     return _pyffnn.linear_backward(dy, x, w, y, activation_code(activation), need_dx, code)
 
 
 def sigmoid(x: ArrayLike, out: Array | None = None) -> Array:
-    """1 / (1 + exp(-x)), elementwise, any shape. `out` may be x."""
+    """1 / (1 + exp(-x)), elementwise, any shape, float32 or float64; within 1.75 units in the last place (1.95 without FMA). `out` may be x.
+
+    Never overflows; sigmoid(-inf) is 0. Raises TypeError (dtype) and ValueError (an unusable `out`).
+    """
     return _pyffnn.activation(1, x, out)
 
 
 def tanh(x: ArrayLike, out: Array | None = None) -> Array:
-    """Hyperbolic tangent, elementwise, any shape. `out` may be x."""
+    """Hyperbolic tangent, elementwise, any shape, float32 or float64; within 1.95 units in the last place (2.25 without FMA). `out` may be x.
+
+    Keeps the sign of zero. Raises TypeError (dtype) and ValueError (an unusable `out`).
+    """
     return _pyffnn.activation(2, x, out)
 
 
 def relu(x: ArrayLike, out: Array | None = None) -> Array:
-    """max(x, 0), elementwise, any shape; NaN stays NaN. `out` may be x."""
+    """max(x, 0), elementwise, any shape, float32 or float64; NaN stays NaN. `out` may be x.
+
+    The rectified linear unit (Nair & Hinton 2010). Raises TypeError (dtype) and ValueError (an unusable `out`).
+    """
     return _pyffnn.activation(3, x, out)
 
 
 def exp(x: ArrayLike, out: Array | None = None) -> Array:
-    """e ** x, elementwise, any shape. `out` may be x."""
+    """e ** x, elementwise, any shape, float32 or float64; within 1.05 units in the last place. `out` may be x.
+
+    Overflows to inf and underflows through the subnormals to 0. Raises TypeError (dtype) and ValueError (an unusable `out`).
+    """
     return _pyffnn.exp(x, out)
 
 
 def log(x: ArrayLike, out: Array | None = None) -> Array:
-    """Natural logarithm, elementwise, any shape: -inf at 0, NaN below. `out` may be x."""
+    """Natural logarithm, elementwise, any shape, float32 or float64: -inf at 0, NaN below; within 0.85 units in the last place.
+
+    `out` may be x. Raises TypeError (dtype) and ValueError (an unusable `out`).
+    """
     return _pyffnn.log(x, out)
 
 
 def sigmoid_backward(dy: ArrayLike, y: ArrayLike, out: Array | None = None) -> Array:
-    """dy * y (1 - y), with y the saved output of `sigmoid`; dy and y of one shape."""
+    """dy * y (1 - y): the gradient of `sigmoid`'s input from that of its output y.
+
+    dy and y have one shape, float32 or float64. Raises ValueError (shapes differ, an unusable `out`) and TypeError (dtype).
+    """
     return _pyffnn.activation_backward(1, dy, y, out)
 
 
 def tanh_backward(dy: ArrayLike, y: ArrayLike, out: Array | None = None) -> Array:
-    """dy * (1 - y^2), with y the saved output of `tanh`; dy and y of one shape."""
+    """dy * (1 - y^2): the gradient of `tanh`'s input from that of its output y.
+
+    dy and y have one shape, float32 or float64. Raises ValueError (shapes differ, an unusable `out`) and TypeError (dtype).
+    """
     return _pyffnn.activation_backward(2, dy, y, out)
 
 
 def relu_backward(dy: ArrayLike, y: ArrayLike, out: Array | None = None) -> Array:
-    """dy where y > 0, else 0, with y the saved output (or the input) of `relu`; dy and y of one shape."""
+    """dy where y > 0, else 0: the gradient of `relu`'s input from that of its output y (or with its input in y's place).
+
+    dy and y have one shape, float32 or float64. Raises ValueError (shapes differ, an unusable `out`) and TypeError (dtype).
+    """
     return _pyffnn.activation_backward(3, dy, y, out)
 
 
 def softmax(x: ArrayLike, out: Array | None = None) -> Array:
     """exp(x) / sum(exp(x)) over the last axis; the maximum is subtracted first, so it never overflows. `out` may be x.
 
-    A row of -inf alone, or with +inf or NaN in it, gives NaN. Raises ValueError for a scalar.
+    float32 or float64, at least 1-D (Jurafsky & Martin, "Softmax"). A row of -inf alone, or with +inf or NaN in it, gives NaN. Raises
+    ValueError (a scalar, an unusable `out`) and TypeError (dtype).
     """
     return _pyffnn.softmax(x, out)
 
 
 def log_softmax(x: ArrayLike, out: Array | None = None) -> Array:
-    """x - log(sum(exp(x))) over the last axis, without overflow. `out` may be x. Raises ValueError for a scalar."""
+    """x - log(sum(exp(x))) over the last axis, without overflow, in nats. `out` may be x.
+
+    float32 or float64, at least 1-D. Raises ValueError (a scalar, an unusable `out`) and TypeError (dtype).
+    """
     return _pyffnn.log_softmax(x, out)
 
 
 def softmax_backward(dy: ArrayLike, y: ArrayLike, out: Array | None = None) -> Array:
-    """y * (dy - sum(dy * y)) over the last axis, with y the saved output of `softmax`."""
+    """y * (dy - sum(dy * y)) over the last axis: the gradient of `softmax`'s input from that of its output y.
+
+    dy and y have one shape, float32 or float64. Raises ValueError (shapes differ, a scalar, an unusable `out`) and TypeError (dtype).
+    """
     return _pyffnn.softmax_backward(dy, y, out)
 
 
@@ -213,7 +254,8 @@ def cross_entropy(
 
     The loss is the weighted mean, sum(w_i L_i) / sum(w_i) with w_i = class_weight[targets_i] * sample_weight_i (weights [n] and [m],
     default 1), and dlogits the gradient of that mean: w_i / sum(w) * (softmax(z_i) - onehot_i). An empty batch, or weights that are all 0,
-    give 0. Raises IndexError for a target outside [0, n), ValueError for weights that are negative or not finite.
+    give 0 (Jurafsky & Martin, "Cross-Entropy Loss"). logits are float32 or float64, targets int32 or int64. Raises IndexError (a target
+    outside [0, n)), ValueError (shapes, weights that are negative or not finite) and TypeError (dtype).
     """
     return _pyffnn.cross_entropy(logits, targets, class_weight, sample_weight)
 
@@ -223,7 +265,9 @@ def binary_cross_entropy(
 ) -> tuple[float, Array]:
     """Sigmoid cross-entropy, the mean over every entry: (loss in nats, dlogits).
 
-    logits and targets have one shape, [m] or [m, n] (multi-label); targets lie in [0, 1]. sample_weight [m] weights the rows.
+    logits and targets have one shape, [m] or [m, n] (multi-label), float32 or float64; targets lie in [0, 1]. sample_weight [m] weights
+    the rows. dlogits is the gradient of the mean, (sigmoid(z) - y) / number of entries where all weights are 1. Raises ValueError (shapes,
+    a target outside [0, 1], weights that are negative or not finite) and TypeError (dtype).
     """
     return _pyffnn.binary_cross_entropy(logits, targets, sample_weight)
 
@@ -239,21 +283,32 @@ def linear_cross_entropy(
 ) -> tuple[float, Array, Array, Array]:
     """`cross_entropy(x @ w + b, targets)` without ever holding the m x n logits: (loss in nats, dx [m, k], dw [k, n], db [n]).
 
-    x [m, k], w [k, n], b [n] or None, class ids [m], sample_weight [m]. The vocabulary n is walked in tiles, twice.
+    x [m, k], w [k, n], b [n] or None (float32 or float64), class ids [m], sample_weight [m]. The n columns of w are walked in tiles, once
+    forward and once backward; between them as many exponentials as fit wait in dw's own memory, and the rest are computed again.
+
+    Raises IndexError (a target outside [0, n)), ValueError (shapes, weights that are negative or not finite, an unknown precision) and
+    TypeError (dtype).
     """
     code = 0 if precision == "float32" else precision_code(precision)
     return _pyffnn.linear_cross_entropy(x, w, b, targets, sample_weight, code)
 
 
 def embedding(table: ArrayLike, ids: ArrayLike, out: Array | None = None) -> Array:
-    """Rows of table [V, d] for ids of any shape -> ids.shape + (d,). Equals the one-hot product; raises IndexError outside [0, V)."""
+    """Rows of table [V, d] for ids of any shape -> ids.shape + (d,); equals the product of one-hot rows with the table.
+
+    float32 or float64, ids int32 or int64 (Jurafsky & Martin, "Embeddings as the input"). Raises IndexError (an id outside [0, V)),
+    ValueError (a table that is not 2-D, an unusable `out`) and TypeError (dtype).
+    """
     return _pyffnn.embedding(table, ids, out)
 
 
 def embedding_backward(
     dy: ArrayLike, ids: ArrayLike, num_rows: int, out: Array | None = None
 ) -> Array:
-    """Gradient [num_rows, d] of the table from dy, ids.shape + (d,): rows of dy added in the order of ids, whatever the thread count."""
+    """Gradient [num_rows, d] of the table from dy, ids.shape + (d,): rows of dy added in the order of ids, whatever the thread count.
+
+    Raises IndexError (an id outside [0, num_rows)), ValueError (shapes, an unusable `out`) and TypeError (dtype).
+    """
     return _pyffnn.embedding_backward(dy, ids, num_rows, out)
 
 
@@ -268,6 +323,11 @@ def mean_pool(
     """Mean of table rows over bags of ids -> [bags, d]; bag i is `ids[offsets[i]:offsets[i + 1]]`, so offsets has bags + 1 entries.
 
     With weights (one an id, not negative) the mean is sum(w_j row_j) / sum(w_j). An empty bag, or one whose weights are all 0, gives zeros.
+    table [V, d] is float32 or float64, ids and offsets int32 or int64 (the pooling of Iyyer et al. 2015, and of Jurafsky & Martin's
+    classifier over embeddings).
+
+    Raises IndexError (an id outside [0, V)), ValueError (offsets that fall or end beyond ids, weights that are negative or not finite,
+    shapes) and TypeError (dtype).
     """
     return _pyffnn.mean_pool(table, ids, offsets, weights, out)
 
@@ -281,7 +341,10 @@ def mean_pool_backward(
     weights: ArrayLike | None = None,
     out: Array | None = None,
 ) -> Array:
-    """Gradient [num_rows, d] of `mean_pool`'s table from dy [bags, d]; deterministic at any thread count."""
+    """Gradient [num_rows, d] of `mean_pool`'s table from dy [bags, d]; deterministic at any thread count.
+
+    Arguments and errors as in `mean_pool`; ids lie in [0, num_rows).
+    """
     return _pyffnn.mean_pool_backward(dy, ids, offsets, num_rows, weights, out)
 
 
