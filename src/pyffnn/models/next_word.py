@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import Any
 
 import numpy as np
@@ -22,7 +23,7 @@ from pyffnn.models.estimator import Estimator, not_fitted
 __all__ = ["NextWordModel"]
 
 
-class NextWordModel(Estimator):
+class NextWordModel(Estimator, ABC):
     """A model of each token given those before it; ``fit`` sets ``vocabulary_``.
 
     A subclass gives ``_log_prob_of_ids`` and ``_next_of_ids``.
@@ -30,13 +31,13 @@ class NextWordModel(Estimator):
 
     vocabulary_: Vocabulary
 
+    @abstractmethod
     def _log_prob_of_ids(self, ids: NDArray[np.int32]) -> NDArray[np.float64]:
         """Natural log-probability of each id after those before it, shape (number,)."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _next_of_ids(self, ids: NDArray[np.int32]) -> NDArray[np.float64]:
         """Probability of every vocabulary entry after ``ids``, shape (V,)."""
-        raise NotImplementedError
 
     def log_prob(self, tokens: Tokens) -> NDArray[np.float64]:
         """Natural log-probability of each token after those before it in ``tokens``.
