@@ -283,3 +283,19 @@ def test_the_amx_object_holds_the_instructions_meant():
     assert set(re.findall(r"\ttilezero %tmm(\d)", code)) == set("01234567")
     assert found["ldtilecfg"] == found["tilerelease"] > 0
     assert code.count("vcvtne2ps2bf16") >= 4
+
+
+@pytest.mark.parametrize("precision", ["bfloat16x3", "bfloat16"])
+def test_linear_cross_entropy_with_its_first_words_masked(tiles, precision):
+    """A bias of -inf takes a word out of the softmax; here all words of the first tiles."""
+    x, w = factors(5, 8, 400)
+    b = np.zeros(400, "f4")
+    b[:200] = -np.inf
+    targets = np.random.default_rng(0).integers(200, 400, 5)
+    loss, dx, dw, db = ops.linear_cross_entropy(x, w, b, targets, precision=precision)
+    kept = ops.linear_cross_entropy(x, w[:, 200:].copy(), None, targets - 200)
+    tolerance = 1e-4 if precision == "bfloat16x3" else 5e-2
+    assert loss == pytest.approx(kept[0], rel=tolerance)
+    np.testing.assert_allclose(dx, kept[1], atol=tolerance)
+    np.testing.assert_allclose(dw[:, 200:], kept[2], atol=tolerance)
+    assert not dw[:, :200].any() and not db[:200].any()

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <limits>
 #include <vector>
 
 #include "core/cpu.h"
@@ -50,7 +51,7 @@ double linear_xent_tiles(Index m, Index n, Index k, const float* x, const float*
       if (t >= 0 && t < width) zt[i] = static_cast<double>(row[t]);
       const float top = kernels.row_max(row, width);
       if (j == 0) {
-        ref[i] = top;
+        ref[i] = std::max(top, std::numeric_limits<float>::lowest() / 2);  // a tile of -inf alone counts for nothing; NaN stays
       } else if (top > ref[i] || top != top) {
         sum[i] *= std::exp(static_cast<double>(ref[i]) - static_cast<double>(top));
         ref[i] = top;
