@@ -154,24 +154,27 @@ def test_killed_at_ten_moments_and_resumed(tmp_path: Path, ids: Any) -> None:
     text.write_text("\n".join(" ".join(words[i : i + 10]) for i in range(0, len(words), 10)))
     run, out, unbroken = (tmp_path / name for name in ("run", "model", "unbroken"))
     options = "--context 3 --distant-kernels 2 --distant-window 10 --embedding-dim 16"
-    options += " --hidden-layer-sizes 24 --epochs 40 --batch-size 64 --dropout 0.1 --quiet"
+    options += " --hidden-layer-sizes 24 --epochs 200 --batch-size 64 --dropout 0.1 --quiet"
     command = [sys.executable, "-m", "pyffnn", "lm", "train", str(text), *options.split()]
     subprocess.run([*command, "--model", str(unbroken)], check=True)
-    resuming = ["--checkpoint", str(run), "--checkpoint-steps", "5", "--resume"]
-    command += ["--model", str(out), *resuming]
+    command += ["--model", str(out), "--checkpoint", str(run), "--resume", "--checkpoint-steps"]
     rng = np.random.default_rng(0)
+    start_up = 0.0
     for kill in range(10):
-        with subprocess.Popen(command) as process:
-            before = run.stat().st_mtime_ns if run.exists() else 0
-            # every other kill waits for some progress; the rest may hit start-up or loading
-            while kill % 2 and process.poll() is None:
-                if run.exists() and run.stat().st_mtime_ns != before:
-                    break
-                time.sleep(0.005)
-            time.sleep(float(rng.uniform(0, 0.1 if kill % 2 else 0.6)))
+        with subprocess.Popen([*command, "5"]) as process:
+            started = time.monotonic()
+            if kill % 2 == 0:  # after some progress
+                before = run.stat().st_mtime_ns if run.exists() else 0
+                while not run.exists() or run.stat().st_mtime_ns == before:
+                    assert process.poll() is None
+                    time.sleep(0.002)
+                start_up = time.monotonic() - started
+                time.sleep(float(rng.uniform(0, 0.1)))
+            else:  # at start-up, while loading or soon after, however fast the machine is
+                time.sleep(float(rng.uniform(0, 1.1 * start_up)))
             process.send_signal(signal.SIGKILL)
         assert process.returncode == -signal.SIGKILL and not out.exists()
-    subprocess.run(command, check=True)
+    subprocess.run([*command, "500"], check=True)
     assert same(LanguageModel.load(out), LanguageModel.load(unbroken))
 
 
