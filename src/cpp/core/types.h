@@ -68,13 +68,15 @@ struct GemmArgs {
   T* s2;
 };
 
-// One macro-kernel call on bf16 tiles: as GemmArgs says of m, n, k, load_c, c and the epilogue; the operands are packed ones of whole
-// matrices (out.a and out.b are not looked at). split: both were packed with their lo parts, and three products are taken.
+// One macro-kernel call on bf16 tiles: as GemmArgs says of m, n, k, load_c, c and the epilogue; the operands are packed ones
+// (out.a and out.b are not looked at). split: both were packed with their lo parts, and three products are taken.
+//   a_panel, b_panel: numbers from one panel of 16 to the next, where k is a part of what was packed; 0: panels of this k, end to end.
 struct TileProduct {
   const std::uint16_t* a;
   const std::uint16_t* b;
   bool split;
   GemmArgs<float> out;
+  Index a_panel = 0, b_panel = 0;
 };
 
 // Bags of a batch: out_b = scale_b * sum_i weight_i row(ids_i) over i in [offsets[b], offsets[b + 1]), in the order of i.

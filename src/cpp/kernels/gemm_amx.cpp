@@ -95,19 +95,50 @@ void pack_tiles_b(const float* b, Index rs, Index cs, Index k, Index n, bool spl
   split ? pack_panels<true, false>(b, cs, rs, n, k, out) : pack_panels<false, false>(b, cs, rs, n, k, out);
 }
 
-// M x N tiles of sums (1 or 2 each) over `steps` tiles of k. Sums are tiles 0..3, A is in 4 and 5, B in 6 and 7. The panels of one operand
+template <bool Split>
+void pack_weight_rows(const float* w, Index ld, Index rows, Index n, std::uint16_t* down, Index down_panel, std::uint16_t* across,
+                      Index across_panel) {
+  constexpr Index tile = Split ? 2 * kTile : kTile;
+  const auto side = [](Index left) { return left < kSide ? left : kSide; };
+  for (Index r = 0; r < rows; r += kDepth) {
+    const Index deep = rows - r < kDepth ? rows - r : kDepth;
+    for (Index j = 0; j < n; j += kDepth) {
+      const float* const x = w + r * ld + j;
+      const Index wide = n - j < kDepth ? n - j : kDepth;
+      for (Index o = 0; o < wide; o += kSide)
+        pack_tile<Split, false, false>(x + o, 1, ld, side(wide - o), deep, down + (j + o) / kSide * down_panel + r / kDepth * tile);
+      if (across == nullptr) continue;
+      for (Index o = 0; o < deep; o += kSide)
+        pack_tile<Split, false, true>(x + o * ld, ld, 1, side(deep - o), wide, across + (r + o) / kSide * across_panel + j / kDepth * tile);
+    }
+  }
+}
+
+void pack_weights(const float* w, Index ld, Index rows, Index n, bool split, std::uint16_t* down, Index down_panel, std::uint16_t* across,
+                  Index across_panel) {
+  split ? pack_weight_rows<true>(w, ld, rows, n, down, down_panel, across, across_panel)
+        : pack_weight_rows<false>(w, ld, rows, n, down, down_panel, across, across_panel);
+}
+
+// The panels of a block's operands: where they begin, numbers from one to the next, tiles of k.
+struct Panels {
+  const std::uint16_t *a, *b;
+  Index a_panel, b_panel, steps;
+};
+
+// M x N tiles of sums (1 or 2 each) over all tiles of k. Sums are tiles 0..3, A is in 4 and 5, B in 6 and 7. The panels of one operand
 // stay in the first-level cache, those of the other stream by.
 template <int M, int N, bool Split, bool kStreamA>
-PYFFNN_INLINE void accumulate(TileUnit& t, const std::uint16_t* a, const std::uint16_t* b, Index steps) {
+PYFFNN_INLINE void accumulate(TileUnit& t, const Panels& panels) {
   constexpr Index parts = Split ? 2 : 1;
-  const Index panel = steps * parts * kTile;
+  const std::uint16_t *a = panels.a, *b = panels.b;
   const auto load_a = [&](const std::uint16_t* p) PYFFNN_LAMBDA_INLINE {
     kStreamA ? t.template stream_load<4>(p, kRow) : t.template load<4>(p, kRow);
-    if constexpr (M == 2) kStreamA ? t.template stream_load<5>(p + panel, kRow) : t.template load<5>(p + panel, kRow);
+    if constexpr (M == 2) kStreamA ? t.template stream_load<5>(p + panels.a_panel, kRow) : t.template load<5>(p + panels.a_panel, kRow);
   };
   const auto load_b = [&](const std::uint16_t* p) PYFFNN_LAMBDA_INLINE {
     kStreamA ? t.template load<6>(p, kRow) : t.template stream_load<6>(p, kRow);
-    if constexpr (N == 2) kStreamA ? t.template load<7>(p + panel, kRow) : t.template stream_load<7>(p + panel, kRow);
+    if constexpr (N == 2) kStreamA ? t.template load<7>(p + panels.b_panel, kRow) : t.template stream_load<7>(p + panels.b_panel, kRow);
   };
   const auto products = [&]() PYFFNN_LAMBDA_INLINE {
     t.template multiply_add<0, 4, 6>();
@@ -115,7 +146,7 @@ PYFFNN_INLINE void accumulate(TileUnit& t, const std::uint16_t* a, const std::ui
     if constexpr (M == 2) t.template multiply_add<2, 5, 6>();
     if constexpr (M == 2 && N == 2) t.template multiply_add<3, 5, 7>();
   };
-  for (Index s = 0; s < steps; ++s, a += parts * kTile, b += parts * kTile) {
+  for (Index s = 0; s < panels.steps; ++s, a += parts * kTile, b += parts * kTile) {
     if constexpr (Split) {
       load_a(a);
       load_b(b + kTile);
@@ -134,7 +165,7 @@ PYFFNN_INLINE void accumulate(TileUnit& t, const std::uint16_t* a, const std::ui
 
 // The sums from C (or zero), the products, the sums to C; c has whole tiles.
 template <int M, int N, bool Split, bool kStreamA>
-PYFFNN_INLINE void block(TileUnit& t, const std::uint16_t* a, const std::uint16_t* b, Index steps, bool load_c, float* c, Index ldc) {
+PYFFNN_INLINE void block(TileUnit& t, const Panels& panels, bool load_c, float* c, Index ldc) {
   const Index stride = ldc * static_cast<Index>(sizeof(float));
   float* const below_c = c + kSide * ldc;
   if (load_c) {
@@ -148,7 +179,7 @@ PYFFNN_INLINE void block(TileUnit& t, const std::uint16_t* a, const std::uint16_
     if constexpr (M == 2) t.template zero<2>();
     if constexpr (M == 2 && N == 2) t.template zero<3>();
   }
-  accumulate<M, N, Split, kStreamA>(t, a, b, steps);
+  accumulate<M, N, Split, kStreamA>(t, panels);
   t.template store<0>(c, stride);
   if constexpr (N == 2) t.template store<1>(c + kSide, stride);
   if constexpr (M == 2) t.template store<2>(below_c, stride);
@@ -156,12 +187,11 @@ PYFFNN_INLINE void block(TileUnit& t, const std::uint16_t* a, const std::uint16_
 }
 
 template <bool Split, bool kStreamA>
-PYFFNN_INLINE void any_block(TileUnit& t, bool two_rows, bool two_cols, const std::uint16_t* a, const std::uint16_t* b, Index steps,
-                             bool load_c, float* c, Index ldc) {
+PYFFNN_INLINE void any_block(TileUnit& t, bool two_rows, bool two_cols, const Panels& panels, bool load_c, float* c, Index ldc) {
   if (two_rows)
-    two_cols ? block<2, 2, Split, kStreamA>(t, a, b, steps, load_c, c, ldc) : block<2, 1, Split, kStreamA>(t, a, b, steps, load_c, c, ldc);
+    two_cols ? block<2, 2, Split, kStreamA>(t, panels, load_c, c, ldc) : block<2, 1, Split, kStreamA>(t, panels, load_c, c, ldc);
   else
-    two_cols ? block<1, 2, Split, kStreamA>(t, a, b, steps, load_c, c, ldc) : block<1, 1, Split, kStreamA>(t, a, b, steps, load_c, c, ldc);
+    two_cols ? block<1, 2, Split, kStreamA>(t, panels, load_c, c, ldc) : block<1, 1, Split, kStreamA>(t, panels, load_c, c, ldc);
 }
 
 // The epilogue of a block. The sums are in C already, but for an update: they are the gradient then, in `sums`.
@@ -181,27 +211,28 @@ void finish(const GemmArgs<float>& g, const float* sums, Index row, Index col, I
 template <bool Split, bool kStreamA>
 void product(const TileProduct& p) {
   const GemmArgs<float>& g = p.out;
-  const Index steps = (g.k + kDepth - 1) / kDepth, panel = steps * (Split ? 2 : 1) * kTile;
+  const Index steps = (g.k + kDepth - 1) / kDepth, tight = steps * (Split ? 2 : 1) * kTile;
+  const Index a_panel = p.a_panel > 0 ? p.a_panel : tight, b_panel = p.b_panel > 0 ? p.b_panel : tight;
   alignas(64) float sums[kBlock * kBlock];
   TileUnit t;
   for (Index col = 0; col < g.n; col += kBlock) {
     const Index cols = g.n - col < kBlock ? g.n - col : kBlock;
     for (Index row = 0; row < g.m; row += kBlock) {
       const Index rows = g.m - row < kBlock ? g.m - row : kBlock;
-      const std::uint16_t *const a = p.a + row / kSide * panel, *const b = p.b + col / kSide * panel;
+      const Panels panels{p.a + row / kSide * a_panel, p.b + col / kSide * b_panel, a_panel, b_panel, steps};
       float* const c = g.c + row * g.ldc + col;
       const bool in_place = rows % kSide == 0 && cols % kSide == 0 && g.epilogue != Epilogue::update;
       const std::size_t bytes = static_cast<std::size_t>(cols) * sizeof(float);
       if (g.epilogue == Epilogue::update) prefetch_update(g, row, col, rows, cols);
       if (in_place) {
-        any_block<Split, kStreamA>(t, rows > kSide, cols > kSide, a, b, steps, g.load_c, c, g.ldc);
+        any_block<Split, kStreamA>(t, rows > kSide, cols > kSide, panels, g.load_c, c, g.ldc);
       } else {
         // Whole tiles beside C, so that nothing beyond its edge is touched.
         if (g.load_c) {
           std::memset(sums, 0, sizeof sums);
           for (Index i = 0; i < rows; ++i) std::memcpy(sums + i * kBlock, c + i * g.ldc, bytes);
         }
-        any_block<Split, kStreamA>(t, rows > kSide, cols > kSide, a, b, steps, g.load_c, sums, kBlock);
+        any_block<Split, kStreamA>(t, rows > kSide, cols > kSide, panels, g.load_c, sums, kBlock);
         if (g.epilogue != Epilogue::update)
           for (Index i = 0; i < rows; ++i) std::memcpy(c + i * g.ldc, sums + i * kBlock, bytes);
       }
@@ -274,7 +305,7 @@ void product_loop(Index rounds) {
   }
 }
 
-constexpr TileKernels kTiles = {&pack_tiles_a, &pack_tiles_b, &gemm_tiles, &self_test, &product_loop};
+constexpr TileKernels kTiles = {&pack_tiles_a, &pack_tiles_b, &pack_weights, &gemm_tiles, &self_test, &product_loop};
 
 }  // namespace
 

@@ -18,6 +18,7 @@ Index round_up(Index x, Index unit) { return ceil_div(x, unit) * unit; }
 struct Problem {
   Index m, n, k;
   ConstMat<float> a, b;
+  const std::uint16_t* packed_b;  // in place of b
   GemmArgs<float> out;
   bool split;
 };
@@ -38,7 +39,10 @@ GemmArgs<float> part_of(GemmArgs<float> g, Index r0, Index r1, Index c0, Index c
 Problem part_of(Problem p, Index r0, Index r1, Index c0, Index c1) {
   p.out = part_of(p.out, r0, r1, c0, c1);
   p.a.p += r0 * p.a.rs;
-  p.b.p += c0 * p.b.cs;
+  if (p.packed_b != nullptr)
+    p.packed_b += c0 / kTileSide * TileOperand::panel(p.k, p.split);
+  else
+    p.b.p += c0 * p.b.cs;
   p.m = r1 - r0;
   p.n = c1 - c0;
   return p;
@@ -58,16 +62,18 @@ Blocks blocks(const Problem& p) {
   b.kc = std::max(4 * kTileDepth, cpu::caches().l1d * 2 / 3 / (kBlock * bytes) / kTileDepth * kTileDepth);
   if (p.out.epilogue == Epilogue::update || p.k <= b.kc + b.kc / 2) b.kc = std::max<Index>(round_up(p.k, kTileDepth), kTileDepth);
   b.mc = std::min(std::max(kBlock, l2 / 2 / (b.kc * bytes) / kBlock * kBlock), round_up(p.m, kBlock));
-  b.nc = std::min(std::max(kBlock, l2 / 4 / (b.kc * bytes) / kBlock * kBlock), round_up(p.n, kBlock));
+  b.nc = p.packed_b != nullptr ? std::max<Index>(p.n, 1)
+                               : std::min(std::max(kBlock, l2 / 4 / (b.kc * bytes) / kBlock * kBlock), round_up(p.n, kBlock));
   return b;
 }
 
-// A block of A is packed once and meets all of B, packed block by block as it is needed: B is packed again for every mc rows.
+// A block of A is packed once and meets all of B, packed block by block as it is needed (B is packed again for every mc rows), or packed
+// before.
 void serial(const Problem& p, const TileKernels& kernels) {
   const Blocks bl = blocks(p);
-  const Index parts = p.split ? 2 : 1;
+  const Index parts = p.split ? 2 : 1, b_panel = TileOperand::panel(p.k, p.split);
   auto* const pa = scratch(Scratch::pack_a).reserve_of<std::uint16_t>(bl.mc * bl.kc * parts);
-  auto* const pb = scratch(Scratch::pack_b).reserve_of<std::uint16_t>(bl.nc * bl.kc * parts);
+  auto* const pb = p.packed_b != nullptr ? nullptr : scratch(Scratch::pack_b).reserve_of<std::uint16_t>(bl.nc * bl.kc * parts);
   for (Index ic = 0; ic < p.m; ic += bl.mc) {
     const Index m = std::min(bl.mc, p.m - ic);
     for (Index pc = 0; pc == 0 || pc < p.k; pc += bl.kc) {
@@ -75,8 +81,13 @@ void serial(const Problem& p, const TileKernels& kernels) {
       kernels.pack_a(p.a.p + ic * p.a.rs + pc * p.a.cs, p.a.rs, p.a.cs, m, k, p.split, pa);
       for (Index jc = 0; jc < p.n; jc += bl.nc) {
         const Index n = std::min(bl.nc, p.n - jc);
-        kernels.pack_b(p.b.p + pc * p.b.rs + jc * p.b.cs, p.b.rs, p.b.cs, k, n, p.split, pb);
         TileProduct t{pa, pb, p.split, part_of(p.out, ic, ic + m, jc, jc + n)};
+        if (p.packed_b != nullptr) {
+          t.b = p.packed_b + jc / kTileSide * b_panel + pc / kTileDepth * kTileNumbers * parts;
+          t.b_panel = b_panel;
+        } else {
+          kernels.pack_b(p.b.p + pc * p.b.rs + jc * p.b.cs, p.b.rs, p.b.cs, k, n, p.split, pb);
+        }
         t.out.k = k;
         if (pc > 0) t.out.load_c = true;
         if (pc + bl.kc < p.k) t.out.epilogue = Epilogue::store;
@@ -97,17 +108,7 @@ bool split_pays(Index m, Index n, Index k) {
   return tiles + 0.7 * (dm * dk + dk * dn) + 2000 < 0.9 * fma;
 }
 
-}  // namespace
-
-Precision choose(Precision wanted, Index m, Index n, Index k) {
-  if (wanted == Precision::float32 || !dispatch::active().has_tiles()) return Precision::float32;
-  if (wanted != Precision::automatic) return wanted;
-  return split_pays(m, n, k) ? Precision::bfloat16x3 : Precision::float32;
-}
-
-void tile_gemm(Index m, Index n, Index k, ConstMat<float> a, ConstMat<float> b, float* c, Index ldc, const Fuse<float>& fuse,
-               bool accumulate, bool split) {
-  const TileKernels& kernels = dispatch::active().tiles;
+GemmArgs<float> args_of(Index m, Index n, float* c, Index ldc, const Fuse<float>& fuse, bool accumulate) {
   GemmArgs<float> g{};
   g.m = m;
   g.n = n;
@@ -122,14 +123,50 @@ void tile_gemm(Index m, Index n, Index k, ConstMat<float> a, ConstMat<float> b, 
   g.opt = fuse.opt;
   g.s1 = fuse.s1;
   g.s2 = fuse.s2;
-  const Problem p{m, n, k, a, b, g, split};
+  return g;
+}
+
+void in_parts(const Problem& p) {
+  const TileKernels& kernels = dispatch::active().tiles;
+  const Index m = p.m, n = p.n;
   // A flop on tiles takes an eighth of the time of one by FMA, or a quarter split.
-  const double work = 2.0 * static_cast<double>(m) * static_cast<double>(n) * static_cast<double>(k);
-  const int parts = threads::threads_for(work / (split ? 4 : 8) + static_cast<double>(k) * static_cast<double>(m + n) * 16);
+  const double work = 2.0 * static_cast<double>(m) * static_cast<double>(n) * static_cast<double>(p.k);
+  const double packed = static_cast<double>(p.k) * static_cast<double>(p.packed_b != nullptr ? m : m + n);
+  const int parts = threads::threads_for(work / (p.split ? 4 : 8) + packed * 16);
   if (m >= n)
     threads::parallel_for(m, parts, [&](Index r0, Index r1) { serial(part_of(p, r0, r1, 0, n), kernels); }, kBlock);
   else
     threads::parallel_for(n, parts, [&](Index c0, Index c1) { serial(part_of(p, 0, m, c0, c1), kernels); }, kBlock);
+}
+
+}  // namespace
+
+Precision choose(Precision wanted, Index m, Index n, Index k) {
+  if (wanted == Precision::float32 || !dispatch::active().has_tiles()) return Precision::float32;
+  if (wanted != Precision::automatic) return wanted;
+  return split_pays(m, n, k) ? Precision::bfloat16x3 : Precision::float32;
+}
+
+TileOperand pack_operand(Index k, Index n, ConstMat<float> b, bool split, std::uint16_t* out) {
+  const TileKernels& kernels = dispatch::active().tiles;
+  const Index panel = TileOperand::panel(k, split);
+  const int parts = threads::threads_for(static_cast<double>(k) * static_cast<double>(n) * 16);
+  threads::parallel_for(
+      n, parts,
+      [&](Index begin, Index end) {
+        kernels.pack_b(b.p + begin * b.cs, b.rs, b.cs, k, end - begin, split, out + begin / kTileSide * panel);
+      },
+      kTileSide);
+  return {out, split};
+}
+
+void tile_gemm(Index m, Index n, Index k, ConstMat<float> a, ConstMat<float> b, float* c, Index ldc, const Fuse<float>& fuse,
+               bool accumulate, bool split) {
+  in_parts({m, n, k, a, b, nullptr, args_of(m, n, c, ldc, fuse, accumulate), split});
+}
+
+void tile_gemm(Index m, Index n, Index k, ConstMat<float> a, TileOperand b, float* c, Index ldc, const Fuse<float>& fuse, bool accumulate) {
+  in_parts({m, n, k, a, {}, b.p, args_of(m, n, c, ldc, fuse, accumulate), b.split});
 }
 
 }  // namespace pyffnn::ops

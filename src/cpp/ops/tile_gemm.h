@@ -1,5 +1,6 @@
 // Products of float32 matrices on bf16 tiles: which products, and their blocking, packing and threads.
 #pragma once
+#include "core/kernel_table.h"
 #include "ops/dense.h"
 
 namespace pyffnn::ops {
@@ -8,8 +9,25 @@ namespace pyffnn::ops {
 // on nothing but the machine and the sizes, which must therefore be those of the whole product, whatever threads share it.
 Precision choose(Precision wanted, Index m, Index n, Index k);
 
+// A whole operand B_kn in bf16: panels of 16 columns end to end, each of ceil(k / 32) tiles (split: pairs of tiles, hi and lo). Whatever
+// blocks of k a product is cut into, they lie in it one after another, so this is the one form of an operand that is kept.
+struct TileOperand {
+  const std::uint16_t* p = nullptr;
+  bool split = false;
+
+  // bf16 numbers of one panel, and of n columns (for A: n rows).
+  static Index panel(Index k, bool split) { return (k + kTileDepth - 1) / kTileDepth * kTileNumbers * (split ? 2 : 1); }
+  static Index numbers(Index k, Index n, bool split) { return (n + kTileSide - 1) / kTileSide * panel(k, split); }
+};
+
+// B_kn into `out`, of TileOperand::numbers(k, n, split).
+TileOperand pack_operand(Index k, Index n, ConstMat<float> b, bool split, std::uint16_t* out);
+
 // As gemm(), in bf16 (split: bf16x3). The active ISA has tiles.
 void tile_gemm(Index m, Index n, Index k, ConstMat<float> a, ConstMat<float> b, float* c, Index ldc, const Fuse<float>& fuse,
                bool accumulate, bool split);
+// With B packed before: the same bits.
+void tile_gemm(Index m, Index n, Index k, ConstMat<float> a, TileOperand b, float* c, Index ldc, const Fuse<float>& fuse = {},
+               bool accumulate = false);
 
 }  // namespace pyffnn::ops
