@@ -59,6 +59,27 @@ void packing(Index outer, Index k, bool split, bool along, bool specials) {
   CHECK(a == b);
 }
 
+// Both forms of a weight matrix, packed by blocks of rows, are those that pack_b makes of it and of its transpose.
+void weights(Index rows, Index n, Index at_a_time, bool split) {
+  const auto w = numbers(rows * n, true);
+  const auto panel = [split](Index k) { return (k + 31) / 32 * kTileNumbers * (split ? 2 : 1); };
+  const auto room = [&](Index outer, Index k) { return static_cast<std::size_t>((outer + 15) / 16 * panel(k)); };
+  std::vector<std::uint16_t> down(room(n, rows)), across(room(rows, n));
+  amx_emulated::tile_kernels().pack_b(w.data(), n, 1, rows, n, split, down.data());
+  amx_emulated::tile_kernels().pack_b(w.data(), 1, n, n, rows, split, across.data());
+  for (const TileKernels* const kernels : {&amx::tile_kernels(), &amx_emulated::tile_kernels()}) {
+    for (const bool both : {true, false}) {
+      std::vector<std::uint16_t> d(down.size()), a(across.size());
+      for (Index r = 0; r < rows; r += at_a_time)
+        kernels->pack_weights(w.data() + r * n, n, at_a_time < rows - r ? at_a_time : rows - r, n, split,
+                              d.data() + r / 32 * kTileNumbers * (split ? 2 : 1), panel(rows),
+                              both ? a.data() + r / 16 * panel(n) : nullptr, panel(n));
+      CHECK(d == down);
+      CHECK(!both || a == across);
+    }
+  }
+}
+
 void product(Index m, Index n, Index k, bool split, bool load_c, Epilogue epilogue, Act act, bool specials) {
   const auto a = numbers(m * k, specials), b = numbers(k * n, specials), bias = numbers(n, false), y = numbers(m * n, false);
   const Index ldc = n + draw() % 3;
@@ -125,6 +146,10 @@ int main() {
       for (const Index outer : {1, 15, 16, 17, 40})
         for (const Index k : {1, 2, 31, 32, 33, 70})
           for (const bool specials : {false, true}) packing(outer, k, split, along, specials);
+  for (const bool split : {false, true})
+    for (const Index rows : {1, 16, 17, 32, 33, 100})
+      for (const Index n : {1, 16, 17, 32, 33, 70})
+        for (const Index at_a_time : {32, 64}) weights(rows, n, at_a_time, split);
   CHECK(amx_emulated::tile_kernels().self_test());
   CHECK(amx::tile_kernels().self_test());
   const Index sides[] = {1, 15, 16, 17, 32, 33, 48, 64, 70};

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from net_oracle import Examples, Oracle, call, make_spec
 from train.lm_oracle import PLAIN
-from train.test_determinism import KINDS, assert_same, run
+from train.test_determinism import KINDS, LARGE, LENGTH, assert_same, run
 from train.test_lm_step import OPTIONS, SEGMENTS, build
 
 import pyffnn
@@ -67,6 +67,36 @@ def test_dense_steps_have_the_same_bits_at_any_number_of_threads(kind, precision
     one = run(kind, 1, "amx-emulated", precision=precision)
     for threads in (2, 5):
         assert_same(run(kind, threads, "amx-emulated", precision=precision), one)
+
+
+@pytest.mark.parametrize("precision", ["bfloat16x3", "bfloat16", "auto"])
+@pytest.mark.parametrize("kind", ["dense", "mean", "concat"])
+def test_copies_of_the_weights_follow_every_change(kind, precision):
+    """A team keeps its weights packed from step to step, one thread packs them at each product: the bits are the same, also after the
+    arrays were written to between calls, with a last batch of another size, and without a layer's transposed copy."""
+
+    def trained(n_threads):
+        spec = make_spec(
+            kind, **LARGE[kind], precision=precision, optimizer="adam", freeze_embeddings=kind == "concat"
+        )  # fmt: skip
+        ex = Examples(spec, 930, seed=3, dtype=np.float32, max_len=LENGTH)
+        net = _pyffnn.Network(spec)
+        found = []
+        with pyffnn.use_isa("amx-emulated"):
+            net.initialise(1)
+            for change in range(3):
+                call(net, "train", ex, ex.y, ex.w, None, 100, 0.01, n_threads=n_threads)
+                found += [np.array(w) for w in net.parameters().values()]
+                for name, w in net.parameters().items():
+                    if change == 0 and name.startswith("weight"):
+                        w *= 1.5
+                if change == 1:
+                    net.initialise(2)
+        return found
+
+    one = trained(1)
+    for n_threads in (2, 5):
+        assert_same(trained(n_threads), one)
 
 
 def test_float32_steps_are_those_of_the_isa_without_tiles():

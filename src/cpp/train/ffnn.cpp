@@ -115,7 +115,9 @@ bool Network<T>::train_step(const Call& call, Index s, int member, int size, thr
     const double mean = sum_of_losses(w, m);
     progress.finite = std::isfinite(mean);
     if (!progress.finite) return false;
-    update(w, m, member, size, true, optimizer_step(call.lr[s], slice.step));
+    Sink sink = optimizer_step(call.lr[s], slice.step);
+    sink.last = s + 1 == call.steps();
+    update(w, m, member, size, true, sink);
     progress.loss += mean * total;
     progress.weight += total;
   }
@@ -135,6 +137,7 @@ Progress Network<T>::train(const Source<T>& source, const Targets<T>& targets, c
   const int wanted =
       static_cast<int>(std::min<Index>(threads::team_for(work_of_step, work_of_step * static_cast<double>(call.steps())), call.batch_size));
   call.w.plan(spec(), call.batch_size, entries, wanted, true);
+  if (call.steps() > 1) keep_weights(call.w, call.batch_size, wanted);
   Progress result;
   threads::lead_team(wanted, call.steps(), pace_, [&](threads::Team& team, int member, int size, Index s) {
     // Members see the same losses; the leader's are kept.

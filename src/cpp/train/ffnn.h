@@ -74,6 +74,7 @@ class Network {
   struct Sink {
     OptimStep<T> weights, biases, table;
     const std::map<std::string, T*>* grads = nullptr;
+    bool last = false;  // no step will use the weights' packed copies
   };
 
   // What a call of train() was given, and its memory.
@@ -101,6 +102,10 @@ class Network {
   void drop_words(const Slice& s) const;
   void drop(const Rows<T>& from, const Rows<T>& to, const Slice& s, Index n, double rate, std::uint64_t stream) const;
   void pool(const Slice& s, const Matrix<T>& table, const T* values, const T* scale, const Rows<T>& out) const;
+
+  // ffnn_weights.cpp
+  void keep_weights(Space& w, Index m, int members);
+  void step_weight(Space& w, Index l, Index m, const Rows<T>& x, int member, int size, const Sink& sink);
 
   // ffnn_pass.cpp
   void forward(Space& w, const Slice& s);

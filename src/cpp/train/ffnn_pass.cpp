@@ -2,9 +2,7 @@
 #include <algorithm>
 #include <cstring>
 
-#include "core/cpu.h"
 #include "core/dispatch.h"
-#include "core/workspace.h"
 #include "ops/dense.h"
 #include "ops/tile_gemm.h"
 #include "train/ffnn.h"
@@ -13,26 +11,14 @@
 namespace pyffnn::train {
 namespace {
 
-// One optimizer step on w_kn with gradient A_km B_mn; the states s1, s2 are laid out as w. The gradient is made some rows at a time, as
-// many as stay in L2, and each row of w is then walked from end to end: the update of a register tile, a few lines of each of many rows of
-// three arrays, waits for memory longer than that takes.
+// As gemm(), with B's packed copy where there is one.
 template <class T>
-void step_weight(Index k, Index n, Index m, ops::ConstMat<T> a, ops::ConstMat<T> b, const OptimStep<T>& opt, T* w, T* s1, T* s2,
-                 Precision precision) {
-  if (precision != Precision::float32) {
-    ops::gemm<T>(k, n, m, a, b, w, n, ops::Fuse<T>::update(opt, s1, s2), false, precision);
-    return;
+void multiply(Index m, Index n, Index k, ops::ConstMat<T> a, ops::ConstMat<T> b, ops::TileOperand packed_b, T* c, Index ldc,
+              const ops::Fuse<T>& fuse, Precision precision) {
+  if constexpr (sizeof(T) == sizeof(float)) {
+    if (packed_b.p != nullptr) return ops::tile_gemm(m, n, k, a, packed_b, c, ldc, fuse);
   }
-  const auto& kernels = dispatch::kernels<T>();
-  const Index unit = kernels.tile.mr, fit = cpu::caches().l2 / 8 / (std::max<Index>(n, 1) * static_cast<Index>(sizeof(T)));
-  const Index rows = std::max(unit, fit / unit * unit);
-  T* const gradient = scratch(Scratch::op).reserve_of<T>(std::min(rows, k) * n);
-  for (Index i = 0; i < k; i += rows) {
-    const Index count = std::min(rows, k - i);
-    const auto at = [&](T* p) { return p == nullptr ? nullptr : p + i * n; };
-    ops::gemm<T>(count, n, m, {a.p + i * a.rs, a.rs, a.cs}, b, gradient, n);
-    kernels.optim_step(opt, gradient, at(w), at(s1), at(s2), count * n);
-  }
+  ops::gemm<T>(m, n, k, a, b, c, ldc, fuse, false, precision);
 }
 
 }  // namespace
@@ -57,9 +43,9 @@ void Network<T>::forward(Space& w, const Slice& s) {
         kernels.act_forward(act, row, row, n);
       }
     } else {
-      ops::gemm<T>(s.size(), n, spec.layer_inputs(l), {x->p + s.begin * x->ld, x->ld, 1}, {parameters_.weight(l).value.p(), n, 1},
-                   layer.y.p + s.begin * layer.y.ld, layer.y.ld, ops::Fuse<T>::linear(bias, act), false,
-                   ops::choose(spec.precision, s.whole, n, spec.layer_inputs(l)));
+      const Precision precision = ops::choose(spec.precision, s.whole, n, spec.layer_inputs(l));
+      multiply<T>(s.size(), n, spec.layer_inputs(l), {x->p + s.begin * x->ld, x->ld, 1}, {parameters_.weight(l).value.p(), n, 1},
+                  layer.weights.plain(precision), layer.y.p + s.begin * layer.y.ld, layer.y.ld, ops::Fuse<T>::linear(bias, act), precision);
     }
     x = &layer.y;
     if (s.training && !last && spec.dropout > 0) {
@@ -105,15 +91,16 @@ void Network<T>::backward(Space& w, const Slice& s) {
     const Index n = spec.layer_outputs(l), k = spec.layer_inputs(l);
     const ops::ConstMat<T> a{dz.p + s.begin * dz.ld, dz.ld, 1}, b{parameters_.weight(l).value.p(), 1, n};
     const Precision precision = ops::choose(spec.precision, s.whole, k, n);
+    const ops::TileOperand kept = w.layers[static_cast<std::size_t>(l)].weights.transposed(precision);
     if (l == 0) {
-      ops::gemm<T>(s.size(), k, n, a, b, w.dx.p + s.begin * w.dx.ld, w.dx.ld, {}, false, precision);
+      multiply<T>(s.size(), k, n, a, b, kept, w.dx.p + s.begin * w.dx.ld, w.dx.ld, {}, precision);
       if (dropped) drop(w.dx, w.dx, s, k, spec.dropout, kLayerStream);
       break;
     }
     typename Space::Layer& below = w.layers[static_cast<std::size_t>(l) - 1];
     const T* const y = below.y.p + s.begin * below.y.ld;
-    ops::gemm<T>(s.size(), k, n, a, b, below.dz.p + s.begin * below.dz.ld, below.dz.ld,
-                 dropped ? ops::Fuse<T>{} : ops::Fuse<T>::dact(spec.activation, y, below.y.ld), false, precision);
+    multiply<T>(s.size(), k, n, a, b, kept, below.dz.p + s.begin * below.dz.ld, below.dz.ld,
+                dropped ? ops::Fuse<T>{} : ops::Fuse<T>::dact(spec.activation, y, below.y.ld), precision);
     if (!dropped) continue;
     drop(below.dz, below.dz, s, k, spec.dropout, kLayerStream + static_cast<std::uint64_t>(l));
     for (Index i = s.begin; i < s.end; ++i) {
@@ -136,7 +123,7 @@ void Network<T>::update(Space& w, Index m, int member, int size, bool training, 
     return found == sink.grads->end() ? nullptr : found->second;
   };
   for (Index l = 0; l < spec.layers(); ++l) {
-    const Index n = spec.layer_outputs(l), k = spec.layer_inputs(l);
+    const Index n = spec.layer_outputs(l);
     const Rows<T>& dz = w.layers[static_cast<std::size_t>(l)].dz;
     Parameter<T>&weight = parameters_.weight(l), &bias = parameters_.bias(l);
     if (l % size == member) {
@@ -152,20 +139,9 @@ void Network<T>::update(Space& w, Index m, int member, int size, bool training, 
       update_rows(w, m, member, size, weight, dz.p, dz.ld, sink.weights, sink);
       continue;
     }
-    // Small matrices are dealt out whole, large ones by rows.
-    constexpr double kWhole = 1e5;
-    const bool whole = static_cast<double>(m) * static_cast<double>(n) * static_cast<double>(k) < kWhole;
-    if (whole && (l + 1) % size != member) continue;
-    const Index begin = whole ? 0 : k * member / size, end = whole ? k : k * (member + 1) / size;
     const typename Space::Layer* const below = l > 0 ? &w.layers[static_cast<std::size_t>(l) - 1] : nullptr;
     const Rows<T>& x = below == nullptr ? w.x : training && spec.dropout > 0 ? below->dropped : below->y;
-    const ops::ConstMat<T> xt{x.p + begin, 1, x.ld}, d{dz.p, dz.ld, 1};
-    const Precision precision = ops::choose(spec.precision, k, n, m);
-    const auto part = [&](T* p) { return p == nullptr ? nullptr : p + begin * n; };
-    if (sink.grads == nullptr)
-      step_weight<T>(end - begin, n, m, xt, d, sink.weights, part(weight.value.p()), part(weight.s1.p()), part(weight.s2.p()), precision);
-    else if (T* const dw = grad_of(weight.value); dw != nullptr)
-      ops::gemm<T>(end - begin, n, m, xt, d, part(dw), n, {}, false, precision);
+    step_weight(w, l, m, x, member, size, sink);
   }
   if (!spec.has_table() || spec.freeze_embeddings) return;
   update_rows(w, m, member, size, parameters_.table(), w.dx.p, spec.input == InputKind::concat ? spec.dim : w.dx.ld, sink.table, sink);

@@ -27,6 +27,7 @@ void Workspace<T>::plan(const Spec& spec, Index m, Index entries, int size, bool
   for (Index l = 0; l < spec.layers(); ++l) {
     const Index n = spec.layer_outputs(l);
     Layer& layer = layers[static_cast<std::size_t>(l)];
+    layer.weights.forget();
     layer.y.plan(m, n);
     if (!backward) continue;
     if (l + 1 < spec.layers() && spec.dropout > 0) layer.dropped.plan(m, n);

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "ops/row_step.h"
+#include "ops/tile_weights.h"
 #include "train/ffnn_parameters.h"
 #include "train/ffnn_source.h"
 
@@ -35,9 +36,10 @@ struct Member {
 template <class T>
 struct Workspace {
   struct Layer {
-    Rows<T> y;        // output; logits in the last layer
-    Rows<T> dropped;  // the next layer's input where dropout makes it differ from y
-    Rows<T> dz;       // gradient of the loss by the sums before the activation
+    Rows<T> y;                 // output; logits in the last layer
+    Rows<T> dropped;           // the next layer's input where dropout makes it differ from y
+    Rows<T> dz;                // gradient of the loss by the sums before the activation
+    ops::TileWeights weights;  // as of now, during a training that keeps them
   };
 
   Rows<T> x, dx;  // input of the first dense layer and its gradient

@@ -1,0 +1,52 @@
+// Weights in bf16 tiles, kept from step to step of a training beside the float32 ones.
+//
+// A step multiplies by W_kn and by its transpose, and each product wants W as its second operand, packed: two forms, which the update makes
+// anew of each block of rows that it has just changed, while the block is in L2.
+#pragma once
+#include "core/workspace.h"
+#include "ops/tile_gemm.h"
+
+namespace pyffnn::ops {
+
+class TileWeights {
+ public:
+  // Rows that are packed together: blocks handed to pack() begin at multiples of it.
+  static constexpr Index kRows = kTileDepth;
+
+  // Bytes of the copies of W_kn; transposed: dy W^T is wanted too.
+  static Index bytes(Index k, Index n, bool split, bool transposed) {
+    return (TileOperand::numbers(k, n, split) + (transposed ? TileOperand::numbers(n, k, split) : 0)) * Index{sizeof(std::uint16_t)};
+  }
+  // Whether keeping `bytes` of copies pays where `threads` work on a step.
+  //   Packed where it is used, W is packed twice a step by each thread, for its own examples, and read twice: 8 bytes a number. Kept, it is
+  //   packed twice by all threads together, out of L2; each reads 4 bytes a number in bf16, 8 split, and as many are written. So one thread
+  //   packs no less and moves as many bytes (bf16) or twice as many (split): nothing is gained. Two spare each other half of the packing.
+  //   On Zen 4, in ns a number of W: packing 0.16 (bf16) or 0.29 (split) a thread and step, half of that kept, and 0.05 or 0.10 to read the
+  //   copies. Where they take more than half of the last cache, reading and writing them costs what is spared.
+  static bool pay(Index bytes, int threads);
+
+  // Room for W_kn; holds nothing yet. Throws std::bad_alloc.
+  void plan(Index k, Index n, bool split, bool transposed);
+  void forget() { held_ = false; }
+  // Rows [begin, end) of W: row begin is at w, rows are ld apart. Different rows may be packed at the same time.
+  void pack(const float* w, Index ld, Index begin, Index end);
+  // All of it.
+  void pack(const float* w, Index ld);
+
+  bool held() const { return held_; }
+  // B of x W and of dy W^T; null where products of this precision do not find it here.
+  TileOperand plain(Precision chosen) const { return operand(plain_, chosen); }
+  TileOperand transposed(Precision chosen) const { return operand(transposed_, chosen); }
+
+ private:
+  TileOperand operand(const Buffer& copy, Precision chosen) const {
+    if (!held_ || chosen != (split_ ? Precision::bfloat16x3 : Precision::bfloat16)) return {};
+    return {static_cast<const std::uint16_t*>(copy.data()), split_};
+  }
+
+  Index k_ = 0, n_ = 0;
+  bool split_ = false, with_transposed_ = false, held_ = false;
+  Buffer plain_, transposed_;
+};
+
+}  // namespace pyffnn::ops
