@@ -25,9 +25,24 @@ def cpu_model() -> str: ...
 def cpu_caches() -> dict[str, int]: ...
 
 # ops
+class PackedMatrix:
+    """The right operand of many products, as `pyffnn.ops.pack` makes it; it never changes."""
+
+    @property
+    def shape(self) -> tuple[int, int]: ...
+    @property
+    def dtype(self) -> np.dtype[Any]: ...
+    @property
+    def precision(self) -> str: ...
+    @property
+    def isa(self) -> str: ...
+    @property
+    def nbytes(self) -> int: ...
+
+def pack(w: ArrayLike, transpose: bool, precision: int, /) -> PackedMatrix: ...
 def matmul(
     a: ArrayLike,
-    b: ArrayLike,
+    b: ArrayLike | PackedMatrix,
     transpose_a: bool,
     transpose_b: bool,
     out: _Array | None,
@@ -36,7 +51,7 @@ def matmul(
 ) -> _Array: ...
 def linear(
     x: ArrayLike,
-    w: ArrayLike,
+    w: ArrayLike | PackedMatrix,
     b: ArrayLike | None,
     activation: int,
     out: _Array | None,

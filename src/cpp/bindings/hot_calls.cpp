@@ -4,7 +4,7 @@
 // its `self`; so there is one contract, and both ways give the same bits.
 #include <pybind11/detail/exception_translation.h>
 
-#include "bindings/arrays.h"
+#include "bindings/operands.h"
 #include "bindings/register.h"
 #include "ops/dense.h"
 #include "ops/rowwise.h"
@@ -22,6 +22,7 @@ constexpr double kWorthReleasing = 1e5;
 // descriptors are singletons, so one comparison tells dtype and byte order.
 struct Found {
   PyTypeObject* array = nullptr;
+  PyTypeObject* packed = nullptr;
   PyObject* descr[2] = {nullptr, nullptr};  // float32, float64
   decltype(NumPy::PyArray_NewFromDescr_) make = nullptr;
 };
@@ -125,12 +126,6 @@ struct Result {
   }
 };
 
-template <class T>
-void product(const Matrix<T>& a, const Matrix<T>& b, T* c, const ops::Fuse<T>& fuse, Precision precision) {
-  const ReleaseGil release(2.0 * static_cast<double>(a.rows) * static_cast<double>(a.cols) * static_cast<double>(b.cols) > kWorthReleasing);
-  ops::gemm<T>(a.rows, b.cols, a.cols, a.mat, b.mat, c, b.cols, fuse, false, precision);
-}
-
 // A small non-negative Python int, as ops.py numbers activations and precisions; -1 for anything else.
 int code_of(PyObject* o) {
   if (!PyLong_CheckExact(o)) return -1;
@@ -139,6 +134,25 @@ int code_of(PyObject* o) {
   return v >= 0 && v < 16 ? static_cast<int>(v) : -1;
 }
 bool is_bool(PyObject* o) { return o == Py_True || o == Py_False; }
+
+template <class T>
+void product(const Matrix<T>& a, const Matrix<T>& b, T* c, const ops::Fuse<T>& fuse, Precision precision) {
+  const ReleaseGil release(2.0 * static_cast<double>(a.rows) * static_cast<double>(a.cols) * static_cast<double>(b.cols) > kWorthReleasing);
+  ops::gemm<T>(a.rows, b.cols, a.cols, a.mat, b.mat, c, b.cols, fuse, false, precision);
+}
+template <class T>
+void product(const Matrix<T>& a, const ops::PackedMatrix<T>& b, T* c, const ops::Fuse<T>& fuse) {
+  const ReleaseGil release(2.0 * static_cast<double>(a.rows) * static_cast<double>(a.cols) * static_cast<double>(b.n()) > kWorthReleasing);
+  ops::gemm<T>(a.rows, a.mat, b, c, b.n(), fuse);
+}
+
+// The packed matrix behind `o` where nothing speaks against it; else null.
+template <class T>
+const ops::PackedMatrix<T>* packed_operand(PyObject* o, PyObject* precision) {
+  if (Py_TYPE(o) != found.packed || code_of(precision) != kUnsaid) return nullptr;
+  const PyPacked* const p = as_packed(o);
+  return p->usable() ? p->of<T>() : nullptr;
+}
 
 // Each attempt gives a new reference, or null without an error where the case is not its own.
 
@@ -150,11 +164,19 @@ struct Matmul {
     Matrix<T> a, b;
     const int precision = code_of(args[5]);
     if (precision < 0 || !is_bool(args[2]) || !is_bool(args[3])) return nullptr;
-    if (!a.read(args[0], args[2] == Py_True) || !b.read(args[1], args[3] == Py_True) || a.cols != b.rows) return nullptr;
+    if (!a.read(args[0], args[2] == Py_True)) return nullptr;
+    if (const ops::PackedMatrix<T>* const packed = packed_operand<T>(args[1], args[5])) {
+      Result<T> c;
+      const ssize_t shape[] = {a.rows, packed->n()};
+      if (args[3] == Py_True || a.cols != packed->k() || packed->n() == 0 || !c.take(args[4], 2, shape, {a.extent()})) return nullptr;
+      product(a, *packed, c.data, {});
+      return c.owner.release().ptr();
+    }
+    if (!b.read(args[1], args[3] == Py_True) || a.cols != b.rows) return nullptr;
     Result<T> c;
     const ssize_t shape[] = {a.rows, b.cols};
     if (!c.take(args[4], 2, shape, {a.extent(), b.extent()})) return nullptr;
-    product(a, b, c.data, {}, static_cast<Precision>(precision));
+    product(a, b, c.data, {}, precision_of(precision));
     return c.owner.release().ptr();
   }
 };
@@ -166,17 +188,26 @@ struct Linear {
   static PyObject* attempt(PyObject* const* args) {
     Matrix<T> x, w;
     const int act = code_of(args[3]), precision = code_of(args[5]);
-    if (act < 0 || precision < 0 || !x.read(args[0]) || !w.read(args[1]) || x.cols != w.rows) return nullptr;
+    if (act < 0 || precision < 0 || !x.read(args[0])) return nullptr;
+    const ops::PackedMatrix<T>* const packed = packed_operand<T>(args[1], args[5]);
+    if (packed == nullptr && !w.read(args[1])) return nullptr;
+    const Index k = packed != nullptr ? packed->k() : w.rows, n = packed != nullptr ? packed->n() : w.cols;
+    if (x.cols != k || n == 0) return nullptr;
     const T* bias = nullptr;
     if (args[2] != Py_None) {
       const Array* b = plain<T>(args[2]);
-      if (b == nullptr || b->nd != 1 || b->dimensions[0] != w.cols || !is_contiguous(b)) return nullptr;
+      if (b == nullptr || b->nd != 1 || b->dimensions[0] != n || !is_contiguous(b)) return nullptr;
       bias = reinterpret_cast<const T*>(b->data);
     }
     Result<T> y;
-    const ssize_t shape[] = {x.rows, w.cols};
-    if (!y.take(args[4], 2, shape, {x.extent(), w.extent(), extent_of(bias, bias == nullptr ? 0 : w.cols)})) return nullptr;
-    product(x, w, y.data, ops::Fuse<T>::linear(bias, static_cast<Act>(act)), static_cast<Precision>(precision));
+    const ssize_t shape[] = {x.rows, n};
+    const Extent w_extent = packed != nullptr ? Extent{nullptr, nullptr} : w.extent();
+    if (!y.take(args[4], 2, shape, {x.extent(), w_extent, extent_of(bias, bias == nullptr ? 0 : n)})) return nullptr;
+    const auto fuse = ops::Fuse<T>::linear(bias, static_cast<Act>(act));
+    if (packed != nullptr)
+      product(x, *packed, y.data, fuse);
+    else
+      product(x, w, y.data, fuse, precision_of(precision));
     return y.owner.release().ptr();
   }
 };
@@ -260,7 +291,10 @@ void shorten(py::module_& m, const char* name) {
 
 void register_hot_calls(py::module_& m) {
   const NumPy& api = NumPy::get();
-  found = {api.PyArray_Type_, {api.PyArray_DescrFromType_(kFloat32), api.PyArray_DescrFromType_(kFloat64)}, api.PyArray_NewFromDescr_};
+  found = {api.PyArray_Type_,
+           reinterpret_cast<PyTypeObject*>(py::type::of<PyPacked>().ptr()),
+           {api.PyArray_DescrFromType_(kFloat32), api.PyArray_DescrFromType_(kFloat64)},
+           api.PyArray_NewFromDescr_};
   shorten<Matmul>(m, "matmul");
   shorten<Linear>(m, "linear");
   shorten<Activation>(m, "activation");

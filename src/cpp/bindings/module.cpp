@@ -5,6 +5,7 @@ PYBIND11_MODULE(_pyffnn, m, pybind11::mod_gil_not_used()) {
   m.doc() = "Compiled core of pyffnn. Use pyffnn.ops, pyffnn.runtime and the models; names here may change.";
   register_errors(m);
   register_runtime(m);
+  register_packed(m);
   register_ops(m);
   register_text(m);
   register_train(m);

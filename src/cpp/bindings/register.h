@@ -6,6 +6,7 @@ namespace pyffnn::bindings {
 
 void register_errors(pybind11::module_& m);
 void register_runtime(pybind11::module_& m);
+void register_packed(pybind11::module_& m);  // before register_ops, which takes packed matrices
 void register_ops(pybind11::module_& m);
 void register_text(pybind11::module_& m);
 void register_train(pybind11::module_& m);

@@ -1,6 +1,6 @@
 #include <pybind11/stl.h>
 
-#include "bindings/arrays.h"
+#include "bindings/operands.h"
 #include "bindings/register.h"
 #include "ops/dense.h"
 #include "ops/embedding.h"
@@ -12,25 +12,47 @@
 namespace pyffnn::bindings {
 namespace {
 
-template <class T>
-ops::ConstMat<T> mat(const py::array& a, bool transpose = false) {
-  const Index item = a.itemsize();
-  const Index rs = a.shape(0) <= 1 && a.strides(1) == item ? a.shape(1) : a.strides(0) / item;
-  const Index cs = a.shape(1) <= 1 && a.strides(0) == item ? a.shape(0) : a.strides(1) / item;
-  // A single row or column may carry any stride; the kernels want one of them to be 1.
-  return transpose ? ops::ConstMat<T>{in<T>(a), cs, rs} : ops::ConstMat<T>{in<T>(a), rs, cs};
-}
-
-// As numbered by ops.PRECISIONS.
-Precision precision_of(int code) { return static_cast<Precision>(code); }
-
 py::array matrix(py::handle x, const char* name) {
   py::array a = as_floats(x, name);
   check_rank(a, 2, name);
   return a;
 }
 
+Act act_of(int code) { return static_cast<Act>(code); }
+
+// act(a b + bias), a transposed with ta; the names are those of the arguments.
+py::array packed_product(py::handle a_in, const char* a_name, bool ta, const PyPacked& b, const char* b_name, py::handle bias_in, int act,
+                         py::handle out_in, int precision) {
+  check_packed(b, b_name, precision);
+  const auto fit = [&](const py::array& x, const char* name) {
+    if (b.num() == kFloat32 && dtype_num(x) == kFloat64)
+      throw py::type_error(std::string(name) + " must have dtype float32 beside a packed " + b_name + " of float32, got float64");
+    return as_dtype(x, b.num());
+  };
+  const py::array a = as_matrix(fit(matrix(a_in, a_name), a_name));
+  const Index m = a.shape(ta ? 1 : 0), k = a.shape(ta ? 0 : 1), n = b.n();
+  if (k != b.k())
+    value_error(a_name, "and " + std::string(b_name) + " do not fit: " + a_name + (ta ? "^T" : "") + " has shape " + shape_text({m, k}) +
+                            ", " + b_name + " has shape " + shape_text({b.k(), n}));
+  py::array bias;
+  const bool has_bias = !bias_in.is_none();
+  if (has_bias) {
+    bias = contiguous(fit(as_floats(bias_in, "b"), "b"));
+    check_shape(bias, {n}, "b");
+  }
+  py::array c = has_bias ? result(out_in, {m, n}, b.num(), {&a, &bias}) : result(out_in, {m, n}, b.num(), {&a});
+  compute(b.num(), [&](auto t) {
+    using T = decltype(t);
+    ops::gemm<T>(m, operand<T>(a, ta), *b.of<T>(), out<T>(c), n, ops::Fuse<T>::linear(has_bias ? in<T>(bias) : nullptr, act_of(act)));
+  });
+  return c;
+}
+
 py::array matmul(py::handle a_in, py::handle b_in, bool ta, bool tb, py::handle out_in, int precision) {
+  if (const PyPacked* packed = as_packed(b_in)) {
+    if (tb) value_error("transpose_b", "must be False with a packed b, got True: pack(b, transpose=True) packs the transpose");
+    return packed_product(a_in, "a", ta, *packed, "b", py::none(), 0, out_in, precision);
+  }
   py::array a = matrix(a_in, "a"), b = matrix(b_in, "b");
   const int num = wider({&a, &b});
   a = as_matrix(as_dtype(a, num));
@@ -42,14 +64,13 @@ py::array matmul(py::handle a_in, py::handle b_in, bool ta, bool tb, py::handle 
   py::array c = result(out_in, {m, n}, num, {&a, &b});
   compute(num, [&](auto t) {
     using T = decltype(t);
-    ops::gemm<T>(m, n, k, mat<T>(a, ta), mat<T>(b, tb), out<T>(c), n, {}, false, precision_of(precision));
+    ops::gemm<T>(m, n, k, operand<T>(a, ta), operand<T>(b, tb), out<T>(c), n, {}, false, precision_of(precision));
   });
   return c;
 }
 
-Act act_of(int code) { return static_cast<Act>(code); }
-
 py::array linear(py::handle x_in, py::handle w_in, py::handle b_in, int act, py::handle out_in, int precision) {
+  if (const PyPacked* packed = as_packed(w_in)) return packed_product(x_in, "x", false, *packed, "w", b_in, act, out_in, precision);
   py::array x = matrix(x_in, "x"), w = matrix(w_in, "w"), b;
   const bool has_bias = !b_in.is_none();
   int num = wider({&x, &w});
@@ -68,8 +89,8 @@ py::array linear(py::handle x_in, py::handle w_in, py::handle b_in, int act, py:
   py::array y = has_bias ? result(out_in, {m, n}, num, {&x, &w, &b}) : result(out_in, {m, n}, num, {&x, &w});
   compute(num, [&](auto t) {
     using T = decltype(t);
-    ops::gemm<T>(m, n, k, mat<T>(x), mat<T>(w), out<T>(y), n, ops::Fuse<T>::linear(has_bias ? in<T>(b) : nullptr, act_of(act)), false,
-                 precision_of(precision));
+    ops::gemm<T>(m, n, k, operand<T>(x), operand<T>(w), out<T>(y), n, ops::Fuse<T>::linear(has_bias ? in<T>(b) : nullptr, act_of(act)),
+                 false, precision_of(precision));
   });
   return y;
 }

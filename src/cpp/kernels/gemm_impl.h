@@ -17,6 +17,9 @@ void gemm_impl(const GemmArgs<T>& g) {
   const bool row_a = g.a_cs == 1, packed_a = g.a_panel != given_rows * g.a_rs;
   // Adjacent panels (B unpacked) may be taken several at once; packed ones are apart.
   const bool adjacent = g.b_panel == kNR<T>;
+  // A short row of B is all there is: what comes next in memory is the row after, not the rest of this one.
+  const bool strip = adjacent && g.b_rs <= 2 * kNR<T>;
+  const Index rows_ahead = strip ? 16 * g.b_rs : 8 * kNR<T>;
   // Where neither operand is packed, the rows of a tile are free.
   const bool wide = adjacent && !packed_a && g.m > kMR && g.k >= 32;
   const Index panel_rows = wide ? kInPlaceRows : given_rows, a_panel = wide ? kInPlaceRows * g.a_rs : g.a_panel;
@@ -25,40 +28,40 @@ void gemm_impl(const GemmArgs<T>& g) {
   const Index width = nv * L, whole = g.n / width;
 
   // `count` panels of `rows` rows from `row` on, over `cols` panels of `width` columns, the last vector of each with `tail` lanes.
-  const auto run = [&](const T* a, Index row, Index rows, Index count, Index col, Index cols, Index vectors, Index tail)
-                       PYFFNN_LAMBDA_INLINE {
-                         const Micro<T> sums = micros.get(rows, vectors, row_a, tail);
-                         const Index b_panel = adjacent ? width : g.b_panel;
-                         Tiles<T> t{a,    a_panel, g.b + col / width * b_panel,   g.c + row * g.ldc + col, g.ldc, count,
-                                    cols, b_panel, adjacent ? width : 8 * kNR<T>, (1 - cols) * b_panel,    tail};
-                         if (g.epilogue == Epilogue::store) {
-                           sums(g, t);
-                           return;
-                         }
-                         const Index tile_cols = (vectors - 1) * L + tail;
-                         t.rows = t.cols = 1;
-                         for (; count > 0; --count, t.a += a_panel, row += rows) {
-                           for (Index q = 0; q < cols; ++q) {
-                             const Index at = col + q * width;
-                             t.b = g.b + at / width * b_panel;
-                             t.c = g.c + row * g.ldc + at;
-                             if (g.epilogue == Epilogue::update) {
-                               alignas(64) T tile[kMaxTile<T>];
-                               t.c = tile;
-                               t.ldc = vectors * L;
-                               prefetch_update(g, row, at, rows, tile_cols);
-                               sums(g, t);
-                               finish_update(g, tile, t.ldc, row, at, rows, tile_cols);
-                               continue;
-                             }
-                             sums(g, t);
-                             if (g.epilogue == Epilogue::bias_act)
-                               finish_bias_act(g, row, at, rows, tile_cols);
-                             else
-                               finish_times_dact(g, row, at, rows, tile_cols);
-                           }
-                         }
-                       };
+  const auto run = [&](const T* a, Index row, Index rows, Index count, Index col, Index cols, Index vectors,
+                       Index tail) PYFFNN_LAMBDA_INLINE {
+    const Micro<T> sums = micros.get(rows, vectors, row_a, tail);
+    const Index b_panel = adjacent ? width : g.b_panel;
+    const Index b_ahead = adjacent && !strip ? width : rows_ahead, b_back = strip ? rows_ahead : (1 - cols) * b_panel;
+    Tiles<T> t{a, a_panel, g.b + col / width * b_panel, g.c + row * g.ldc + col, g.ldc, count, cols, b_panel, b_ahead, b_back, tail};
+    if (g.epilogue == Epilogue::store) {
+      sums(g, t);
+      return;
+    }
+    const Index tile_cols = (vectors - 1) * L + tail;
+    t.rows = t.cols = 1;
+    for (; count > 0; --count, t.a += a_panel, row += rows) {
+      for (Index q = 0; q < cols; ++q) {
+        const Index at = col + q * width;
+        t.b = g.b + at / width * b_panel;
+        t.c = g.c + row * g.ldc + at;
+        if (g.epilogue == Epilogue::update) {
+          alignas(64) T tile[kMaxTile<T>];
+          t.c = tile;
+          t.ldc = vectors * L;
+          prefetch_update(g, row, at, rows, tile_cols);
+          sums(g, t);
+          finish_update(g, tile, t.ldc, row, at, rows, tile_cols);
+          continue;
+        }
+        sums(g, t);
+        if (g.epilogue == Epilogue::bias_act)
+          finish_bias_act(g, row, at, rows, tile_cols);
+        else
+          finish_times_dact(g, row, at, rows, tile_cols);
+      }
+    }
+  };
   const auto all_columns = [&](const T* a, Index row, Index rows, Index count) PYFFNN_LAMBDA_INLINE {
     if (whole > 0) run(a, row, rows, count, 0, whole, nv, L);
     if (const Index left = g.n - whole * width; left > 0) {

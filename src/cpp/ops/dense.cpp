@@ -6,6 +6,7 @@
 #include "core/dispatch.h"
 #include "core/thread_pool.h"
 #include "core/workspace.h"
+#include "ops/gemm_args.h"
 #include "ops/tile_gemm.h"
 
 namespace pyffnn::ops {
@@ -40,9 +41,7 @@ Problem<T> part_of(Problem<T> p, Index r0, Index r1, Index c0, Index c1) {
 
 template <class T>
 GemmArgs<T> args_of(const Problem<T>& p, Index a_rows, Index nr) {
-  GemmArgs<T> g{};
-  g.m = p.m;
-  g.n = p.n;
+  GemmArgs<T> g = output_args(p.m, p.n, p.c, p.ldc, p.fuse, p.accumulate);
   g.k = p.k;
   g.a = p.a.p;
   g.a_panel = a_rows * p.a.rs;
@@ -52,35 +51,16 @@ GemmArgs<T> args_of(const Problem<T>& p, Index a_rows, Index nr) {
   g.b = p.b.p;
   g.b_panel = nr;
   g.b_rs = p.b.rs;
-  g.load_c = p.accumulate;
-  g.c = p.c;
-  g.ldc = p.ldc;
-  g.epilogue = p.fuse.epilogue;
-  g.act = p.fuse.act;
-  g.bias = p.fuse.bias;
-  g.y = p.fuse.y;
-  g.ldy = p.fuse.ldy;
-  g.opt = p.fuse.opt;
-  g.s1 = p.fuse.s1;
-  g.s2 = p.fuse.s2;
   return g;
 }
 
-// A row distance that maps a column of the matrix to one or two cache sets: lines are evicted before their other elements are used.
-template <class T>
-bool aliased(Index distance, Index rows) {
-  return rows > 8 && distance * static_cast<Index>(sizeof(T)) % 4096 == 0;
-}
-
-constexpr Index kBlockK = 512, kLongestK = kBlockK + kBlockK / 2;
 constexpr Index kFewRows = 8, kPage = 4096;
 
 // How a product is cut up, from its shape and the caches found at run time: a block of B, kc x nc, stays in L2 while all rows of A pass
 // over it, a row panel (which stays in L1) at a time.
 //
 //   a_rows: rows of a register tile, the same for every panel: 16 rows are 8 + 8, not 14 + 2, whose last tile has too few sums.
-//   kc: a tile of two vectors takes 5 bytes a cycle from L2, whatever kc; a longer chain only saves loads and stores of C, whose cost is
-//       1/kc: at 512 it is under 1 %.
+//   kc: a tile of two vectors takes 5 bytes a cycle from L2, whatever kc; see block_of_k().
 //   nc: the block of B takes a quarter of L2; the rest is for C, A, and lines that come in ahead.
 //   pack_b: the micro-kernel reads rows of B in place as fast. So B is packed only where it runs along k, where its rows overfill cache
 //       sets, where it is far larger than L2 (pages beyond the reach of the TLB) and enough row panels use it, or where a panel of it,
@@ -100,7 +80,7 @@ Plan plan(const Problem<T>& p, const GemmGeometry& tile) {
   Plan r{};
   r.a_rows = std::max<Index>(1, (p.m + panels - 1) / panels);
   // A weight update needs the whole sum in registers: one block of k, however long.
-  r.kc = p.fuse.epilogue == Epilogue::update || p.k <= kLongestK ? std::max<Index>(p.k, 1) : kBlockK;
+  r.kc = p.fuse.epilogue == Epilogue::update ? std::max<Index>(p.k, 1) : block_of_k(p.k);
   r.nc = std::min(std::max(tile.nr, cache.l2 / 4 / (r.kc * size) / tile.nr * tile.nr), round_up(p.n, tile.nr));
   r.pack_b = p.b.cs != 1 || (panels > 2 && aliased<T>(p.b.rs, p.k)) || (panels > 24 && p.k * p.n * size > cache.l2) ||
              (tile.mr < 8 && panels >= 4 && p.k * (tile.nr * size + 64) > cache.l1d);
@@ -115,7 +95,7 @@ Plan plan(const Problem<T>& p, const GemmGeometry& tile) {
 template <class T>
 void gemm_serial(const Problem<T>& p, const Kernels<T>& kernels) {
   const GemmGeometry tile = kernels.tile;
-  if (p.b.cs == 1 && p.k <= kLongestK && p.k * p.n * static_cast<Index>(sizeof(T)) <= cpu::caches().l1d) {
+  if (p.b.cs == 1 && p.k <= block_of_k(p.k) && p.k * p.n * static_cast<Index>(sizeof(T)) <= cpu::caches().l1d) {
     const Index panels = (p.m + tile.mr - 1) / tile.mr;
     kernels.gemm(args_of(p, (p.m + panels - 1) / panels, tile.nr));
     return;

@@ -6,6 +6,7 @@
 #include "core/dispatch.h"
 #include "core/thread_pool.h"
 #include "core/workspace.h"
+#include "ops/gemm_args.h"
 
 namespace pyffnn::ops {
 namespace {
@@ -23,21 +24,8 @@ struct Problem {
   bool split;
 };
 
-// The part with rows [r0, r1) and columns [c0, c1) of C.
-GemmArgs<float> part_of(GemmArgs<float> g, Index r0, Index r1, Index c0, Index c1) {
-  const Index at = r0 * g.ldc + c0;
-  g.c += at;
-  if (g.bias != nullptr) g.bias += c0;
-  if (g.y != nullptr) g.y += r0 * g.ldy + c0;
-  if (g.s1 != nullptr) g.s1 += at;
-  if (g.s2 != nullptr) g.s2 += at;
-  g.m = r1 - r0;
-  g.n = c1 - c0;
-  return g;
-}
-
 Problem part_of(Problem p, Index r0, Index r1, Index c0, Index c1) {
-  p.out = part_of(p.out, r0, r1, c0, c1);
+  p.out = output_part(p.out, r0, r1, c0, c1);
   p.a.p += r0 * p.a.rs;
   if (p.packed_b != nullptr)
     p.packed_b += c0 / kTileSide * TileOperand::panel(p.k, p.split);
@@ -81,7 +69,7 @@ void serial(const Problem& p, const TileKernels& kernels) {
       kernels.pack_a(p.a.p + ic * p.a.rs + pc * p.a.cs, p.a.rs, p.a.cs, m, k, p.split, pa);
       for (Index jc = 0; jc < p.n; jc += bl.nc) {
         const Index n = std::min(bl.nc, p.n - jc);
-        TileProduct t{pa, pb, p.split, part_of(p.out, ic, ic + m, jc, jc + n)};
+        TileProduct t{pa, pb, p.split, output_part(p.out, ic, ic + m, jc, jc + n)};
         if (p.packed_b != nullptr) {
           t.b = p.packed_b + jc / kTileSide * b_panel + pc / kTileDepth * kTileNumbers * parts;
           t.b_panel = b_panel;
@@ -106,24 +94,6 @@ bool split_pays(Index m, Index n, Index k) {
   const double tiles = static_cast<double>(ceil_div(m, kTileSide)) * static_cast<double>(ceil_div(n, kTileSide)) *
                        static_cast<double>(ceil_div(k, kTileDepth)) * 3 * 16 / 0.75;
   return tiles + 0.7 * (dm * dk + dk * dn) + 2000 < 0.9 * fma;
-}
-
-GemmArgs<float> args_of(Index m, Index n, float* c, Index ldc, const Fuse<float>& fuse, bool accumulate) {
-  GemmArgs<float> g{};
-  g.m = m;
-  g.n = n;
-  g.load_c = accumulate;
-  g.c = c;
-  g.ldc = ldc;
-  g.epilogue = fuse.epilogue;
-  g.act = fuse.act;
-  g.bias = fuse.bias;
-  g.y = fuse.y;
-  g.ldy = fuse.ldy;
-  g.opt = fuse.opt;
-  g.s1 = fuse.s1;
-  g.s2 = fuse.s2;
-  return g;
 }
 
 void in_parts(const Problem& p) {
@@ -162,11 +132,11 @@ TileOperand pack_operand(Index k, Index n, ConstMat<float> b, bool split, std::u
 
 void tile_gemm(Index m, Index n, Index k, ConstMat<float> a, ConstMat<float> b, float* c, Index ldc, const Fuse<float>& fuse,
                bool accumulate, bool split) {
-  in_parts({m, n, k, a, b, nullptr, args_of(m, n, c, ldc, fuse, accumulate), split});
+  in_parts({m, n, k, a, b, nullptr, output_args(m, n, c, ldc, fuse, accumulate), split});
 }
 
 void tile_gemm(Index m, Index n, Index k, ConstMat<float> a, TileOperand b, float* c, Index ldc, const Fuse<float>& fuse, bool accumulate) {
-  in_parts({m, n, k, a, {}, b.p, args_of(m, n, c, ldc, fuse, accumulate), b.split});
+  in_parts({m, n, k, a, {}, b.p, output_args(m, n, c, ldc, fuse, accumulate), b.split});
 }
 
 }  // namespace pyffnn::ops

@@ -46,8 +46,11 @@ def _first(call: Callable[..., Any]) -> Callable[..., Outputs]:
     return lambda **inputs: (call(**inputs),)
 
 
-def _product(name: str, transpose_a: bool, transpose_b: bool) -> Kernel:
+def _product(name: str, transpose_a: bool, transpose_b: bool, packed: bool = False) -> Kernel:
     def run(a: Array, b: Array, out: Array | None = None) -> Outputs:
+        if packed:
+            b_packed = ops.pack(np.asarray(b, np.result_type(a, b)), transpose=transpose_b)
+            return (ops.matmul(a, b_packed, transpose_a=transpose_a, out=out),)
         return (ops.matmul(a, b, transpose_a=transpose_a, transpose_b=transpose_b, out=out),)
 
     def as_factors(a: Array, b: Array) -> tuple[Array, Array]:
@@ -73,7 +76,9 @@ def _product(name: str, transpose_a: bool, transpose_b: bool) -> Kernel:
         ),
         shapes=_mkn(_PRODUCTS),
         large={"m": 150, "k": 130, "n": 110},
-        bench=_mkn(PRODUCT_BENCH),
+        bench=()
+        if packed
+        else _mkn(PRODUCT_BENCH),  # benches/bench_packed.py leaves the packing out
         flops=lambda s: 2.0 * s["m"] * s["k"] * s["n"],
         bytes=lambda s, item: item * float(s["m"] * s["k"] + s["k"] * s["n"] + s["m"] * s["n"]),
         gradient=gradient,
@@ -232,6 +237,8 @@ KERNELS: tuple[Kernel, ...] = (
     _product("matmul_ta", True, False),
     _product("matmul_tb", False, True),
     _product("matmul_tab", True, True),
+    _product("matmul_packed", False, False, packed=True),
+    _product("matmul_packed_tb", False, True, packed=True),
     *(_linear(activation) for activation in (None, "sigmoid", "tanh", "relu")),
     *(_linear_backward(activation) for activation in (None, "sigmoid", "tanh", "relu")),
     _elementwise("exp", np.exp, 2, bench=False),
