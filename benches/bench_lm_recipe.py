@@ -82,7 +82,10 @@ class Recipe(nn.Module):
             z = self.linear(self.norm(r, f"hidden{i}.norm"), f"hidden{i}")
             y = self.drop(functional.gelu(z, approximate="tanh"), c.drop_hidden)
             r = r + self.linear(y, f"hidden{i}.out")
-        h = self.drop(self.norm(r, "output.norm"), c.drop_output)
+        h = self.norm(r, "output.norm")
+        # 128 examples share a mask, as in ours
+        masks = self.drop(torch.ones(-(-len(h) // 128), h.shape[1]), c.drop_output)
+        h = h * masks.repeat_interleave(128, 0)[: len(h)]
         return torch.addmm(self.get("output.bias").view(-1), h, table.T)
 
 

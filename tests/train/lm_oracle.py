@@ -72,9 +72,13 @@ def norm(w: dict[str, Array], name: str, x: Array) -> Array:
 
 
 def log_probs(
-    config: dict[str, Any], w: dict[str, Array], ids: NDArray[Any], positions: Any
+    config: dict[str, Any],
+    w: dict[str, Array],
+    ids: NDArray[Any],
+    positions: Any,
+    output_mask: Array | float = 1.0,
 ) -> Array:
-    """Log-probability of ids[t] for each t of positions."""
+    """Log-probability of ids[t] for each t of positions; the last hidden vectors are multiplied by the mask."""
     x = np.stack([inputs(config, w, ids, t) for t in positions])
     act = config["activation"]
     if config["residual"]:
@@ -91,6 +95,7 @@ def log_probs(
             h = activate(act, norm(w, f"hidden{i}.norm", z) if config["layer_norm"] else z)
         if config["tied"]:
             h = h @ w["projection.weight"]
+    h = h * output_mask
     if config["direct"]:
         h = np.concatenate([h, x], axis=1)
     targets = ids[list(positions)]

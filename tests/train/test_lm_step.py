@@ -162,8 +162,56 @@ def test_steps_follow_the_gradient(option: str, clip: float, optimizer: str, ids
             np.testing.assert_allclose(view, w[name], rtol=1e-9, atol=1e-12, err_msg=name)
 
 
-def test_same_bits_on_every_fma_isa_and_thread_count(ids: Any) -> None:
-    config = PLAIN | OPTIONS["all"] | {"vocab": 700, "optimizer": "adam", "drop_hidden": 0.3}
+DROPPED: dict[str, dict[str, Any]] = {
+    "untied": {"hidden": [70]},
+    "direct": {"hidden": [90], "direct": True},
+    "tied": {"dim": 33, "tied": True},
+    "residual, norm": {"dim": 21, "tied": True, "residual": True, "layer_norm": True},
+}
+
+
+@pytest.mark.parametrize("rate", [0.2, 0.5, 0.9])
+def test_output_dropout_leaves_whole_columns_out(rate: float, ids: Any) -> None:
+    """A block of examples shares a mask, which the gradient of the last weights shows; with it the loss is the oracle's."""
+    config = PLAIN | {"hidden": [200], "drop_output": rate}
+    model = build(config)
+    loss = model.gradients(ids, *SEGMENTS, True)
+    mask = (np.array(model.arrays("gradients")["output.weight"]) != 0).any(axis=0) / (1 - rate)
+    assert abs((mask == 0).mean() - rate) < 4 * np.sqrt(rate * (1 - rate) / 200)
+    want = -log_probs(config, weights(model), ids, POSITIONS, mask).mean()
+    assert loss == pytest.approx(want, rel=1e-12)
+    model.step = 1
+    model.gradients(ids, *SEGMENTS, True)
+    other = (np.array(model.arrays("gradients")["output.weight"]) != 0).any(axis=0)
+    assert ((mask != 0) != other).any()
+
+
+@pytest.mark.parametrize("option", DROPPED)
+@pytest.mark.parametrize("examples", [100, 128, 300])
+def test_gradient_under_output_dropout_is_the_slope(option: str, examples: int) -> None:
+    config = PLAIN | DROPPED[option] | {"vocab": 300, "drop_output": 0.5}
+    stream = np.random.default_rng(6).integers(0, 300, examples + 8).astype(np.int32)
+    model = build(config, scale=0.3)
+    model.gradients(stream, [8], [examples], True)
+    slopes = {name: np.array(g) for name, g in model.arrays("gradients").items()}
+    rng = np.random.default_rng(7)
+    for name, view in model.arrays("weights").items():
+        before, direction = np.array(view), rng.normal(size=view.shape)
+        losses = []
+        for h in (1e-6, -1e-6):
+            view[...] = before + h * direction
+            losses.append(model.gradients(stream, [8], [examples], True))
+        view[...] = before
+        want = (losses[0] - losses[1]) / 2e-6
+        assert (slopes[name] * direction).sum() == pytest.approx(want, rel=1e-6, abs=1e-8), name
+
+
+@pytest.mark.parametrize(
+    "option", [OPTIONS["all"], {"hidden": [600]}, DROPPED["residual, norm"]], ids=str
+)
+def test_same_bits_on_every_fma_isa_and_thread_count(option: dict[str, Any]) -> None:
+    config = PLAIN | option | {"vocab": 700, "optimizer": "adam", "drop_hidden": 0.3}
+    config |= {"drop_output": 0.5, "clip": 1.0 if option.get("tied") else 0.0}
     stream = np.random.default_rng(3).integers(0, 700, 900).astype(np.int32)
     starts = np.arange(20, 820, 16)
     results = []

@@ -153,7 +153,8 @@ def test_sums_that_overflow_are_taken_again(tiles):
 
 
 def lm_run(precision: str, threads: int, optimizer: str = "adam", steps: int = 2) -> Any:
-    config = PLAIN | OPTIONS["all"] | {"vocab": 700, "optimizer": optimizer, "drop_hidden": 0.3}
+    config = PLAIN | OPTIONS["all"] | {"vocab": 700, "optimizer": optimizer}
+    config |= {"drop_hidden": 0.3, "drop_output": 0.5}
     stream = np.random.default_rng(3).integers(0, 700, 900).astype(np.int32)
     starts = np.arange(20, 820, 16)
     model = build(config | {"precision": precision}, "Float32", 0.1)

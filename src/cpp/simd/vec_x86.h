@@ -47,6 +47,15 @@ PYFFNN_INLINE VecD load_masked(const double* p, LaneMask m) {
 }
 PYFFNN_INLINE void store_masked(float* p, VecF v, LaneMask m) { _mm512_mask_storeu_ps(p, m, (__m512)v); }
 PYFFNN_INLINE void store_masked(double* p, VecD v, LaneMask m) { _mm512_mask_storeu_pd(p, static_cast<__mmask8>(m), (__m512d)v); }
+// The lanes of m side by side from lane 0 on, zeros behind; and back to the lanes of m, zeros elsewhere; a + b in those lanes, a elsewhere.
+PYFFNN_INLINE VecF compress(VecF v, LaneMask m) { return (VecF)_mm512_maskz_compress_ps(m, (__m512)v); }
+PYFFNN_INLINE VecD compress(VecD v, LaneMask m) { return (VecD)_mm512_maskz_compress_pd(static_cast<__mmask8>(m), (__m512d)v); }
+PYFFNN_INLINE VecF expand(VecF v, LaneMask m) { return (VecF)_mm512_maskz_expand_ps(m, (__m512)v); }
+PYFFNN_INLINE VecD expand(VecD v, LaneMask m) { return (VecD)_mm512_maskz_expand_pd(static_cast<__mmask8>(m), (__m512d)v); }
+PYFFNN_INLINE VecF add_lanes(VecF a, VecF b, LaneMask m) { return (VecF)_mm512_mask_add_ps((__m512)a, m, (__m512)a, (__m512)b); }
+PYFFNN_INLINE VecD add_lanes(VecD a, VecD b, LaneMask m) {
+  return (VecD)_mm512_mask_add_pd((__m512d)a, static_cast<__mmask8>(m), (__m512d)a, (__m512d)b);
+}
 
 // Half vectors: the rest of a row that a whole vector would mostly waste.
 typedef float HalfF __attribute__((vector_size(32)));

@@ -38,12 +38,10 @@ Index Model<T>::forward(const std::int32_t* stream, Index n, const Segment* segm
   windows_.forward(stream, n, segments, count, embedding_->w, embedding_->ld, distant_weights(), distant_ld(), train, step, x_.p, x_.ld,
                    target_.data());
   layers_->forward(x_.p, x_.ld, m, train, step, o_.p, o_.ld);
-  const auto& kernels = dispatch::kernels<T>();
   const Index width = c.last_size();
   if (train && c.drop_output > 0) {
-    const std::uint64_t key = draw_key(c.seed, step, Draw::output);
-    for (Index i = 0; i < m; ++i)
-      kernels.dropout(o_.p + i * o_.ld, o_.p + i * o_.ld, width, static_cast<T>(c.drop_output), key, static_cast<std::uint64_t>(i * width));
+    drop_output_.draw(m, width, c.output_size(), c.drop_output, draw_key(c.seed, step, Draw::output));
+    drop_output_.apply(o_.p, o_.ld);
   }
   if (c.direct) {
     for (Index i = 0; i < m; ++i) std::memcpy(o_.p + i * o_.ld + width, x_.p + i * x_.ld, at(c.input_size()) * sizeof(T));
@@ -64,12 +62,7 @@ void Model<T>::backward(Index m, bool dropout, std::int64_t step, const Update<T
   const Config& c = config_;
   const auto& kernels = dispatch::kernels<T>();
   const Index width = c.last_size();
-  if (dropout && c.drop_output > 0) {
-    const std::uint64_t key = draw_key(c.seed, step, Draw::output);
-    for (Index i = 0; i < m; ++i)
-      kernels.dropout(d_o_.p + i * d_o_.ld, d_o_.p + i * d_o_.ld, width, static_cast<T>(c.drop_output), key,
-                      static_cast<std::uint64_t>(i * width));
-  }
+  if (dropout && c.drop_output > 0) drop_output_.apply(d_o_.p, d_o_.ld);
   dx_.fit(m, c.input_size());
   layers_->backward(d_o_.p, d_o_.ld, dropout, step, dx_.p, dx_.ld, update);
   if (c.direct) {
@@ -125,7 +118,7 @@ double Model<T>::train(const std::int32_t* stream, Index n, const Segment* segme
   const Index m = forward(stream, n, segments, count, true, step_ + 1);
   if (m == 0) return 0;
   d_o_.fit(m, config_.output_size());
-  output_->forward(o_.p, o_.ld, target_.data(), m, step_ + 1, d_o_.p, d_o_.ld, log_prob_.data());
+  output_->forward(o_.p, o_.ld, target_.data(), m, step_ + 1, kept(true), d_o_.p, d_o_.ld, log_prob_.data());
   const double loss = mean_loss(m);
   if (!std::isfinite(loss)) return loss;
   ++step_;
@@ -145,7 +138,7 @@ double Model<T>::gradients(const std::int32_t* stream, Index n, const Segment* s
   const Index m = forward(stream, n, segments, count, dropout, step_ + 1);
   if (m == 0) return 0;
   d_o_.fit(m, config_.output_size());
-  output_->forward(o_.p, o_.ld, target_.data(), m, step_ + 1, d_o_.p, d_o_.ld, log_prob_.data());
+  output_->forward(o_.p, o_.ld, target_.data(), m, step_ + 1, kept(dropout), d_o_.p, d_o_.ld, log_prob_.data());
   Update<T> update{};
   update.store = true;
   backward(m, dropout, step_ + 1, update);

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "train/lm_columns.h"
 #include "train/lm_layers.h"
 #include "train/lm_output.h"
 #include "train/lm_params.h"
@@ -41,6 +42,7 @@ class Model {
   void sparse_updates(const Update<T>& update);
   void clipped_update(double lr);
   double mean_loss(Index m) const;
+  const KeptColumns* kept(bool dropout) const { return dropout && config_.drop_output > 0 ? &drop_output_.kept() : nullptr; }
   T* distant_weights() const { return distant_ == nullptr ? nullptr : distant_->w; }
   Index distant_ld() const { return distant_ == nullptr ? 0 : distant_->ld; }
 
@@ -52,6 +54,7 @@ class Model {
   std::unique_ptr<Output<T>> output_;
   std::int64_t step_ = 0;
 
+  ColumnDropout<T> drop_output_;
   SparseRows<T> touched_;
   Rows<T> x_, o_, dx_, d_o_, d_distant_;
   std::vector<std::int32_t> target_;

@@ -80,8 +80,8 @@ void AdaptiveOutput<T>::run(const T* h, Index ldh, const std::int32_t* target, I
 }
 
 template <class T>
-void AdaptiveOutput<T>::forward(const T* h, Index ldh, const std::int32_t* target, Index m, std::int64_t, T* dh, Index lddh,
-                                double* log_prob) {
+void AdaptiveOutput<T>::forward(const T* h, Index ldh, const std::int32_t* target, Index m, std::int64_t, const KeptColumns*, T* dh,
+                                Index lddh, double* log_prob) {
   run(h, ldh, target, m, 1.0 / static_cast<double>(m), dh, lddh, log_prob);
 }
 

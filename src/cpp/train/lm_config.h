@@ -16,7 +16,8 @@ enum class OutputKind { full, adaptive, sampled };
 //
 // Plain layers:    h_i = dropout(act([LN] (h_{i-1} W_i + b_i)));  with tied embeddings a last linear map brings h to d numbers.
 // Residual layers: r = x W + b;  r += dropout(act(LN(r) A_i + a_i)) B_i + b_i for each;  h = LN(r)   (LN: with layer_norm only).
-// Output:          softmax(U [dropout(h), direct: x] + c);  tied: the first d columns of U are the embeddings E.
+// Output:          softmax(U [dropout(h), direct: x] + c);  tied: the first d columns of U are the embeddings E. Here the examples of a
+//                  block share a mask (lm_columns.h); in the other dropouts each number has its own.
 struct Config {
   Index vocab = 0, context = 0, dim = 0;
   Index distant_kernels = 0, distant_window = 0;

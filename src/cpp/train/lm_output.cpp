@@ -37,9 +37,10 @@ class FullOutput : public Output<T> {
 
   Param<T>* table() override { return u_; }
 
-  void forward(const T* h, Index ldh, const std::int32_t* target, Index m, std::int64_t, T* dh, Index lddh, double* log_prob) override {
+  void forward(const T* h, Index ldh, const std::int32_t* target, Index m, std::int64_t, const KeptColumns* kept, T* dh, Index lddh,
+               double* log_prob) override {
     softmax_.forward(config_.vocab, config_.output_size(), u_->w, u_->ld, bias_->w, h, ldh, target, m, 1.0 / static_cast<double>(m), dh,
-                     lddh, log_prob);
+                     lddh, log_prob, nullptr, kept);
   }
   void backward(const T* h, Index ldh, const Update<T>& update, const SparseRows<T>* tied) override {
     softmax_.backward(*u_, *bias_, h, ldh, update, tied, config_.dim);

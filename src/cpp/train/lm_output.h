@@ -5,6 +5,7 @@
 #include <memory>
 #include <vector>
 
+#include "train/lm_columns.h"
 #include "train/lm_layers.h"
 #include "train/lm_params.h"
 #include "train/lm_softmax.h"
@@ -20,9 +21,10 @@ class Output {
   // The [vocab, output_size] matrix whose first columns may be the embeddings; null where there is none.
   virtual Param<T>* table() { return nullptr; }
 
-  // h [m, output_size], targets [m]; log_prob_m of the objective; dh: d/dh of its mean negative.
-  virtual void forward(const T* h, Index ldh, const std::int32_t* target, Index m, std::int64_t step, T* dh, Index lddh,
-                       double* log_prob) = 0;
+  // h [m, output_size], targets [m]; log_prob_m of the objective; dh: d/dh of its mean negative. `kept` (or null): the columns of h that
+  // are not zero, those of dh that are wanted.
+  virtual void forward(const T* h, Index ldh, const std::int32_t* target, Index m, std::int64_t step, const KeptColumns* kept, T* dh,
+                       Index lddh, double* log_prob) = 0;
   // Updates for the batch of the last forward. `tied` (or null): gradients of the table's rows as embeddings, of dim numbers.
   virtual void backward(const T* h, Index ldh, const Update<T>& update, const SparseRows<T>* tied) = 0;
 

@@ -86,8 +86,8 @@ void SampledOutput<T>::gather(const std::int32_t* target, Index m) {
 }
 
 template <class T>
-void SampledOutput<T>::forward(const T* h, Index ldh, const std::int32_t* target, Index m, std::int64_t step, T* dh, Index lddh,
-                               double* log_prob) {
+void SampledOutput<T>::forward(const T* h, Index ldh, const std::int32_t* target, Index m, std::int64_t step, const KeptColumns*, T* dh,
+                               Index lddh, double* log_prob) {
   draw(target, m, step);
   gather(target, m);
   train_.forward(static_cast<Index>(words_.size()), config_.output_size(), few_->w, few_->ld, few_bias_->w, h, ldh, target_.data(), m,

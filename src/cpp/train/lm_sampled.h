@@ -14,7 +14,8 @@ class SampledOutput : public Output<T> {
   SampledOutput(const Config& config, ParamSet<T>& params, const std::vector<std::int32_t>& by_frequency);
 
   Param<T>* table() override { return u_; }
-  void forward(const T* h, Index ldh, const std::int32_t* target, Index m, std::int64_t step, T* dh, Index lddh, double* log_prob) override;
+  void forward(const T* h, Index ldh, const std::int32_t* target, Index m, std::int64_t step, const KeptColumns* kept, T* dh, Index lddh,
+               double* log_prob) override;
   void backward(const T* h, Index ldh, const Update<T>& update, const SparseRows<T>* tied) override;
   void log_prob(const T* h, Index ldh, const std::int32_t* target, Index m, double* out) override;
   void distribution(const T* h, double* p) override;

@@ -58,42 +58,75 @@ void TiledSoftmax<T>::pack(const T* h, Index ldh) {
     });
     return;
   }
-  const Index nr = kernels.tile.nr, depth = depth_of(b_.k);
+  const Index nr = kernels.tile.nr;
   panel_block_ = round_up(size_.block, nr) * b_.k;
   T* const out = packed_.reserve_of<T>(blocks() * panel_block_);
   threads::parallel_for(blocks(), threads::threads_for(work), [&](Index begin, Index end) {
     for (Index block = begin; block < end; ++block) {
-      const Index i = block * size_.block, examples = std::min(size_.block, b_.m - i);
-      for (Index p = 0; p < b_.k; p += depth)
-        kernels.pack_b(h + i * ldh + p, 1, ldh, std::min(depth, b_.k - p), examples,
-                       out + block * panel_block_ + p * round_up(examples, nr));
+      const T* rows = h + block * size_.block * ldh;
+      Index ld = ldh;
+      if (b_.kept != nullptr) {
+        T* const room = scratch(Scratch::op).reserve_of<T>(size_.block * ldt_);
+        kernels.take_columns(rows, ldh, examples(block), b_.k, b_.kept->of(block), depth(block), room, ldt_);
+        rows = room;
+        ld = ldt_;
+      }
+      const Index k = depth(block), run = depth_of(k);
+      for (Index p = 0; p < k; p += run)
+        kernels.pack_b(rows + p, 1, ld, std::min(run, k - p), examples(block),
+                       out + block * panel_block_ + p * round_up(examples(block), nr));
     }
   });
 }
 
+// Copying a tile of U, and the way back of its gradient, cost a few percent of the three products.
+template <class T>
+bool TiledSoftmax<T>::worth_taking(const KeptColumns& kept) const {
+  if (on_tiles()) return false;
+  Index total = 0;
+  for (Index block = 0; block < blocks(); ++block) {
+    if (kept.count(block) == 0) return false;
+    total += kept.count(block);
+  }
+  return total * 8 <= blocks() * b_.k * 7;
+}
+
+template <class T>
+T* TiledSoftmax<T>::taking_room() const {
+  return b_.kept == nullptr ? nullptr : scratch(Scratch::pack_b).reserve_of<T>(size_.tile * ldt_);
+}
+
+template <class T>
+typename TiledSoftmax<T>::Table TiledSoftmax<T>::table(Index word, Index words, Index block, T* room) const {
+  const T* const u = b_.u + word * b_.ld;
+  if (b_.kept == nullptr) return {u, b_.ld};
+  dispatch::kernels<T>().take_columns(u, b_.ld, words, b_.k, b_.kept->of(block), depth(block), room, ldt_);
+  return {room, ldt_};
+}
+
 // z^T without bias: rows are words, columns the examples of one block; out has row stride ldp_.
 template <class T>
-void TiledSoftmax<T>::logits(Index word, Index words, Index block, T* out) const {
+void TiledSoftmax<T>::logits(const Table& u, Index words, Index block, T* out) const {
   const auto& kernels = dispatch::kernels<T>();
-  const Index nr = kernels.tile.nr, depth = depth_of(b_.k), examples = std::min(size_.block, b_.m - block * size_.block);
+  const Index nr = kernels.tile.nr, k = depth(block), run = depth_of(k);
   GemmArgs<T> g{};
   g.m = words;
-  g.n = examples;
+  g.n = examples(block);
   g.c = out;
   g.ldc = ldp_;
   if (on_tiles()) {
     g.k = b_.k;
-    multiply_on_tiles(g, b_.u + word * b_.ld, b_.ld, 1, static_cast<const std::uint16_t*>(packed_.data()) + block * panel_block_, split());
+    multiply_on_tiles(g, u.p, u.ld, 1, static_cast<const std::uint16_t*>(packed_.data()) + block * panel_block_, split());
     return;
   }
-  g.a_panel = kernels.tile.mr * b_.ld;
-  g.a_rs = b_.ld;
+  g.a_panel = kernels.tile.mr * u.ld;
+  g.a_rs = u.ld;
   g.a_cs = 1;
   g.b_rs = nr;
-  for (Index p = 0; p < b_.k; p += depth) {
-    g.k = std::min(depth, b_.k - p);
-    g.a = b_.u + word * b_.ld + p;
-    g.b = static_cast<const T*>(packed_.data()) + block * panel_block_ + p * round_up(examples, nr);
+  for (Index p = 0; p < k; p += run) {
+    g.k = std::min(run, k - p);
+    g.a = u.p + p;
+    g.b = static_cast<const T*>(packed_.data()) + block * panel_block_ + p * round_up(g.n, nr);
     g.b_panel = g.k * nr;
     g.load_c = p > 0;
     kernels.gemm(g);
@@ -127,12 +160,12 @@ void TiledSoftmax<T>::pick_reference(bool all_words) {
   const double work = 2.0 * static_cast<double>(words) * static_cast<double>(b_.k) * static_cast<double>(b_.m);
   threads::parallel_for(blocks(), threads::threads_for(work), [&](Index begin, Index end) {
     T* const z = scratch(Scratch::op).reserve_of<T>(size_.tile * ldp_);
+    T* const room = taking_room();
     for (Index block = begin; block < end; ++block) {
       for (Index word = 0; word < words; word += size_.tile) {
         const Index count = std::min(size_.tile, words - word);
-        logits(word, count, block, z);
-        kernels.column_max(z, ldp_, count, std::min(size_.block, b_.m - block * size_.block), b_.bias + word,
-                           ref_.data() + block * size_.block);
+        logits(table(word, count, block, room), count, block, z);
+        kernels.column_max(z, ldp_, count, examples(block), b_.bias + word, ref_.data() + block * size_.block);
       }
     }
   });
@@ -149,36 +182,37 @@ bool TiledSoftmax<T>::sweep(bool gradient) {
   const double work = (gradient ? 4.0 : 2.0) * static_cast<double>(b_.vocab) * static_cast<double>(b_.k) * static_cast<double>(m);
   threads::parallel_for(chunks_ * n_blocks, threads::threads_for(work), [&](Index begin, Index end) {
     T* const own = scratch(Scratch::op).reserve_of<T>(size_.tile * ldp_);
+    T* const room = taking_room();
     T tile_sum[kTiles.block];
     for (Index task = begin; task < end; ++task) {
       const Index chunk = task / n_blocks, block = task % n_blocks;
       const Index first = tiles * chunk / chunks_, last = tiles * (chunk + 1) / chunks_;
-      const Index i0 = block * size_.block, examples = std::min(size_.block, m - i0);
+      const Index i0 = block * size_.block, count = examples(block);
       double* const sum = chunk_sum_.data() + chunk * m + i0;
       for (Index tile = first; tile < last; ++tile) {
         const Index word = tile * size_.tile, words = std::min(size_.tile, b_.vocab - word);
         T* const p = gradient && word + words <= keep_words_ ? kept + word * ldp_ + i0 : own;
-        logits(word, words, block, p);
+        const Table u = table(word, words, block, room);
+        logits(u, words, block, p);
         own_bias(word, words, block, p);
         for_targets(word, words, [&](Index i) {
-          if (i < i0 || i >= i0 + examples) return;
+          if (i < i0 || i >= i0 + count) return;
           const Index t = b_.target[i];
           target_logit_[at(i)] = static_cast<double>(p[(t - word) * ldp_ + i - i0] + b_.bias[t]);
         });
-        kernels.exp_columns(p, ldp_, words, examples, b_.bias + word, ref_.data() + i0, tile_sum);
-        for (Index i = 0; i < examples; ++i) sum[i] += static_cast<double>(tile_sum[i]);
+        kernels.exp_columns(p, ldp_, words, count, b_.bias + word, ref_.data() + i0, tile_sum);
+        for (Index i = 0; i < count; ++i) sum[i] += static_cast<double>(tile_sum[i]);
         if (!gradient) continue;
         GemmArgs<T> g{};
-        g.m = examples;
-        g.n = b_.k;
+        g.m = count;
+        g.n = depth(block);
         g.k = words;
         g.load_c = tile > first;
         g.c = parts + (chunk * m + i0) * lddh_;
         g.ldc = lddh_;
-        const T* const u = b_.u + word * b_.ld;
         if (on_tiles()) {
           auto* const rows = scratch(Scratch::pack_b).reserve_of<std::uint16_t>(packed_size(b_.k, words, split()));
-          pack_for_tiles(u, b_.ld, 1, words, b_.k, split(), rows);
+          pack_for_tiles(u.p, u.ld, 1, words, b_.k, split(), rows);
           multiply_on_tiles(g, p, 1, ldp_, rows, split());
           continue;
         }
@@ -186,9 +220,9 @@ bool TiledSoftmax<T>::sweep(bool gradient) {
         g.a_panel = kernels.tile.mr;
         g.a_rs = 1;
         g.a_cs = ldp_;
-        g.b = u;
+        g.b = u.p;
         g.b_panel = kernels.tile.nr;
-        g.b_rs = b_.ld;
+        g.b_rs = u.ld;
         kernels.gemm(g);
       }
     }
@@ -205,15 +239,17 @@ bool TiledSoftmax<T>::sweep(bool gradient) {
 
 template <class T>
 void TiledSoftmax<T>::forward(Index vocab, Index k, const T* u, Index ld, const T* bias, const T* h, Index ldh, const std::int32_t* target,
-                              Index m, double weight, T* dh, Index lddh, double* log_prob, const T* target_bias) {
+                              Index m, double weight, T* dh, Index lddh, double* log_prob, const T* target_bias, const KeptColumns* kept) {
   if (m == 0) return;
   const auto& kernels = dispatch::kernels<T>();
-  b_ = {vocab, k, ld, m, u, bias, target_bias, target};
+  b_ = {vocab, k, ld, m, u, bias, target_bias, target, nullptr};
   precision_ = sizeof(T) == sizeof(float) ? ops::choose(wanted_, m, vocab, k) : Precision::float32;
   size_ = on_tiles() ? kTiles : kFma;
+  if (kept != nullptr && worth_taking(*kept)) b_.kept = kept;
   weight_ = weight;
   ldp_ = padded<T>(m);
-  lddh_ = padded<T>(k);
+  lddh_ = padded<T>(k + (b_.kept == nullptr ? 0 : kRowUnit));
+  ldt_ = lddh_;
   const Index tiles = (vocab + size_.tile - 1) / size_.tile;
   chunks_ = std::min(kChunks, (tiles + 3) / 4);
   keep_words_ = std::min(vocab, kKeepBytes / (ldp_ * static_cast<Index>(sizeof(T))) / size_.tile * size_.tile);
@@ -241,13 +277,18 @@ void TiledSoftmax<T>::forward(Index vocab, Index k, const T* u, Index ld, const 
   for (Index i = 0; i < m; ++i)
     if (target_logit_[at(i)] != target_logit_[at(i)] || sum_[at(i)] != sum_[at(i)]) log_prob[i] = std::numeric_limits<double>::quiet_NaN();
   if (dh == nullptr) return;
-  const T* const parts = static_cast<const T*>(dh_parts_.data());
+  T* const parts = static_cast<T*>(dh_parts_.data());
   threads::parallel_for(m, threads::threads_for(static_cast<double>(chunks_ * m * k)), [&](Index begin, Index end) {
     for (Index i = begin; i < end; ++i) {
+      const Index block = i / size_.block, columns = depth(block);
       T* const out = dh + i * lddh;
-      std::memcpy(out, parts + i * lddh_, at(k) * sizeof(T));
-      for (Index chunk = 1; chunk < chunks_; ++chunk) kernels.axpy(T(1), parts + (chunk * m + i) * lddh_, out, k);
-      kernels.scal(static_cast<T>(weight / sum_[at(i)]), out, k);
+      T* const sum = parts + i * lddh_;
+      for (Index chunk = 1; chunk < chunks_; ++chunk) kernels.axpy(T(1), parts + (chunk * m + i) * lddh_, sum, columns);
+      kernels.scal(static_cast<T>(weight / sum_[at(i)]), sum, columns);
+      if (b_.kept != nullptr)
+        kernels.put_columns(sum, lddh_, 1, k, b_.kept->of(block), columns, false, out, lddh);
+      else
+        std::memcpy(out, sum, at(k) * sizeof(T));
       kernels.axpy(static_cast<T>(-weight), u + static_cast<Index>(target[i]) * ld, out, k);
     }
   });
@@ -257,11 +298,12 @@ template <class T>
 void TiledSoftmax<T>::rebuild(Index word, Index words, T* out) const {
   const auto& kernels = dispatch::kernels<T>();
   T unused[kTiles.block];
+  T* const room = taking_room();
   for (Index block = 0; block < blocks(); ++block) {
     const Index i0 = block * size_.block;
-    logits(word, words, block, out + i0);
+    logits(table(word, words, block, room), words, block, out + i0);
     own_bias(word, words, block, out + i0);
-    kernels.exp_columns(out + i0, ldp_, words, std::min(size_.block, b_.m - i0), b_.bias + word, ref_.data() + i0, unused);
+    kernels.exp_columns(out + i0, ldp_, words, examples(block), b_.bias + word, ref_.data() + i0, unused);
   }
 }
 
@@ -278,24 +320,54 @@ void TiledSoftmax<T>::backward(Param<T>& u, Param<T>& bias, const T* h, Index ld
   auto* const tile_panels = on_tiles() ? packed_scaled_.template reserve_of<std::uint16_t>(packed_size(k, m, split())) : nullptr;
   threads::parallel_for(m, threads::threads_for(static_cast<double>(m * k) * 2), [&](Index begin, Index end) {
     for (Index i = begin; i < end; ++i) {
-      std::memcpy(scaled + i * lddh_, h + i * ldh, at(k) * sizeof(T));
-      kernels.scal(share[at(i)], scaled + i * lddh_, k);
+      T* const row = scaled + i * lddh_;
+      const Index block = i / size_.block;
+      if (b_.kept != nullptr)
+        kernels.take_columns(h + i * ldh, ldh, 1, k, b_.kept->of(block), depth(block), row, lddh_);
+      else
+        std::memcpy(row, h + i * ldh, at(k) * sizeof(T));
+      kernels.scal(share[at(i)], row, depth(block));
     }
   });
-  threads::parallel_for(
-      k, threads::threads_for(static_cast<double>(m * k) * 2),
-      [&](Index begin, Index end) {
-        if (on_tiles())
-          pack_for_tiles(scaled + begin, lddh_, 1, m, end - begin, split(), tile_panels + packed_size(begin, m, split()));
-        else
-          kernels.pack_b(scaled + begin, lddh_, 1, m, end - begin, panels + begin * m);
-      },
-      on_tiles() ? kTileSide : nr);
+  if (b_.kept != nullptr) {
+    threads::parallel_for(blocks(), threads::threads_for(static_cast<double>(m * k) * 2), [&](Index begin, Index end) {
+      for (Index block = begin; block < end; ++block) {
+        const Index i = block * size_.block;
+        kernels.pack_b(scaled + i * lddh_, lddh_, 1, examples(block), depth(block), panels + i * round_up(k, nr));
+      }
+    });
+  } else {
+    threads::parallel_for(
+        k, threads::threads_for(static_cast<double>(m * k) * 2),
+        [&](Index begin, Index end) {
+          if (on_tiles())
+            pack_for_tiles(scaled + begin, lddh_, 1, m, end - begin, split(), tile_panels + packed_size(begin, m, split()));
+          else
+            kernels.pack_b(scaled + begin, lddh_, 1, m, end - begin, panels + begin * m);
+        },
+        on_tiles() ? kTileSide : nr);
+  }
   const auto product = [&](GemmArgs<T>& g, const T* p) {
-    if (on_tiles())
+    if (on_tiles()) {
       multiply_on_tiles(g, p, ldp_, 1, tile_panels, split());
-    else
+    } else if (b_.kept == nullptr) {
       kernels.gemm(g);
+    } else {
+      T* const out = g.c;
+      const Index ld_out = g.ldc;
+      g.c = taking_room();
+      g.ldc = ldt_;
+      for (Index block = 0; block < blocks(); ++block) {
+        const Index i = block * size_.block;
+        g.n = depth(block);
+        g.k = examples(block);
+        g.a = p + i;
+        g.b = panels + i * round_up(k, nr);
+        g.b_panel = g.k * nr;
+        kernels.gemm(g);
+        kernels.put_columns(g.c, ldt_, g.m, k, b_.kept->of(block), g.n, block > 0, out, ld_out);
+      }
+    }
   };
   T* const kept = static_cast<T*>(kept_.data());
   const OptimStep<T>& opt = update.rule(u);
@@ -303,7 +375,7 @@ void TiledSoftmax<T>::backward(Param<T>& u, Param<T>& bias, const T* h, Index ld
     u.reserve_gradient();
     bias.reserve_gradient();
   }
-  const bool in_epilogue = !update.store && extra == nullptr;
+  const bool in_epilogue = !update.store && extra == nullptr && b_.kept == nullptr;
   const double work = 2.0 * static_cast<double>(b_.vocab) * static_cast<double>(k) * static_cast<double>(m);
   threads::parallel_for(tiles, threads::threads_for(work), [&](Index begin, Index end) {
     T* const own = scratch(Scratch::op).reserve_of<T>(size_.tile * ldp_);

@@ -5,6 +5,8 @@
 //          If the sum S of an example grows too large for T, the sweep is done again with its true greatest logit.
 // Sweep 2: dU = P~^T (H / S) with P~ - S at the target, an optimizer step on the tile. P~ is kept from sweep 1 for as many words as
 //          kKeepBytes hold and computed again for the others: the same bits either way.
+// Where each block of examples keeps some columns of H alone (dropout), the products take those columns: a tile of U is copied without
+// the others for each block, and what comes back of U's gradient is added to its columns. On bf16 tiles H is taken with its zeros.
 // On bf16 tiles (precision) the products take wider tiles and blocks, whose operands are packed as they are needed: U twice in sweep 1, P~
 // once in each. Each output has one order of summation, whatever the threads: dh is summed over fixed chunks of the vocabulary, then chunk
 // by chunk.
@@ -13,6 +15,7 @@
 #include <vector>
 
 #include "core/workspace.h"
+#include "train/lm_columns.h"
 #include "train/lm_params.h"
 #include "train/lm_windows.h"
 
@@ -25,8 +28,8 @@ class TiledSoftmax {
     Index tile;   // words
     Index block;  // examples; their half of a block product stays in L2
   };
-  static constexpr Sizes kFma{126, 128};    // whole register tiles of 14, 6 and 3 rows
-  static constexpr Sizes kTiles{256, 512};  // packing a tile of U costs as much as its product with a hundred examples
+  static constexpr Sizes kFma{126, KeptColumns::kBlock};  // whole register tiles of 14, 6 and 3 rows
+  static constexpr Sizes kTiles{256, 512};                // packing a tile of U costs as much as its product with a hundred examples
   static constexpr Index kRefWords = 42;
   static constexpr Index kChunks = 8;
   static constexpr Index kKeepBytes = Index{48} << 20;
@@ -36,8 +39,9 @@ class TiledSoftmax {
   // Sweep 1 over u [vocab, k] (row stride ld), bias [vocab], h [m, k], targets in [0, vocab).
   // log_prob_m: natural log of the target's probability. dh [m, k], or null: d/dh of -weight * sum of log_prob.
   // target_bias [m] (or null): the bias of example i's target in its own sum, in place of bias[target_i].
+  // kept (or null; must last until backward): the columns of h that are not zero. Elsewhere dh is the target's share alone.
   void forward(Index vocab, Index k, const T* u, Index ld, const T* bias, const T* h, Index ldh, const std::int32_t* target, Index m,
-               double weight, T* dh, Index lddh, double* log_prob, const T* target_bias = nullptr);
+               double weight, T* dh, Index lddh, double* log_prob, const T* target_bias = nullptr, const KeptColumns* kept = nullptr);
 
   // Sweep 2 for the batch of the last forward: u and bias [1, vocab] step. `extra` (or null): gradient rows to add to the first extra_cols
   // columns.
@@ -50,12 +54,23 @@ class TiledSoftmax {
     Index vocab, k, ld, m;
     const T *u, *bias, *target_bias;
     const std::int32_t* target;
+    const KeptColumns* kept;
+  };
+  // Rows of U as a block of examples meets them.
+  struct Table {
+    const T* p;
+    Index ld;
   };
   Index blocks() const { return (b_.m + size_.block - 1) / size_.block; }
   bool on_tiles() const { return precision_ != Precision::float32; }
   bool split() const { return precision_ == Precision::bfloat16x3; }
+  Index depth(Index block) const { return b_.kept == nullptr ? b_.k : b_.kept->count(block); }
+  Index examples(Index block) const { return b_.m - block * size_.block < size_.block ? b_.m - block * size_.block : size_.block; }
+  bool worth_taking(const KeptColumns& kept) const;
   void pack(const T* h, Index ldh);
-  void logits(Index word, Index words, Index block, T* out) const;
+  T* taking_room() const;
+  Table table(Index word, Index words, Index block, T* room) const;
+  void logits(const Table& u, Index words, Index block, T* out) const;
   // f(example) for those whose target is in [word, word + words), in order of (target, example)
   template <class F>
   void for_targets(Index word, Index words, F f) const;
@@ -68,7 +83,7 @@ class TiledSoftmax {
   Sizes size_ = kFma;
   Batch b_{};
   double weight_ = 0;
-  Index ldp_ = 0, lddh_ = 0, keep_words_ = 0, chunks_ = 0, panel_block_ = 0;
+  Index ldp_ = 0, lddh_ = 0, ldt_ = 0, keep_words_ = 0, chunks_ = 0, panel_block_ = 0;
   std::vector<std::int32_t> by_target_;  // examples in order of (target, example)
   std::vector<double> target_logit_, chunk_sum_, sum_;
   std::vector<T> ref_;

@@ -94,7 +94,10 @@ class LanguageModel(NextWordModel):
         batches and more epochs for a smaller one. A batch is made of runs of neighbouring tokens
         where there are distant means, else of single tokens.
     dropout
-        Rate at which hidden units and the softmax's input are dropped.
+        Rate at which hidden units and the numbers of the softmax's input are dropped. There, 128
+        examples of a batch share a mask, so that its products leave out what is dropped (Graham et
+        al. 2015, "Efficient batchwise dropout training using submatrices"); elsewhere each example
+        has its own.
     embedding_dropout
         The same for the numbers of the input; None: ``dropout``.
     word_dropout
