@@ -299,3 +299,35 @@ def test_linear_cross_entropy_with_its_first_words_masked(tiles, precision):
     np.testing.assert_allclose(dx, kept[1], atol=tolerance)
     np.testing.assert_allclose(dw[:, 200:], kept[2], atol=tolerance)
     assert not dw[:, :200].any() and not db[:200].any()
+
+
+def test_linear_cross_entropy_over_many_tiles(tiles):
+    """Seams of tiles, references that move by hundreds, twice, and batches larger and smaller than the width: what is kept of the first pass
+    lies in the memory of dw in one way or the other."""
+    rng = np.random.default_rng(4)
+    for m, k in [(37, 50), (37, 12), (70, 33), (40, 40)]:
+        n = 3001
+        x, w = factors(m, k, n, seed=m + k)
+        b = rng.standard_normal(n).astype("f4")
+        b[:400] -= 300
+        b[2000:] += 200
+        targets = rng.integers(0, n, m)
+        weight = rng.uniform(0.1, 1, m).astype("f4")
+        want = testing.oracles.linear_cross_entropy(
+            *(a.astype("f8") for a in (x, w, b)), targets, weight.astype("f8")
+        )
+        for precision, share in (("bfloat16x3", 1e-3), ("bfloat16", 0.1)):
+            found = []
+            for n_threads in (1, 2, 5):
+                with pyffnn.num_threads(n_threads):
+                    found.append(
+                        ops.linear_cross_entropy(
+                            x, w, b, targets, sample_weight=weight, precision=precision
+                        )
+                    )
+            assert found[0][0] == pytest.approx(want[0], rel=share)
+            for got, right in zip(found[0][1:], want[1:], strict=True):
+                assert np.linalg.norm(got - right) <= share * np.linalg.norm(right)
+            for other in found[1:]:
+                for got, first in zip(other, found[0], strict=True):
+                    np.testing.assert_array_equal(got, first)

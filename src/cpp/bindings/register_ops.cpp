@@ -422,6 +422,7 @@ void register_ops(py::module_& m) {
   m.def("cross_entropy", &cross_entropy);
   m.def("binary_cross_entropy", &binary_cross_entropy);
   m.def("linear_cross_entropy", &linear_cross_entropy);
+  m.def("linear_cross_entropy_bytes", &train::linear_xent_tiles_bytes, py::arg("m"), py::arg("n"), py::arg("k"), py::arg("split"));
   m.def("embedding", &embedding);
   m.def("embedding_backward", &embedding_backward);
   m.def("mean_pool", &mean_pool);

@@ -2,6 +2,7 @@
 
 #include "bindings/arrays.h"
 #include "bindings/register.h"
+#include "core/blocks.h"
 #include "core/cpu.h"
 #include "core/dispatch.h"
 #include "core/thread_pool.h"
@@ -38,6 +39,10 @@ void register_runtime(py::module_& m) {
   m.def("cpu_caches", [] {
     const cpu::Caches& c = cpu::caches();
     return py::dict(py::arg("l1d") = c.l1d, py::arg("l2") = c.l2, py::arg("l3") = c.l3);
+  });
+  m.def("scratch_bytes", [] {
+    const blocks::Usage u = blocks::usage();
+    return py::make_tuple(u.now, u.most);
   });
   m.attr("version") = PYFFNN_VERSION;
   m.attr("compiler") = PYFFNN_COMPILER;

@@ -3,6 +3,7 @@
 #include <sys/mman.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cstdlib>
 #include <mutex>
 #include <new>
@@ -13,6 +14,16 @@ namespace {
 constexpr Index kPage = Index{2} << 20, kLarge = kPage / 4;
 constexpr Index kMostKept = Index{256} << 20;
 constexpr int kSlots = 32;
+
+std::atomic<Index> g_now{0}, g_most{0};
+
+Block counted(Block block) {
+  const Index now = g_now.fetch_add(block.bytes, std::memory_order_relaxed) + block.bytes;
+  Index most = g_most.load(std::memory_order_relaxed);
+  while (now > most && !g_most.compare_exchange_weak(most, now, std::memory_order_relaxed)) {
+  }
+  return block;
+}
 
 struct Shelf {
   std::mutex mutex;
@@ -60,16 +71,19 @@ Block take(Index bytes) {
   if (bytes > (Index{1} << 60)) throw std::bad_alloc();
   const Index align = bytes >= kLarge ? kPage : 64;
   Block block{nullptr, (std::max<Index>(bytes, 1) + align - 1) / align * align};
-  if (align == kPage && take_kept(block.bytes, block)) return block;
+  if (align == kPage && take_kept(block.bytes, block)) return counted(block);
   block.data = std::aligned_alloc(static_cast<std::size_t>(align), static_cast<std::size_t>(block.bytes));
   if (block.data == nullptr) throw std::bad_alloc();
 #if defined(MADV_HUGEPAGE)
   if (align == kPage) ::madvise(block.data, static_cast<std::size_t>(block.bytes), MADV_HUGEPAGE);
 #endif
-  return block;
+  return counted(block);
 }
 
+Usage usage() { return {g_now.load(std::memory_order_relaxed), g_most.load(std::memory_order_relaxed)}; }
+
 void give(Block block) noexcept {
+  g_now.fetch_sub(block.bytes, std::memory_order_relaxed);
   if (block.bytes >= kPage) {
 #if defined(MADV_FREE)
     ::madvise(block.data, static_cast<std::size_t>(block.bytes), MADV_FREE);

@@ -13,9 +13,8 @@ Buffer& Buffer::operator=(Buffer&& other) noexcept {
 
 void* Buffer::reserve(Index bytes) {
   if (bytes > block_.bytes) {
-    const blocks::Block fresh = blocks::take(bytes);
-    blocks::give(block_);
-    block_ = fresh;
+    blocks::give(std::exchange(block_, {}));
+    block_ = blocks::take(bytes);
   }
   return block_.data;
 }

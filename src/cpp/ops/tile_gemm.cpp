@@ -139,4 +139,18 @@ void tile_gemm(Index m, Index n, Index k, ConstMat<float> a, TileOperand b, floa
   in_parts({m, n, k, a, {}, b.p, output_args(m, n, c, ldc, fuse, accumulate), b.split});
 }
 
+void tile_gemm(Index m, Index n, Index k, TileOperand a, TileOperand b, float* c, Index ldc, const Fuse<float>& fuse, bool accumulate) {
+  const TileKernels& kernels = dispatch::active().tiles;
+  const Problem p{m, n, k, {}, {}, b.p, output_args(m, n, c, ldc, fuse, accumulate), b.split};
+  const Index kc = blocks(p).kc, panel = TileOperand::panel(k, b.split);
+  for (Index pc = 0; pc == 0 || pc < k; pc += kc) {
+    const Index at = pc / kTileDepth * kTileNumbers * (b.split ? 2 : 1);
+    TileProduct t{a.p + at, b.p + at, b.split, p.out, panel, panel};
+    t.out.k = std::min(kc, k - pc);
+    if (pc > 0) t.out.load_c = true;
+    if (pc + kc < k) t.out.epilogue = Epilogue::store;
+    kernels.gemm(t);
+  }
+}
+
 }  // namespace pyffnn::ops

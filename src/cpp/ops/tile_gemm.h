@@ -9,13 +9,14 @@ namespace pyffnn::ops {
 // on nothing but the machine and the sizes, which must therefore be those of the whole product, whatever threads share it.
 Precision choose(Precision wanted, Index m, Index n, Index k);
 
-// A whole operand B_kn in bf16: panels of 16 columns end to end, each of ceil(k / 32) tiles (split: pairs of tiles, hi and lo). Whatever
-// blocks of k a product is cut into, they lie in it one after another, so this is the one form of an operand that is kept.
+// A whole operand in bf16, B_kn (or A_mk, rows in place of columns): panels of 16 columns end to end, each of ceil(k / 32) tiles (split:
+// pairs of tiles, hi and lo). Whatever blocks of k a product is cut into, they lie in it one after another, so this is the one form of an
+// operand that is kept.
 struct TileOperand {
   const std::uint16_t* p = nullptr;
   bool split = false;
 
-  // bf16 numbers of one panel, and of n columns (for A: n rows).
+  // bf16 numbers of one panel, and of n columns.
   static Index panel(Index k, bool split) { return (k + kTileDepth - 1) / kTileDepth * kTileNumbers * (split ? 2 : 1); }
   static Index numbers(Index k, Index n, bool split) { return (n + kTileSide - 1) / kTileSide * panel(k, split); }
 };
@@ -28,6 +29,10 @@ void tile_gemm(Index m, Index n, Index k, ConstMat<float> a, ConstMat<float> b, 
                bool accumulate, bool split);
 // With B packed before: the same bits.
 void tile_gemm(Index m, Index n, Index k, ConstMat<float> a, TileOperand b, float* c, Index ldc, const Fuse<float>& fuse = {},
+               bool accumulate = false);
+
+// With both packed before, on the calling thread alone: the same bits.
+void tile_gemm(Index m, Index n, Index k, TileOperand a, TileOperand b, float* c, Index ldc, const Fuse<float>& fuse = {},
                bool accumulate = false);
 
 }  // namespace pyffnn::ops

@@ -14,8 +14,12 @@ template <class T>
 double linear_xent(Index m, Index n, Index k, const T* x, const T* w, const T* b, const std::int64_t* target, const T* sample_weight, T* dx,
                    T* dw, T* db);
 
-// The same on bf16 tiles (split: bf16x3); the active ISA has them.
+// The same on bf16 tiles (split: bf16x3); the active ISA has them. A tile of words is packed once for all rows. The tile's width is what 4
+// % of the logits' memory allows.
 double linear_xent_tiles(Index m, Index n, Index k, const float* x, const float* w, const float* b, const std::int64_t* target,
                          const float* sample_weight, float* dx, float* dw, float* db, bool split);
+
+// Its extra memory with two threads, in bytes.
+Index linear_xent_tiles_bytes(Index m, Index n, Index k, bool split);
 
 }  // namespace pyffnn::train
