@@ -85,7 +85,7 @@ def test_split_errors_stand_to_those_of_float32_as_stated(tiles, k):
     size = np.abs(a).astype("f8") @ np.abs(b).astype("f8")
     split = ops.matmul(a, b, precision="bfloat16x3")
     assert (np.abs(split - exact) <= 4 * (k + 1) * 2**-23 * size).all()
-    # Rounding of hi + lo is 2^-18 of each product in the mean, so the error grows with the root of k as the sum does: float32's own grows faster.
+    # Rounding of hi + lo is 2^-18 of each product in the mean, so the error grows with the root of k as the sum does.
     rms = np.sqrt(np.mean((split - exact) ** 2))
     assert rms <= 2**-17 * np.sqrt(k)
     plain = ops.matmul(a, b, precision="bfloat16")
