@@ -65,12 +65,43 @@ PYFFNN_INLINE void pack_tile(const float* x, Index os, Index ps, Index count, In
   }
 }
 
+// kGroup whole tiles side by side, x element (o, p) at x[o + p * ps], each `panel` behind the one before: two rows of x at a time are read
+// from end to end, so that no line is fetched twice, even where rows fall into the same sets of the cache.
+constexpr Index kGroup = 4;
+template <bool Split, bool kRowsOuter>
+PYFFNN_INLINE void pack_group(const float* x, Index ps, std::uint16_t* out, Index panel) {
+  Pairs hi[kGroup][kSide], lo[kGroup][kSide];
+  for (Index i = 0; i < kSide; ++i) {
+    const float *const first = x + 2 * i * ps, *const second = first + ps;
+    for (Index t = 0; t < kGroup; ++t) {
+      SplitPairs row;
+      pairs_across<Split>(pack_load(first + t * kSide), pack_load(second + t * kSide), row);
+      if constexpr (kRowsOuter) {
+        hi[t][i] = row.hi;
+        if constexpr (Split) lo[t][i] = row.lo;
+      } else {
+        std::memcpy(out + t * panel + i * kDepth, &row.hi, sizeof row.hi);
+        if constexpr (Split) std::memcpy(out + t * panel + kTile + i * kDepth, &row.lo, sizeof row.lo);
+      }
+    }
+  }
+  if constexpr (kRowsOuter) {
+    for (Index t = 0; t < kGroup; ++t) {
+      transpose(hi[t]);
+      std::memcpy(out + t * panel, hi[t], sizeof hi[t]);
+      if constexpr (Split) {
+        transpose(lo[t]);
+        std::memcpy(out + t * panel + kTile, lo[t], sizeof lo[t]);
+      }
+    }
+  }
+}
+
 // All tiles of x [outer, k]: panels of 16 o's, each of ceil(k / 32) tiles. They are made in the order in which x lies: of memory far apart
 // the processor fetches little ahead, and it knows few pages at a time.
 template <bool Split, bool kRowsOuter>
 void pack_panels(const float* x, Index os, Index ps, Index outer, Index k, std::uint16_t* out) {
   constexpr Index tile = Split ? 2 * kTile : kTile;
-  constexpr Index kGroup = 4 * kSide;
   const Index panel = (k + kDepth - 1) / kDepth * tile;
   const auto count = [&](Index o) { return outer - o < kSide ? outer - o : kSide; };
   const auto depth = [&](Index p) { return k - p < kDepth ? k - p : kDepth; };
@@ -79,11 +110,18 @@ void pack_panels(const float* x, Index os, Index ps, Index outer, Index k, std::
       for (Index p = 0; p < k; p += kDepth)
         pack_tile<Split, kRowsOuter, true>(x + o * os + p, os, 1, count(o), depth(p), out + o / kSide * panel + p / kDepth * tile);
   } else {
-    for (Index group = 0; group < outer; group += kGroup) {
-      const Index end = outer - group < kGroup ? outer : group + kGroup;
-      for (Index p = 0; p < k; p += kDepth)
-        for (Index o = group; o < end; o += kSide)
-          pack_tile<Split, kRowsOuter, false>(x + o + p * ps, 1, ps, count(o), depth(p), out + o / kSide * panel + p / kDepth * tile);
+    for (Index group = 0; group < outer; group += kGroup * kSide) {
+      const bool whole = outer - group >= kGroup * kSide;
+      for (Index p = 0; p < k; p += kDepth) {
+        const float* const from = x + group + p * ps;
+        std::uint16_t* const to = out + group / kSide * panel + p / kDepth * tile;
+        if (whole && k - p >= kDepth) {
+          pack_group<Split, kRowsOuter>(from, ps, to, panel);
+          continue;
+        }
+        for (Index t = 0; t < kGroup && group + t * kSide < outer; ++t)
+          pack_tile<Split, kRowsOuter, false>(from + t * kSide, 1, ps, count(group + t * kSide), depth(p), to + t * panel);
+      }
     }
   }
 }
@@ -102,14 +140,20 @@ void pack_weight_rows(const float* w, Index ld, Index rows, Index n, std::uint16
   const auto side = [](Index left) { return left < kSide ? left : kSide; };
   for (Index r = 0; r < rows; r += kDepth) {
     const Index deep = rows - r < kDepth ? rows - r : kDepth;
-    for (Index j = 0; j < n; j += kDepth) {
+    for (Index j = 0; j < n; j += kGroup * kSide) {
+      const Index wide = n - j < kGroup * kSide ? n - j : kGroup * kSide;
       const float* const x = w + r * ld + j;
-      const Index wide = n - j < kDepth ? n - j : kDepth;
-      for (Index o = 0; o < wide; o += kSide)
-        pack_tile<Split, false, false>(x + o, 1, ld, side(wide - o), deep, down + (j + o) / kSide * down_panel + r / kDepth * tile);
+      std::uint16_t* const to = down + j / kSide * down_panel + r / kDepth * tile;
+      if (wide == kGroup * kSide && deep == kDepth)
+        pack_group<Split, false>(x, ld, to, down_panel);
+      else
+        for (Index o = 0; o < wide; o += kSide)
+          pack_tile<Split, false, false>(x + o, 1, ld, side(wide - o), deep, to + o / kSide * down_panel);
       if (across == nullptr) continue;
       for (Index o = 0; o < deep; o += kSide)
-        pack_tile<Split, false, true>(x + o * ld, ld, 1, side(deep - o), wide, across + (r + o) / kSide * across_panel + j / kDepth * tile);
+        for (Index p = 0; p < wide; p += kDepth)
+          pack_tile<Split, false, true>(x + o * ld + p, ld, 1, side(deep - o), wide - p < kDepth ? wide - p : kDepth,
+                                        across + (r + o) / kSide * across_panel + (j + p) / kDepth * tile);
     }
   }
 }

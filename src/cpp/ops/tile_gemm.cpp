@@ -96,6 +96,44 @@ bool split_pays(Index m, Index n, Index k) {
   return tiles + 0.7 * (dm * dk + dk * dn) + 2000 < 0.9 * fma;
 }
 
+// Both operands packed, on this thread.
+void packed_product(const GemmArgs<float>& out, Index k, Index kc, TileOperand a, TileOperand b, const TileKernels& kernels) {
+  const Index panel = TileOperand::panel(k, b.split);
+  for (Index pc = 0; pc == 0 || pc < k; pc += kc) {
+    const Index at = pc / kTileDepth * kTileNumbers * (b.split ? 2 : 1);
+    TileProduct t{a.p + at, b.p + at, b.split, out, panel, panel};
+    t.out.k = std::min(kc, k - pc);
+    if (pc > 0) t.out.load_c = true;
+    if (pc + kc < k) t.out.epilogue = Epilogue::store;
+    kernels.gemm(t);
+  }
+}
+
+// Threads share the packing of both operands, then the product: of which each would else pack one whole for itself.
+void together(const Problem& p, int parts, const TileKernels& kernels) {
+  const Index panel = TileOperand::panel(p.k, p.split), a_panels = ceil_div(p.m, kTileSide);
+  const Index b_panels = p.packed_b != nullptr ? 0 : ceil_div(p.n, kTileSide);
+  auto* const pa = scratch(Scratch::pack_a).reserve_of<std::uint16_t>(a_panels * panel);
+  auto* const pb = b_panels > 0 ? scratch(Scratch::pack_b).reserve_of<std::uint16_t>(b_panels * panel) : nullptr;
+  threads::parallel_for(a_panels + b_panels, parts, [&](Index begin, Index end) {
+    const Index row = begin * kTileSide, rows = std::min(end * kTileSide, p.m) - row;
+    if (rows > 0) kernels.pack_a(p.a.p + row * p.a.rs, p.a.rs, p.a.cs, rows, p.k, p.split, pa + begin * panel);
+    const Index first = std::max<Index>(begin - a_panels, 0), col = first * kTileSide;
+    const Index cols = std::min((end - a_panels) * kTileSide, p.n) - col;
+    if (b_panels > 0 && cols > 0) kernels.pack_b(p.b.p + col * p.b.cs, p.b.rs, p.b.cs, p.k, cols, p.split, pb + first * panel);
+  });
+  const TileOperand a{pa, p.split}, b{p.packed_b != nullptr ? p.packed_b : pb, p.split};
+  const Index kc = blocks(p).kc;
+  const auto part = [&](Index r0, Index r1, Index c0, Index c1) {
+    packed_product(output_part(p.out, r0, r1, c0, c1), p.k, kc, {a.p + r0 / kTileSide * panel, p.split},
+                   {b.p + c0 / kTileSide * panel, p.split}, kernels);
+  };
+  if (p.m >= p.n)
+    threads::parallel_for(p.m, parts, [&](Index r0, Index r1) { part(r0, r1, 0, p.n); }, kBlock);
+  else
+    threads::parallel_for(p.n, parts, [&](Index c0, Index c1) { part(0, p.m, c0, c1); }, kBlock);
+}
+
 void in_parts(const Problem& p) {
   const TileKernels& kernels = dispatch::active().tiles;
   const Index m = p.m, n = p.n;
@@ -103,6 +141,10 @@ void in_parts(const Problem& p) {
   const double work = 2.0 * static_cast<double>(m) * static_cast<double>(n) * static_cast<double>(p.k);
   const double packed = static_cast<double>(p.k) * static_cast<double>(p.packed_b != nullptr ? m : m + n);
   const int parts = threads::threads_for(work / (p.split ? 4 : 8) + packed * 16);
+  if (parts <= 1) return serial(p, kernels);
+  // Packed operands that overfill the last cache would come back from memory.
+  const double bytes = packed * (p.split ? 4 : 2);
+  if (bytes <= static_cast<double>(cpu::caches().l3) / 4) return together(p, parts, kernels);
   if (m >= n)
     threads::parallel_for(m, parts, [&](Index r0, Index r1) { serial(part_of(p, r0, r1, 0, n), kernels); }, kBlock);
   else
@@ -140,17 +182,8 @@ void tile_gemm(Index m, Index n, Index k, ConstMat<float> a, TileOperand b, floa
 }
 
 void tile_gemm(Index m, Index n, Index k, TileOperand a, TileOperand b, float* c, Index ldc, const Fuse<float>& fuse, bool accumulate) {
-  const TileKernels& kernels = dispatch::active().tiles;
   const Problem p{m, n, k, {}, {}, b.p, output_args(m, n, c, ldc, fuse, accumulate), b.split};
-  const Index kc = blocks(p).kc, panel = TileOperand::panel(k, b.split);
-  for (Index pc = 0; pc == 0 || pc < k; pc += kc) {
-    const Index at = pc / kTileDepth * kTileNumbers * (b.split ? 2 : 1);
-    TileProduct t{a.p + at, b.p + at, b.split, p.out, panel, panel};
-    t.out.k = std::min(kc, k - pc);
-    if (pc > 0) t.out.load_c = true;
-    if (pc + kc < k) t.out.epilogue = Epilogue::store;
-    kernels.gemm(t);
-  }
+  packed_product(p.out, k, blocks(p).kc, a, b, dispatch::active().tiles);
 }
 
 }  // namespace pyffnn::ops

@@ -6,7 +6,7 @@
 
 namespace pyffnn::ops {
 
-bool TileWeights::pay(Index bytes, int threads) { return threads > 1 && bytes <= cpu::caches().l3 / 2; }
+bool TileWeights::pay(Index bytes, int threads) { return threads > 1 && bytes <= cpu::caches().l3 / 4; }
 
 void TileWeights::plan(Index k, Index n, bool split, bool transposed) {
   k_ = k;

@@ -64,22 +64,39 @@ PYFFNN_INLINE void pairs_across(const Pack<float>& x0, const Pack<float>& x1, Sp
   if constexpr (Split) out.lo.v[0] = pick_words(to_bf16(below(x0.v[0], hi << 16), below(x1.v[0], hi & kUpper)), order, kAll);
 }
 
-PYFFNN_INLINE VecU32 zip_low(VecU32 a, VecU32 b) {
-  return __builtin_shufflevector(a, b, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
+// In each quarter of a vector: the lower or upper two lanes of a and b in turn; the lower or upper half of a, then of b. And quarters 0 and
+// 2, or 1 and 3, of a, then of b. (With masks for the sake of the warnings, as above. Of __builtin_shufflevector GCC 12 makes instructions
+// that need a table of indices.)
+constexpr __mmask16 kLanes32 = 0xffff;
+constexpr __mmask8 kLanes64 = 0xff;
+PYFFNN_INLINE VecU32 zip_low(VecU32 a, VecU32 b) { return (VecU32)_mm512_maskz_unpacklo_epi32(kLanes32, (__m512i)a, (__m512i)b); }
+PYFFNN_INLINE VecU32 zip_high(VecU32 a, VecU32 b) { return (VecU32)_mm512_maskz_unpackhi_epi32(kLanes32, (__m512i)a, (__m512i)b); }
+PYFFNN_INLINE VecU32 halves_low(VecU32 a, VecU32 b) { return (VecU32)_mm512_maskz_unpacklo_epi64(kLanes64, (__m512i)a, (__m512i)b); }
+PYFFNN_INLINE VecU32 halves_high(VecU32 a, VecU32 b) { return (VecU32)_mm512_maskz_unpackhi_epi64(kLanes64, (__m512i)a, (__m512i)b); }
+PYFFNN_INLINE VecU32 even_quarters(VecU32 a, VecU32 b) {
+  return (VecU32)_mm512_maskz_shuffle_i32x4(kLanes32, (__m512i)a, (__m512i)b, 0x88);
 }
-PYFFNN_INLINE VecU32 zip_high(VecU32 a, VecU32 b) {
-  return __builtin_shufflevector(a, b, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31);
-}
+PYFFNN_INLINE VecU32 odd_quarters(VecU32 a, VecU32 b) { return (VecU32)_mm512_maskz_shuffle_i32x4(kLanes32, (__m512i)a, (__m512i)b, 0xdd); }
 
-// Lane j of row i and lane i of row j change places: four perfect shuffles.
+// Lane j of row i and lane i of row j change places. None of the shuffles needs a table of indices, so the rows stay in registers.
 PYFFNN_INLINE void transpose(Pairs (&rows)[kWide]) {
-  PYFFNN_UNROLL for (int stage = 0; stage < 4; ++stage) {
-    VecU32 s[kWide];
-    PYFFNN_UNROLL for (int i = 0; i < kWide / 2; ++i) {
-      s[2 * i] = zip_low(rows[i].v[0], rows[i + kWide / 2].v[0]);
-      s[2 * i + 1] = zip_high(rows[i].v[0], rows[i + kWide / 2].v[0]);
-    }
-    PYFFNN_UNROLL for (int i = 0; i < kWide; ++i) rows[i].v[0] = s[i];
+  VecU32 r[kWide];
+  PYFFNN_UNROLL for (int i = 0; i < kWide; i += 4) {
+    const VecU32 low = zip_low(rows[i].v[0], rows[i + 1].v[0]), high = zip_high(rows[i].v[0], rows[i + 1].v[0]);
+    const VecU32 next_low = zip_low(rows[i + 2].v[0], rows[i + 3].v[0]), next_high = zip_high(rows[i + 2].v[0], rows[i + 3].v[0]);
+    // r[i + c], quarter q: lane 4 q + c of rows i .. i + 3
+    r[i] = halves_low(low, next_low);
+    r[i + 1] = halves_high(low, next_low);
+    r[i + 2] = halves_low(high, next_high);
+    r[i + 3] = halves_high(high, next_high);
+  }
+  PYFFNN_UNROLL for (int c = 0; c < 4; ++c) {
+    const VecU32 even = even_quarters(r[c], r[4 + c]), odd = odd_quarters(r[c], r[4 + c]);
+    const VecU32 next_even = even_quarters(r[8 + c], r[12 + c]), next_odd = odd_quarters(r[8 + c], r[12 + c]);
+    rows[c].v[0] = even_quarters(even, next_even);
+    rows[4 + c].v[0] = even_quarters(odd, next_odd);
+    rows[8 + c].v[0] = odd_quarters(even, next_even);
+    rows[12 + c].v[0] = odd_quarters(odd, next_odd);
   }
 }
 
