@@ -5,7 +5,7 @@
 #include <mutex>
 #include <stdexcept>
 
-#include "bindings/arrays.h"
+#include "bindings/lent.h"
 #include "bindings/register.h"
 #include "core/thread_pool.h"
 #include "train/lm.h"
@@ -133,7 +133,8 @@ class PyLanguageModel {
       T* data = which == "weights" ? p->w : which == "s1" ? p->s1 : which == "s2" ? p->s2 : p->g;
       if (data == nullptr) continue;
       const auto item = static_cast<Index>(sizeof(T));
-      out[p->name.c_str()] = py::array_t<T>({p->rows, p->cols}, {p->ld * item, item}, data, self);
+      const py::object owner = data == p->w ? lent(self, p->version) : self;
+      out[p->name.c_str()] = py::array_t<T>({p->rows, p->cols}, {p->ld * item, item}, data, owner);
     }
     return out;
   }
@@ -245,6 +246,7 @@ void register_model(py::module_& m, const char* name) {
       .def("log_prob", &Self::log_prob, py::arg("ids"), py::arg("begin"), py::arg("end"), py::arg("n_threads") = 0)
       .def("next_distribution", &Self::next_distribution, py::arg("ids"), py::arg("n_threads") = 0)
       .def("workspace_bytes", [](Self& s) { return s.model().workspace_bytes(); })
+      .def("kept_bytes", [](Self& s) { return s.model().kept_bytes(); })
       .def_property("step", [](Self& s) { return s.model().step(); }, [](Self& s, std::int64_t v) { s.model().set_step(v); });
 }
 

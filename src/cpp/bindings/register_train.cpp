@@ -5,7 +5,7 @@
 #include <memory>
 #include <string>
 
-#include "bindings/arrays.h"
+#include "bindings/lent.h"
 #include "bindings/network_spec.h"
 #include "bindings/register.h"
 #include "core/thread_pool.h"
@@ -29,8 +29,7 @@ std::string number_text(double x) { return py::cast<std::string>(py::repr(py::fl
 // A view of a network's matrix that keeps its memory alive.
 template <class T>
 py::array view(const train::Matrix<T>& m) {
-  using Owner = std::shared_ptr<Buffer>;
-  py::capsule owner(new Owner(m.memory), [](void* p) { delete static_cast<Owner*>(p); });
+  const py::capsule owner = lent(m.memory, m.version);
   constexpr Index item = sizeof(T);
   if (m.cols == 0) return py::array_t<T>({m.rows}, {item}, m.p(), owner);
   return py::array_t<T>({m.rows, m.cols}, {m.ld * item, item}, m.p(), owner);
@@ -242,6 +241,7 @@ class PyNetwork {
     d["step"] = net_->step();
     return d;
   }
+  Index kept_bytes() { return net_->kept_bytes(); }
   void set_step(std::int64_t step) {
     if (step < 0) value_error("step", "must not be negative, got " + std::to_string(step));
     net_->set_step(step);
@@ -343,6 +343,7 @@ void register_network(py::module_& m, const char* name) {
       .def(py::init<const py::dict&>(), py::arg("spec"))
       .def("parameters", &N::parameters)
       .def("state", &N::state)
+      .def("kept_bytes", &N::kept_bytes)
       .def("set_step", &N::set_step, py::arg("step"))
       .def("initialise", &N::initialise, py::arg("seed"))
       .def("grow", &N::grow, py::arg("rows") = 0, py::arg("n_outputs") = 0)

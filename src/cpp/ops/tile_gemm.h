@@ -6,8 +6,9 @@
 namespace pyffnn::ops {
 
 // The precision in which a product of these sizes runs on the active ISA: never `automatic`, and float32 where it has no tiles. It depends
-// on nothing but the machine and the sizes, which must therefore be those of the whole product, whatever threads share it.
-Precision choose(Precision wanted, Index m, Index n, Index k);
+// on nothing but the machine and the sizes, which must therefore be those of the whole product, whatever threads share it. kept_b: B meets
+// many left operands and its packed copy is kept as a rule (whether it is there this time must not matter, since the bits would differ).
+Precision choose(Precision wanted, Index m, Index n, Index k, bool kept_b = false);
 
 // A whole operand in bf16, B_kn (or A_mk, rows in place of columns): panels of 16 columns end to end, each of ceil(k / 32) tiles (split:
 // pairs of tiles, hi and lo). Whatever blocks of k a product is cut into, they lie in it one after another, so this is the one form of an

@@ -39,6 +39,7 @@ double sum_of_losses(const Workspace<T>& w, Index m) {
 template <class T>
 void Network<T>::initialise(std::uint64_t seed) {
   const std::unique_lock<std::shared_mutex> lock(mutex_);
+  weights_changed();
   parameters_.initialise(seed);
   step_ = 0;
 }
@@ -46,6 +47,7 @@ void Network<T>::initialise(std::uint64_t seed) {
 template <class T>
 void Network<T>::grow(Index rows, Index n_outputs) {
   const std::unique_lock<std::shared_mutex> lock(mutex_);
+  weights_changed();
   parameters_.grow(rows, n_outputs);
 }
 
@@ -130,6 +132,7 @@ template <class T>
 Progress Network<T>::train(const Source<T>& source, const Targets<T>& targets, const std::int64_t* order, Index count, Index batch_size,
                            const double* lr) {
   const std::unique_lock<std::shared_mutex> lock(mutex_);
+  weights_changed();
   WorkspaceLease<T> lease(workspaces_);
   const Call call{source, targets, order, count, std::min(batch_size, std::max<Index>(count, 1)), lr, *lease};
   const Index entries = most_entries(source, order, count, call.batch_size);

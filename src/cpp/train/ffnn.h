@@ -6,6 +6,7 @@
 // there is example by example); after a barrier each updates its part of the weights (which need all examples of the batch), then comes a
 // second barrier. No sum is split between members, so the bits are the same at any number of threads.
 #pragma once
+#include <deque>
 #include <map>
 #include <shared_mutex>
 #include <string>
@@ -38,7 +39,7 @@ struct Progress {
 template <class T>
 class Network {
  public:
-  explicit Network(const Spec& spec) : parameters_(spec) {}
+  explicit Network(const Spec& spec) : parameters_(spec) { kept_.resize(static_cast<std::size_t>(spec.layers())); }
 
   const Spec& spec() const { return parameters_.spec(); }
   Parameters<T>& parameters() { return parameters_; }
@@ -54,6 +55,8 @@ class Network {
   Progress evaluate(const Source<T>& source, const Targets<T>& targets, const std::int64_t* order, Index count);
   // out [count, n_outputs]: probabilities
   void predict(const Source<T>& source, const std::int64_t* order, Index count, T* out);
+  // Memory of the weights' copies that are kept between predictions.
+  Index kept_bytes();
   // Loss of the examples as one batch, and its gradient by each parameter (without l2, without dropout): grads[name] laid out as the
   // parameter, rows end to end.
   double gradients(const Source<T>& source, const Targets<T>& targets, const std::int64_t* order, Index count,
@@ -104,6 +107,7 @@ class Network {
   void pool(const Slice& s, const Matrix<T>& table, const T* values, const T* scale, const Rows<T>& out) const;
 
   // ffnn_weights.cpp
+  void weights_changed();
   void keep_weights(Space& w, Index m, int members);
   void step_weight(Space& w, Index l, Index m, const Rows<T>& x, int member, int size, const Sink& sink);
 
@@ -116,6 +120,7 @@ class Network {
                    const Sink& sink);
 
   Parameters<T> parameters_;
+  std::deque<KeptWeights<T>> kept_;  // of each layer, between predictions
   std::int64_t step_ = 0;
   threads::Pace pace_;
   WorkspacePool<T> workspaces_;

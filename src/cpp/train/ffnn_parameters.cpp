@@ -61,6 +61,7 @@ void Parameters<T>::allocate() {
     const Index rows = spec_.layer_inputs(l), cols = spec_.layer_outputs(l);
     const bool as_table = l == 0 && spec_.input == InputKind::sparse;
     weights_.push_back(make_parameter("weight" + std::to_string(l), rows, cols, as_table ? padded(cols) : cols, 0, false));
+    if (!as_table) weights_.back().value.version = std::make_shared<Version>();
     biases_.push_back(make_parameter("bias" + std::to_string(l), cols, 0, 1, 0, false));
   }
 }

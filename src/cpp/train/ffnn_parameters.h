@@ -7,6 +7,7 @@
 #include "core/types.h"
 #include "core/workspace.h"
 #include "train/ffnn_spec.h"
+#include "train/kept_weights.h"
 
 namespace pyffnn::train {
 
@@ -16,6 +17,7 @@ struct Matrix {
   std::string name;
   std::shared_ptr<Buffer> memory;
   Index rows = 0, cols = 0, ld = 0;
+  std::shared_ptr<Version> version;  // of the weights of dense layers, null elsewhere
 
   T* p() const { return memory == nullptr ? nullptr : static_cast<T*>(memory->data()); }
   bool exists() const { return memory != nullptr; }

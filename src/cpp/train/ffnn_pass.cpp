@@ -43,9 +43,17 @@ void Network<T>::forward(Space& w, const Slice& s) {
         kernels.act_forward(act, row, row, n);
       }
     } else {
-      const Precision precision = ops::choose(spec.precision, s.whole, n, spec.layer_inputs(l));
-      multiply<T>(s.size(), n, spec.layer_inputs(l), {x->p + s.begin * x->ld, x->ld, 1}, {parameters_.weight(l).value.p(), n, 1},
-                  layer.weights.plain(precision), layer.y.p + s.begin * layer.y.ld, layer.y.ld, ops::Fuse<T>::linear(bias, act), precision);
+      const Matrix<T>& weight = parameters_.weight(l).value;
+      const Index k = spec.layer_inputs(l);
+      const Precision precision = ops::choose(spec.precision, s.whole, n, k, !s.training);
+      const ops::ConstMat<T> a{x->p + s.begin * x->ld, x->ld, 1}, b{weight.p(), n, 1};
+      T* const y = layer.y.p + s.begin * layer.y.ld;
+      const auto fuse = ops::Fuse<T>::linear(bias, act);
+      const auto kept = s.training ? nullptr : kept_[static_cast<std::size_t>(l)].current(s.size(), n, k, b, precision, *weight.version);
+      if (kept != nullptr)
+        ops::gemm<T>(s.size(), a, *kept, y, layer.y.ld, fuse);
+      else
+        multiply<T>(s.size(), n, k, a, b, layer.weights.plain(precision), y, layer.y.ld, fuse, precision);
     }
     x = &layer.y;
     if (s.training && !last && spec.dropout > 0) {

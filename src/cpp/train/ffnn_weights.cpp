@@ -48,6 +48,22 @@ void step_rows(Index k, Index n, Index m, ops::ConstMat<T> a, ops::ConstMat<T> b
 
 }  // namespace
 
+// They are about to: copies kept for predictions are of no more use.
+template <class T>
+void Network<T>::weights_changed() {
+  for (Index l = 0; l < spec().layers(); ++l) {
+    if (Version* const version = parameters_.weight(l).value.version.get(); version != nullptr) version->changed();
+    kept_[static_cast<std::size_t>(l)].drop();
+  }
+}
+
+template <class T>
+Index Network<T>::kept_bytes() {
+  Index sum = 0;
+  for (KeptWeights<T>& kept : kept_) sum += kept.bytes();
+  return sum;
+}
+
 // For a call whose batches have m examples: plans and packs the copies that its steps use. Weights may have been changed since the last
 // call, by anybody who has the arrays; during one they are the network's own.
 template <class T>
@@ -106,6 +122,8 @@ void Network<T>::step_weight(Space& w, Index l, Index m, const Rows<T>& x, int m
 }
 
 #define PYFFNN_INSTANTIATE(T)                                 \
+  template Index Network<T>::kept_bytes();                    \
+  template void Network<T>::weights_changed();                \
   template void Network<T>::keep_weights(Space&, Index, int); \
   template void Network<T>::step_weight(Space&, Index, Index, const Rows<T>&, int, int, const Sink&);
 PYFFNN_INSTANTIATE(float)

@@ -122,6 +122,7 @@ double Model<T>::train(const std::int32_t* stream, Index n, const Segment* segme
   const double loss = mean_loss(m);
   if (!std::isfinite(loss)) return loss;
   ++step_;
+  for (const auto& p : params_.all()) p->version->changed();
   Update<T> update = Update<T>::of(config_, lr, step_);
   update.store = config_.clip > 0;
   backward(m, true, step_, update);

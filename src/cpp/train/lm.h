@@ -35,6 +35,8 @@ class Model {
   void next_distribution(const std::int32_t* stream, Index n, double* p);
 
   Index workspace_bytes() const { return output_->workspace_bytes(); }
+  // Memory of the layers' packed weights that are kept between predictions.
+  Index kept_bytes() { return layers_->kept_bytes(); }
 
  private:
   Index forward(const std::int32_t* stream, Index n, const Segment* segments, Index count, bool train, std::int64_t step);

@@ -62,9 +62,15 @@ Linear<T>::Linear(ParamSet<T>& params, const std::string& name, Index in, Index 
       b_(bias ? params.add(name + ".bias", 1, out, false) : nullptr) {}
 
 template <class T>
-void Linear<T>::forward(const T* x, Index ldx, Index m, T* y, Index ldy) const {
-  ops::gemm<T>(m, out_, in_, {x, ldx, 1}, {w_->w, w_->ld, 1}, y, ldy, ops::Fuse<T>::linear(b_ == nullptr ? nullptr : b_->w, Act::identity),
-               false, precision_);
+void Linear<T>::forward(const T* x, Index ldx, Index m, bool train, T* y, Index ldy) {
+  const ops::ConstMat<T> a{x, ldx, 1}, w{w_->w, w_->ld, 1};
+  const auto fuse = ops::Fuse<T>::linear(b_ == nullptr ? nullptr : b_->w, Act::identity);
+  const Precision precision = sizeof(T) == sizeof(float) ? ops::choose(precision_, m, out_, in_, !train) : Precision::float32;
+  const auto kept = train ? nullptr : kept_.current(m, out_, in_, w, precision, *w_->version);
+  if (kept != nullptr)
+    ops::gemm<T>(m, a, *kept, y, ldy, fuse);
+  else
+    ops::gemm<T>(m, out_, in_, a, w, y, ldy, fuse, false, precision);
 }
 
 template <class T>
@@ -194,13 +200,26 @@ void Layers<T>::backward(T* dh, Index lddh, bool train, std::int64_t step, T* dx
 }
 
 template <class T>
+Index Layers<T>::kept_bytes() {
+  Index sum = 0;
+  const auto add = [&](const std::unique_ptr<Linear<T>>& linear) { sum += linear != nullptr ? linear->kept_bytes() : 0; };
+  add(first_);
+  add(last_);
+  for (const Block& b : blocks_) {
+    add(b.linear);
+    add(b.out);
+  }
+  return sum;
+}
+
+template <class T>
 void Layers<T>::forward_plain(bool train, std::int64_t step, T* h, Index ldh) {
   const T* in = x_;
   Index ld = ldx_;
   for (Block& b : blocks_) {
     b.z.fit(m_, b.size);
     b.y.fit(m_, b.size);
-    b.linear->forward(in, ld, m_, b.z.p, b.z.ld);
+    b.linear->forward(in, ld, m_, train, b.z.p, b.z.ld);
     const Rows<T>* z = &b.z;
     if (b.norm) {
       b.normed.fit(m_, b.size);
@@ -212,7 +231,7 @@ void Layers<T>::forward_plain(bool train, std::int64_t step, T* h, Index ldh) {
     ld = b.y.ld;
   }
   if (last_)
-    last_->forward(in, ld, m_, h, ldh);
+    last_->forward(in, ld, m_, train, h, ldh);
   else
     copy_rows(in, ld, m_, config_.last_size(), h, ldh);
 }
@@ -256,7 +275,7 @@ template <class T>
 void Layers<T>::forward_residual(bool train, std::int64_t step, T* h, Index ldh) {
   const Index width = config_.last_size();
   stream_.fit(m_, width);
-  first_->forward(x_, ldx_, m_, stream_.p, stream_.ld);
+  first_->forward(x_, ldx_, m_, train, stream_.p, stream_.ld);
   for (Block& b : blocks_) {
     b.sum.fit(m_, width);
     copy_rows(stream_.p, stream_.ld, m_, width, b.sum.p, b.sum.ld);
@@ -268,10 +287,10 @@ void Layers<T>::forward_residual(bool train, std::int64_t step, T* h, Index ldh)
     }
     b.z.fit(m_, b.size);
     b.y.fit(m_, b.size);
-    b.linear->forward(in->p, in->ld, m_, b.z.p, b.z.ld);
+    b.linear->forward(in->p, in->ld, m_, train, b.z.p, b.z.ld);
     b.act->forward(b.z.p, b.z.ld, m_, train, step, b.y.p, b.y.ld);
     d_one_.fit(m_, width);
-    b.out->forward(b.y.p, b.y.ld, m_, d_one_.p, d_one_.ld);
+    b.out->forward(b.y.p, b.y.ld, m_, train, d_one_.p, d_one_.ld);
     add_rows(d_one_.p, d_one_.ld, m_, width, stream_.p, stream_.ld);
   }
   if (last_norm_)

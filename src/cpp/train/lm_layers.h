@@ -30,14 +30,16 @@ template <class T>
 class Linear {
  public:
   Linear(ParamSet<T>& params, const std::string& name, Index in, Index out, bool bias, Precision precision);
-  void forward(const T* x, Index ldx, Index m, T* y, Index ldy) const;
+  void forward(const T* x, Index ldx, Index m, bool train, T* y, Index ldy);
   // dx (null: not wanted) from the old weights, then the update
   void backward(const T* x, Index ldx, const T* dy, Index lddy, Index m, T* dx, Index lddx, const Update<T>& update);
+  Index kept_bytes() { return kept_.bytes(); }
 
  private:
   Index in_, out_;
   Precision precision_;
   Param<T>*w_, *b_;
+  KeptWeights<T> kept_;  // between predictions
 };
 
 template <class T>
@@ -79,6 +81,8 @@ class Layers {
   void forward(const T* x, Index ldx, Index m, bool train, std::int64_t step, T* h, Index ldh);
   // dh [m, last_size] (overwritten) -> dx [m, input_size]
   void backward(T* dh, Index lddh, bool train, std::int64_t step, T* dx, Index lddx, const Update<T>& update);
+  // Memory of the weights' copies that are kept between predictions.
+  Index kept_bytes();
 
  private:
   struct Block {  // plain: linear, norm, act; residual: norm, linear, act, out

@@ -6,6 +6,7 @@
 
 #include "core/dispatch.h"
 #include "core/workspace.h"
+#include "train/kept_weights.h"
 #include "train/lm_config.h"
 
 namespace pyffnn::train::lm {
@@ -31,6 +32,7 @@ struct Param {
   T* s1 = nullptr;  // optimizer state laid out as w; null where the optimizer has none
   T* s2 = nullptr;
   T* g = nullptr;  // the whole gradient, only in steps that need it first
+  std::shared_ptr<Version> version = std::make_shared<Version>();
 
   Index size() const { return rows * ld; }
   T* reserve_gradient();

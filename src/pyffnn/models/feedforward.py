@@ -275,7 +275,11 @@ class FFNNClassifier(Classifier):
 
     @property
     def coefs_(self) -> list[NDArray[np.float32]]:
-        """Weights of each layer, [n_in, n_out], live."""
+        """Weights of each layer, [n_in, n_out], live.
+
+        Predictions of a few rows are slower while these arrays are held, since somebody may be
+        writing into them: the network's packed copies, of the size of the weights, are out of use.
+        """
         return self._layers("weight")
 
     @property

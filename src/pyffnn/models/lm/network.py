@@ -96,6 +96,21 @@ class Network:
             return self.weights()
         return self.weights() | {BY_FREQUENCY: np.asarray(self.by_frequency, np.int64)}
 
+    def __getstate__(self) -> dict[str, Any]:
+        arrays = {name: view.copy() for name, view in (self.weights() | self.state()).items()}
+        return {
+            "config": self.config,
+            "by_frequency": self.by_frequency,
+            "dtype": self.dtype,
+            "arrays": arrays,
+            "step": self.compiled.step,
+        }
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__init__(state["config"], state["by_frequency"], state["dtype"])  # type: ignore[misc]
+        write_into(self.weights() | self.state(), state["arrays"])
+        self.compiled.step = state["step"]
+
     def snapshot(self) -> Arrays:
         """Copies of the weights."""
         return {name: view.copy() for name, view in self.weights().items()}
