@@ -40,6 +40,13 @@ enum class Epilogue : int {
   update = 3,      // c is a weight matrix: one optimizer step with gradient = sum; states s1, s2 laid out as c
 };
 
+// Memory wanted soon after a product: its lines come into the second-level cache while the sums are formed, one a step of k. `at` moves
+// on with what has been asked for.
+struct Ahead {
+  const char* at;
+  const char* end;
+};
+
 // One macro-kernel call: C_mn (+)= A_mk B_kn, then the epilogue.
 //   A: element (i, p) of row panel q (panels of `a_rows` rows, at most and by default mr) is a[q * a_panel + i * a_rs + p * a_cs];
 //      a_rs or a_cs is 1.
@@ -66,6 +73,8 @@ struct GemmArgs {
   const OptimStep<T>* opt;
   T* s1;
   T* s2;
+  Ahead* ahead;  // `aheads` of them, in this order; may be null
+  Index aheads;
 };
 
 // One macro-kernel call on bf16 tiles: as GemmArgs says of m, n, k, load_c, c and the epilogue; the operands are packed ones

@@ -181,6 +181,18 @@ struct Tiles {
   Index ldc, rows, cols, b_panel, b_ahead, b_back, tail;
 };
 
+// Where the next k lines ahead begin; null when all have been asked for.
+template <class T>
+PYFFNN_INLINE const char* next_ahead(const GemmArgs<T>& g) {
+  for (Ahead* r = g.ahead; r < g.ahead + g.aheads; ++r) {
+    if (r->at >= r->end) continue;
+    const char* const from = r->at;
+    r->at += 64 * g.k;
+    return from;
+  }
+  return nullptr;
+}
+
 template <class T, int MR, int NV, bool kRowA, Tail kTail>
 __attribute__((noinline)) void micro(const GemmArgs<T>& g, const Tiles<T>& t) {
   constexpr int L = kLanes<T>, W = NV - 1;  // W whole vectors and a last one
@@ -218,6 +230,9 @@ __attribute__((noinline)) void micro(const GemmArgs<T>& g, const Tiles<T>& t) {
       }
       ColumnOfA<T, MR, kRowA> column(a, g.a_rs, g.a_cs);
       const T *bp = b, *ahead = b + (cols > 1 ? t.b_ahead : t.b_back);
+      const char* far = next_ahead(g);
+      const Index far_step = far == nullptr ? 0 : 64;
+      if (far == nullptr) far = reinterpret_cast<const char*>(b);
       for (Index p = 0; p < k; ++p) {
         const typename End::V bl = End::load(bp + W * L, mask);
         if constexpr (W == 0) {
@@ -232,9 +247,11 @@ __attribute__((noinline)) void micro(const GemmArgs<T>& g, const Tiles<T>& t) {
           }
         }
         PYFFNN_UNROLL for (int j = 0; j < NV * L; j += kLine) prefetch(ahead + j + kLine - 1);
+        prefetch_l2(far);
         column.advance();
         bp += b_rs;
         ahead += b_rs;
+        far += far_step;
       }
       T* row = c;
       PYFFNN_UNROLL for (int i = 0; i < MR; ++i) {

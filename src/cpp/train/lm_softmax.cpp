@@ -19,6 +19,9 @@ constexpr Index kDepth = 512;  // longest run of k in one block product; a longe
 template <class T>
 constexpr double kSumLimit = sizeof(T) == 4 ? 1e18 : 1e150;
 
+// Rows of U, of its gradient and the optimizer's state, and of P~, that stay in L2 together while the next such group comes in.
+constexpr Index kGroupBytes = Index{192} << 10;
+
 Index round_up(Index x, Index unit) { return (x + unit - 1) / unit * unit; }
 Index depth_of(Index k) { return k <= kDepth + kDepth / 2 ? k : kDepth; }
 std::size_t at(Index i) { return static_cast<std::size_t>(i); }
@@ -216,6 +219,10 @@ bool TiledSoftmax<T>::sweep(bool gradient) {
           multiply_on_tiles(g, p, 1, ldp_, rows, split());
           continue;
         }
+        const Index next = word + words, following = tile + 1 < last ? std::min(size_.tile, b_.vocab - next) : 0;
+        Ahead ahead{reinterpret_cast<const char*>(b_.u + next * b_.ld), reinterpret_cast<const char*>(b_.u + (next + following) * b_.ld)};
+        g.ahead = &ahead;
+        g.aheads = 1;
         g.a = p;
         g.a_panel = kernels.tile.mr;
         g.a_rs = 1;
@@ -375,22 +382,33 @@ void TiledSoftmax<T>::backward(Param<T>& u, Param<T>& bias, const T* h, Index ld
     u.reserve_gradient();
     bias.reserve_gradient();
   }
-  const bool in_epilogue = !update.store && extra == nullptr && b_.kept == nullptr;
+  const bool in_epilogue = on_tiles() && !update.store && extra == nullptr;
+  const auto state = [](T* base, Index offset) { return base == nullptr ? nullptr : base + offset; };
+  const Index unit = kernels.tile.mr, row_bytes = (4 * u.ld + ldp_) * static_cast<Index>(sizeof(T));
+  const Index group = on_tiles() ? size_.tile : std::clamp(kGroupBytes / (unit * row_bytes), Index{1}, size_.tile / unit) * unit;
   const double work = 2.0 * static_cast<double>(b_.vocab) * static_cast<double>(k) * static_cast<double>(m);
   threads::parallel_for(tiles, threads::threads_for(work), [&](Index begin, Index end) {
     T* const own = scratch(Scratch::op).reserve_of<T>(size_.tile * ldp_);
-    T* const gradient = in_epilogue || update.store ? nullptr : scratch(Scratch::op2).reserve_of<T>(size_.tile * u.ld);
-    T db[kTiles.tile];
-    for (Index tile = begin; tile < end; ++tile) {
-      const Index word = tile * size_.tile, words = std::min(size_.tile, b_.vocab - word);
-      T* p = kept + word * ldp_;
-      if (word + words > keep_words_) {
-        p = own;
-        rebuild(word, words, p);
-      }
-      for_targets(word, words, [&](Index i) { p[(b_.target[i] - word) * ldp_ + i] -= static_cast<T>(sum_[at(i)]); });
+    T* const gradient = in_epilogue || update.store ? nullptr : scratch(Scratch::op2).reserve_of<T>(group * u.ld);
+    // Words [word, word + words), whose P~ is at p. What the next `group` of them needs comes in meanwhile.
+    const auto step = [&](Index word, Index words, const T* p) {
+      T db[kTiles.tile];
       for (Index j = 0; j < words; ++j) db[j] = kernels.dot(p + j * ldp_, share.data(), m);
+      const Index offset = word * u.ld, next = word + words, following = std::min(group, std::min(end * size_.tile, b_.vocab) - next);
+      Ahead ahead[4];
       GemmArgs<T> g{};
+      g.ahead = ahead;
+      const auto fetch = [&](const T* base, Index ld) {
+        if (base != nullptr && following > 0)
+          ahead[g.aheads++] = {reinterpret_cast<const char*>(base + next * ld),
+                               reinterpret_cast<const char*>(base + (next + following) * ld)};
+      };
+      if (next + following <= keep_words_) fetch(kept, ldp_);
+      if (!update.store) {
+        fetch(u.w, u.ld);
+        fetch(u.s1, u.ld);
+        fetch(u.s2, u.ld);
+      }
       g.m = words;
       g.n = k;
       g.k = m;
@@ -401,19 +419,17 @@ void TiledSoftmax<T>::backward(Param<T>& u, Param<T>& bias, const T* h, Index ld
       g.b = panels;
       g.b_panel = m * nr;
       g.b_rs = nr;
-      const Index offset = word * u.ld;
+      g.ldc = u.ld;
       if (in_epilogue) {
         g.c = u.w + offset;
-        g.ldc = u.ld;
         g.epilogue = Epilogue::update;
         g.opt = &opt;
-        g.s1 = u.s1 == nullptr ? nullptr : u.s1 + offset;
-        g.s2 = u.s2 == nullptr ? nullptr : u.s2 + offset;
+        g.s1 = state(u.s1, offset);
+        g.s2 = state(u.s2, offset);
         product(g, p);
       } else {
         T* const out = update.store ? u.g + offset : gradient;
         g.c = out;
-        g.ldc = u.ld;
         product(g, p);
         if (extra != nullptr) {
           auto r = std::lower_bound(extra->ids.begin(), extra->ids.end(), word, [](std::int32_t id, Index w) { return id < w; });
@@ -425,8 +441,17 @@ void TiledSoftmax<T>::backward(Param<T>& u, Param<T>& bias, const T* h, Index ld
       if (update.store)
         std::memcpy(bias.reserve_gradient() + word, db, at(words) * sizeof(T));
       else
-        kernels.optim_step(update.plain, db, bias.w + word, bias.s1 == nullptr ? nullptr : bias.s1 + word,
-                           bias.s2 == nullptr ? nullptr : bias.s2 + word, words);
+        kernels.optim_step(update.plain, db, bias.w + word, state(bias.s1, word), state(bias.s2, word), words);
+    };
+    for (Index tile = begin; tile < end; ++tile) {
+      const Index word = tile * size_.tile, words = std::min(size_.tile, b_.vocab - word);
+      T* p = kept + word * ldp_;
+      if (word + words > keep_words_) {
+        p = own;
+        rebuild(word, words, p);
+      }
+      for_targets(word, words, [&](Index i) { p[(b_.target[i] - word) * ldp_ + i] -= static_cast<T>(sum_[at(i)]); });
+      for (Index row = 0; row < words; row += group) step(word + row, std::min(group, words - row), p + row * ldp_);
     }
   });
 }
