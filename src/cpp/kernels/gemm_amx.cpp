@@ -1,5 +1,4 @@
-// Products of float32 matrices on bf16 tiles: packing, the macro-kernel, and the small product that tells whether this machine does it
-// right.
+// Products of float32 matrices on bf16 tiles: the macro-kernel, and the small product that tells whether this machine does it right.
 //
 // A tile product adds 32 products to each of 16 x 16 sums. Two tiles of A and two of B in registers make 2 x 2 tiles of sums, so each load
 // serves two products: bf16 needs one load a product, bf16x3 two loads for three products.
@@ -8,154 +7,21 @@
 // Bh.
 #include "core/kernel_table.h"
 #include "kernels/gemm_epilogue.h"
+#include "kernels/tile_pack.h"
 #include "simd/amx_tile.h"
-#include "simd/bf16.h"
 
 namespace pyffnn {
 namespace PYFFNN_ISA {
 namespace {
 
-constexpr Index kSide = kTileSide, kDepth = kTileDepth, kTile = kTileNumbers;
 constexpr Index kBlock = 2 * kSide;
 constexpr Index kRow = kTileBytes;  // packed tiles lie row after row
-
-// One tile of `count` o's and `depth` p's, x element (o, p) at x[o * os + p * ps], as 16 rows of 16 pairs, padded with zeros; with Split
-// the tile of hi is followed by the tile of lo. kRowsOuter: row o holds the pairs of o (A); otherwise row r holds pair r of each o (B).
-// kAlong: ps is 1, otherwise os is.
-template <bool Split, bool kRowsOuter, bool kAlong>
-PYFFNN_INLINE void pack_tile(const float* x, Index os, Index ps, Index count, Index depth, std::uint16_t* out) {
-  constexpr bool kInOrder = kAlong == kRowsOuter;
-  Pairs hi[kSide], lo[kSide];
-  SplitPairs row;
-  const auto keep = [&](Index at) PYFFNN_LAMBDA_INLINE {
-    if constexpr (kInOrder) {
-      std::memcpy(out + at * kDepth, &row.hi, sizeof row.hi);
-      if constexpr (Split) std::memcpy(out + kTile + at * kDepth, &row.lo, sizeof row.lo);
-    } else {
-      hi[at] = row.hi;
-      if constexpr (Split) lo[at] = row.lo;
-    }
-  };
-  const bool whole = count == kSide && depth == kDepth;
-  for (Index i = 0; i < kSide; ++i) {
-    if constexpr (kAlong) {
-      const float* const from = x + i * os;
-      const Index left = i < count ? depth : 0;
-      if (whole)
-        pairs_along<Split>(pack_load(from), pack_load(from + kWide), row);
-      else
-        pairs_along<Split>(pack_load_tail(from, left, 0.0f), pack_load_tail(from + kWide, left - kWide, 0.0f), row);
-    } else {
-      const float *const first = x + 2 * i * ps, *const second = first + ps;
-      if (whole)
-        pairs_across<Split>(pack_load(first), pack_load(second), row);
-      else
-        pairs_across<Split>(pack_load_tail(first, 2 * i < depth ? count : 0, 0.0f),
-                            pack_load_tail(second, 2 * i + 1 < depth ? count : 0, 0.0f), row);
-    }
-    keep(i);
-  }
-  if constexpr (!kInOrder) {
-    transpose(hi);
-    std::memcpy(out, hi, sizeof hi);
-    if constexpr (Split) {
-      transpose(lo);
-      std::memcpy(out + kTile, lo, sizeof lo);
-    }
-  }
-}
-
-// kGroup whole tiles side by side, x element (o, p) at x[o + p * ps], each `panel` behind the one before: two rows of x at a time are read
-// from end to end, so that no line is fetched twice, even where rows fall into the same sets of the cache.
-constexpr Index kGroup = 4;
-template <bool Split, bool kRowsOuter>
-PYFFNN_INLINE void pack_group(const float* x, Index ps, std::uint16_t* out, Index panel) {
-  Pairs hi[kGroup][kSide], lo[kGroup][kSide];
-  for (Index i = 0; i < kSide; ++i) {
-    const float *const first = x + 2 * i * ps, *const second = first + ps;
-    for (Index t = 0; t < kGroup; ++t) {
-      SplitPairs row;
-      pairs_across<Split>(pack_load(first + t * kSide), pack_load(second + t * kSide), row);
-      if constexpr (kRowsOuter) {
-        hi[t][i] = row.hi;
-        if constexpr (Split) lo[t][i] = row.lo;
-      } else {
-        std::memcpy(out + t * panel + i * kDepth, &row.hi, sizeof row.hi);
-        if constexpr (Split) std::memcpy(out + t * panel + kTile + i * kDepth, &row.lo, sizeof row.lo);
-      }
-    }
-  }
-  if constexpr (kRowsOuter) {
-    for (Index t = 0; t < kGroup; ++t) {
-      transpose(hi[t]);
-      std::memcpy(out + t * panel, hi[t], sizeof hi[t]);
-      if constexpr (Split) {
-        transpose(lo[t]);
-        std::memcpy(out + t * panel + kTile, lo[t], sizeof lo[t]);
-      }
-    }
-  }
-}
-
-// All tiles of x [outer, k]: panels of 16 o's, each of ceil(k / 32) tiles. They are made in the order in which x lies: of memory far apart
-// the processor fetches little ahead, and it knows few pages at a time.
-template <bool Split, bool kRowsOuter>
-void pack_panels(const float* x, Index os, Index ps, Index outer, Index k, std::uint16_t* out) {
-  constexpr Index tile = Split ? 2 * kTile : kTile;
-  const Index panel = (k + kDepth - 1) / kDepth * tile;
-  const auto count = [&](Index o) { return outer - o < kSide ? outer - o : kSide; };
-  const auto depth = [&](Index p) { return k - p < kDepth ? k - p : kDepth; };
-  if (ps == 1) {
-    for (Index o = 0; o < outer; o += kSide)
-      for (Index p = 0; p < k; p += kDepth)
-        pack_tile<Split, kRowsOuter, true>(x + o * os + p, os, 1, count(o), depth(p), out + o / kSide * panel + p / kDepth * tile);
-  } else {
-    for (Index group = 0; group < outer; group += kGroup * kSide) {
-      const bool whole = outer - group >= kGroup * kSide;
-      for (Index p = 0; p < k; p += kDepth) {
-        const float* const from = x + group + p * ps;
-        std::uint16_t* const to = out + group / kSide * panel + p / kDepth * tile;
-        if (whole && k - p >= kDepth) {
-          pack_group<Split, kRowsOuter>(from, ps, to, panel);
-          continue;
-        }
-        for (Index t = 0; t < kGroup && group + t * kSide < outer; ++t)
-          pack_tile<Split, kRowsOuter, false>(from + t * kSide, 1, ps, count(group + t * kSide), depth(p), to + t * panel);
-      }
-    }
-  }
-}
 
 void pack_tiles_a(const float* a, Index rs, Index cs, Index m, Index k, bool split, std::uint16_t* out) {
   split ? pack_panels<true, true>(a, rs, cs, m, k, out) : pack_panels<false, true>(a, rs, cs, m, k, out);
 }
 void pack_tiles_b(const float* b, Index rs, Index cs, Index k, Index n, bool split, std::uint16_t* out) {
   split ? pack_panels<true, false>(b, cs, rs, n, k, out) : pack_panels<false, false>(b, cs, rs, n, k, out);
-}
-
-template <bool Split>
-void pack_weight_rows(const float* w, Index ld, Index rows, Index n, std::uint16_t* down, Index down_panel, std::uint16_t* across,
-                      Index across_panel) {
-  constexpr Index tile = Split ? 2 * kTile : kTile;
-  const auto side = [](Index left) { return left < kSide ? left : kSide; };
-  for (Index r = 0; r < rows; r += kDepth) {
-    const Index deep = rows - r < kDepth ? rows - r : kDepth;
-    for (Index j = 0; j < n; j += kGroup * kSide) {
-      const Index wide = n - j < kGroup * kSide ? n - j : kGroup * kSide;
-      const float* const x = w + r * ld + j;
-      std::uint16_t* const to = down + j / kSide * down_panel + r / kDepth * tile;
-      if (wide == kGroup * kSide && deep == kDepth)
-        pack_group<Split, false>(x, ld, to, down_panel);
-      else
-        for (Index o = 0; o < wide; o += kSide)
-          pack_tile<Split, false, false>(x + o, 1, ld, side(wide - o), deep, to + o / kSide * down_panel);
-      if (across == nullptr) continue;
-      for (Index o = 0; o < deep; o += kSide)
-        for (Index p = 0; p < wide; p += kDepth)
-          pack_tile<Split, false, true>(x + o * ld + p, ld, 1, side(deep - o), wide - p < kDepth ? wide - p : kDepth,
-                                        across + (r + o) / kSide * across_panel + (j + p) / kDepth * tile);
-    }
-  }
 }
 
 void pack_weights(const float* w, Index ld, Index rows, Index n, bool split, std::uint16_t* down, Index down_panel, std::uint16_t* across,
