@@ -173,10 +173,12 @@ def main() -> None:
                 rounds = max(3, int(args.seconds / (count * once)))
                 own, other = [], []
                 for _ in range(rounds):
-                    # the untimed step lets the other side's waiting threads go to sleep
+                    # the pause lets the other side's waiting threads go to sleep, the untimed step wakes one's own
+                    time.sleep(0.02)
                     mine(1)
                     own.append(mine(count))
                     if peer:
+                        time.sleep(0.02)
                         peer(1)
                         other.append(peer(count))
                 row: dict[str, Any] = {"shape": name, "optimizer": optimizer, "threads": threads}

@@ -78,6 +78,10 @@ double square_sum(const std::vector<Param<T>*>& params) {
   double total = 0;
   std::vector<double> squares;
   for (const Param<T>* p : params) {
+    if (!p->squares.empty()) {
+      for (const double s : p->squares) total += s;
+      continue;
+    }
     squares.assign(static_cast<std::size_t>(p->rows), 0.0);
     const int parts = threads::threads_for(static_cast<double>(p->size()) * 2);
     threads::parallel_for(p->rows, parts, [&](Index begin, Index end) {

@@ -31,7 +31,8 @@ struct Param {
   T* w = nullptr;
   T* s1 = nullptr;  // optimizer state laid out as w; null where the optimizer has none
   T* s2 = nullptr;
-  T* g = nullptr;  // the whole gradient, only in steps that need it first
+  T* g = nullptr;               // the whole gradient, only in steps that need it first
+  std::vector<double> squares;  // the sum of squares of each row of g, where whoever stores g forms them while it is in cache; else empty
   std::shared_ptr<Version> version = std::make_shared<Version>();
 
   Index size() const { return rows * ld; }

@@ -380,6 +380,7 @@ void TiledSoftmax<T>::backward(Param<T>& u, Param<T>& bias, const T* h, Index ld
   const OptimStep<T>& opt = update.rule(u);
   if (update.store) {
     u.reserve_gradient();
+    u.squares.resize(at(u.rows));
     bias.reserve_gradient();
   }
   const bool in_epilogue = on_tiles() && !update.store && extra == nullptr;
@@ -436,7 +437,14 @@ void TiledSoftmax<T>::backward(Param<T>& u, Param<T>& bias, const T* h, Index ld
           for (; r != extra->ids.end() && *r < word + words; ++r)
             kernels.axpy(T(1), extra->rows + (r - extra->ids.begin()) * extra->ld, out + (*r - word) * u.ld, extra_cols);
         }
-        if (!update.store) update.apply(u, word, words, gradient, u.ld);
+        if (update.store) {
+          for (Index j = 0; j < words; ++j) {
+            const T* const row = out + j * u.ld;
+            u.squares[at(word + j)] = static_cast<double>(kernels.dot(row, row, k));
+          }
+        } else {
+          update.apply(u, word, words, gradient, u.ld);
+        }
       }
       if (update.store)
         std::memcpy(bias.reserve_gradient() + word, db, at(words) * sizeof(T));
