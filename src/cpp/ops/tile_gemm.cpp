@@ -86,7 +86,7 @@ void serial(const Problem& p, const TileKernels& kernels) {
 }
 
 // Estimated cycles of one core, from the figures of prototypes on a Sapphire Rapids core (not measured on this code): FMA kernels at 51
-// flops a cycle; a tile product issues every 16 cycles, three quarters of the time; packing costs 0.7 cycles a number (0.15 to 0.25 ns,
+// flops a cycle; a tile product issues every 16 cycles, three quarters of the time; packing costs 0.5 cycles a number (0.1 to 0.2 ns,
 // measured on Zen 4); configuring and releasing the tiles, and the edges, about 2000.
 bool split_pays(Index m, Index n, Index k, bool kept_b) {
   const double dm = static_cast<double>(m), dn = static_cast<double>(n), dk = static_cast<double>(k);
@@ -95,7 +95,7 @@ bool split_pays(Index m, Index n, Index k, bool kept_b) {
                        static_cast<double>(ceil_div(k, kTileDepth)) * 3 * 16 / 0.75;
   // Where B is kept, the first products after a change of it pack it all the same: twice as fast is asked for.
   if (kept_b) return tiles + 0.7 * dm * dk + 2000 < 0.5 * fma;
-  return tiles + 0.7 * (dm * dk + dk * dn) + 2000 < 0.9 * fma;
+  return tiles + 0.5 * (dm * dk + dk * dn) + 2000 < 0.9 * fma;
 }
 
 // Both operands packed, on this thread.
