@@ -149,10 +149,12 @@ def pack(w: ArrayLike, *, transpose: bool = False, precision: str = "float32") -
     bf16 tiles, split and padded; with "auto" in both. Products have the same bits as with w, and later writing into w does not concern
     them. Packing costs about as much as a product of one row, on tiles of some hundred rows.
 
-    It pays for 2 rows and more on AVX2 (1.1 to 1.6 times as fast) and for 2 and 3 on AVX-512 (up to 1.3 times), or with a matrix beyond the
-    second-level cache; for one row it does not. On tiles it pays always: unpacked, few rows spend most of their time on packing w.
+    It pays for 2 to 32 rows on AVX2 (1.1 to 1.8 times as fast) and for a few on AVX-512 (up to 1.4 times, more with a matrix beyond the
+    second-level cache); one row of a small matrix is slower (docs/kernels.md has a table). On tiles it pays always: unpacked, few rows spend
+    most of their time on packing w.
 
-    Memory: 4 bytes a number in float32 and "bfloat16x3", 8 in float64 and "auto", 2 in "bfloat16", edges padded. The result has `shape`
+    Memory: 4 bytes a number in float32 and "bfloat16x3", 8 in float64 and "auto", 2 in "bfloat16"; edges are padded, and half a megabyte
+    or more is a whole number of 2 MB pages. The result has `shape`
     (k, n), `dtype`, `precision` ("float32" where the machine has no tiles), `isa` and `nbytes`. It never changes, so threads may share
     it. After `set_isa` it goes on to work, strips with another ISA's kernels; tiles need an ISA that has them.
 

@@ -16,6 +16,7 @@ from subprocesses import output_of
 
 from pyffnn.models.language_model import LanguageModel
 from pyffnn.models.lm.batches import epoch_batches
+from pyffnn.models.next_word import best_ids
 from pyffnn.models.ngram import KneserNeyLM
 from pyffnn.optimizers import SGD, Adagrad, Adam, constant, cosine
 
@@ -381,3 +382,11 @@ def test_memory_mapped_corpus(tmp_path: Path, fed_sentences: list[list[str]]) ->
     mapped = np.memmap(tmp_path / "ids.bin", np.int32, "r")
     two = LanguageModel(**PLAIN, vocabulary=one.vocabulary_).fit(mapped)
     assert same(one, two)
+
+
+@pytest.mark.parametrize("size", [1, 5, 63, 64, 65, 640, 1000])
+def test_the_best_ids_are_the_first_of_a_stable_sort(size):
+    rng = np.random.default_rng(size)
+    for p in (rng.random(size), rng.integers(0, 4, size) / 4.0, np.zeros(size)):
+        for k in (1, 2, 10, 64, size, size + 3):
+            np.testing.assert_array_equal(best_ids(p, k), np.argsort(-p, kind="stable")[:k])

@@ -14,7 +14,7 @@ import pytest
 import pyffnn
 from pyffnn import FFNNClassifier, LanguageModel, TextClassifier
 
-# AVX-512 keeps copies for 2 to 7 rows, AVX2 for 2 and more, tiles always.
+# AVX-512 keeps copies for 2 and 3 rows, AVX2 for 2 and more, tiles always.
 ROWS = (1, 3, 5, 40)
 ISAS = [*pyffnn.available_isas(), "amx-emulated"]
 

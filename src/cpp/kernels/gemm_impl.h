@@ -19,7 +19,7 @@ void gemm_impl(const GemmArgs<T>& g) {
   const bool adjacent = g.b_panel == kNR<T>;
   // A short row of B is all there is: what comes next in memory is the row after, not the rest of this one.
   const bool strip = adjacent && g.b_rs <= 2 * kNR<T>;
-  const Index rows_ahead = strip ? 16 * g.b_rs : 8 * kNR<T>;
+  const Index rows_ahead = strip ? 32 * g.b_rs : 8 * kNR<T>;
   // Where neither operand is packed, the rows of a tile are free.
   const bool wide = adjacent && !packed_a && g.m > kMR && g.k >= 32;
   const Index panel_rows = wide ? kInPlaceRows : given_rows, a_panel = wide ? kInPlaceRows * g.a_rs : g.a_panel;
@@ -44,6 +44,7 @@ void gemm_impl(const GemmArgs<T>& g) {
       for (Index q = 0; q < cols; ++q) {
         const Index at = col + q * width;
         t.b = g.b + at / width * b_panel;
+        t.b_back = q + 1 < cols ? b_ahead : b_back;  // a tile at a time, each is the last of its panels
         t.c = g.c + row * g.ldc + at;
         if (g.epilogue == Epilogue::update) {
           alignas(64) T tile[kMaxTile<T>];

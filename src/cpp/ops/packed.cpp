@@ -137,18 +137,21 @@ void gemm(Index m, ConstMat<T> a, const PackedMatrix<T>& b, T* c, Index ldc, con
   strips_gemm(m, a, *b.strips(), c, ldc, fuse);
 }
 
-// Measured on Zen 4 (float32, one thread; time in place / time with strips, matrices 300x100, 512x512, 784x512 and 500x10000):
-//   rows       1           2           4           8           16          32          500x10000, rows 1 2 4 8 16 32
-//   AVX-512    .90 - .97   .97 - 1.3   1.0 - 1.1   1.0         1.0         1.0         .94 1.0 1.3 1.2 1.5 1.3
-//   AVX2       .75 - 1.15  1.4 - 1.6   1.2 - 1.5   1.2 - 1.5   1.1 - 1.4   1.1 - 1.2   .84 .9 .5 .6 .8 1.1
-// One row streams as fast as it lies. Tiles of many rows read rows in place without loss, until B leaves L2; tiles of few rows wait for
-// them, but a B far beyond L2 is better fetched along its own long rows.
+// Measured on Zen 4 with a network's weights, which lie on huge pages as the strips do (float32, one thread; predictions of 784-512-512-10,
+// 256-256-100 and 300-500-10000: time in place / time with strips):
+//   rows                  1       2           3           4           5 - 8       16      32      128
+//   AVX2                  1.0     1.2 - 1.4   1.1 - 1.4   1.1 - 1.4   1.1 - 1.4   1.3     1.2     1.1
+//   AVX-512               1.0     1.0 - 1.1   1.1 - 1.2   1.0         1.0         1.0     1.0     1.0
+//   AVX2, 20 MB                   .9          .8          .4          .7          .8      1.1
+//   AVX-512, 20 MB                1.1         1.1         1.1         1.2 - 2.7   1.6     1.4
+// Tall tiles read rows in place without loss, until B leaves L2; tiles of few rows wait for them, but a B far beyond L2 is better fetched
+// along its own long rows than half a short one at a time.
 template <class T>
 bool strips_pay(Index m, Index n, Index k) {
   const bool tall = dispatch::kernels<T>().tile.mr >= 8;
   const bool large = n * k * static_cast<Index>(sizeof(T)) > 2 * cpu::caches().l2;
   if (large) return tall && m >= 4;
-  return m >= 2 && (!tall || m < 8);
+  return m >= 2 && (!tall || m < 4);
 }
 
 #define PYFFNN_INSTANTIATE(T)                                                                \

@@ -1,7 +1,6 @@
 #include "train/lm_output.h"
 
 #include <cmath>
-#include <limits>
 
 #include "core/dispatch.h"
 #include "core/thread_pool.h"
@@ -10,18 +9,34 @@
 
 namespace pyffnn::train::lm {
 
+namespace {
+
+// u_v . h + bias_v; returns the greatest, NaN where one is.
 template <class T>
-void log_softmax_of(const Param<T>& u, const Param<T>& bias, const T* h, Index k, double* out) {
+double logits_of(const Param<T>& u, const Param<T>& bias, const T* h, Index k, double* out) {
   const auto& kernels = dispatch::kernels<T>();
   const double work = 2.0 * static_cast<double>(u.rows) * static_cast<double>(k);
   threads::parallel_for(u.rows, threads::threads_for(work), [&](Index begin, Index end) {
     for (Index v = begin; v < end; ++v) out[v] = static_cast<double>(kernels.dot(u.w + v * u.ld, h, k) + bias.w[v]);
   });
-  double top = -std::numeric_limits<double>::infinity(), sum = 0;
-  for (Index v = 0; v < u.rows; ++v) top = out[v] > top || out[v] != out[v] ? out[v] : top;
-  for (Index v = 0; v < u.rows; ++v) sum += std::exp(out[v] - top);
-  const double shift = top + std::log(sum);
+  return dispatch::kernels<double>().row_max(out, u.rows);
+}
+
+}  // namespace
+
+template <class T>
+void log_softmax_of(const Param<T>& u, const Param<T>& bias, const T* h, Index k, double* out) {
+  const double top = logits_of(u, bias, h, k, out);
+  std::vector<double> exponentials(static_cast<std::size_t>(u.rows));
+  const double shift = top + std::log(dispatch::kernels<double>().exp_sum(out, top, exponentials.data(), u.rows));
   for (Index v = 0; v < u.rows; ++v) out[v] -= shift;
+}
+
+template <class T>
+void softmax_of(const Param<T>& u, const Param<T>& bias, const T* h, Index k, double* out) {
+  const double top = logits_of(u, bias, h, k, out);
+  const double sum = dispatch::kernels<double>().exp_sum(out, top, out, u.rows);
+  for (Index v = 0; v < u.rows; ++v) out[v] /= sum;
 }
 
 namespace {
@@ -48,10 +63,7 @@ class FullOutput : public Output<T> {
   void log_prob(const T* h, Index ldh, const std::int32_t* target, Index m, double* out) override {
     softmax_.forward(config_.vocab, config_.output_size(), u_->w, u_->ld, bias_->w, h, ldh, target, m, 1.0, nullptr, 0, out);
   }
-  void distribution(const T* h, double* p) override {
-    log_softmax_of(*u_, *bias_, h, config_.output_size(), p);
-    for (Index v = 0; v < config_.vocab; ++v) p[v] = std::exp(p[v]);
-  }
+  void distribution(const T* h, double* p) override { softmax_of(*u_, *bias_, h, config_.output_size(), p); }
   Index workspace_bytes() const override { return softmax_.workspace_bytes(); }
 
  private:
@@ -76,7 +88,8 @@ std::unique_ptr<Output<T>> make_output(const Config& c, ParamSet<T>& params, con
 
 #define PYFFNN_INSTANTIATE(T)                                                                                     \
   template std::unique_ptr<Output<T>> make_output(const Config&, ParamSet<T>&, const std::vector<std::int32_t>&); \
-  template void log_softmax_of(const Param<T>&, const Param<T>&, const T*, Index, double*);
+  template void log_softmax_of(const Param<T>&, const Param<T>&, const T*, Index, double*);                       \
+  template void softmax_of(const Param<T>&, const Param<T>&, const T*, Index, double*);
 PYFFNN_INSTANTIATE(float)
 PYFFNN_INSTANTIATE(double)
 #undef PYFFNN_INSTANTIATE

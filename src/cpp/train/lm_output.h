@@ -48,5 +48,8 @@ std::unique_ptr<Output<T>> make_output(const Config& config, ParamSet<T>& params
 // Natural log-softmax of u_v . h + bias_v over all rows v of u [rows, k].
 template <class T>
 void log_softmax_of(const Param<T>& u, const Param<T>& bias, const T* h, Index k, double* out);
+// The softmax itself.
+template <class T>
+void softmax_of(const Param<T>& u, const Param<T>& bias, const T* h, Index k, double* out);
 
 }  // namespace pyffnn::train::lm

@@ -163,8 +163,7 @@ void SampledOutput<T>::log_prob(const T* h, Index ldh, const std::int32_t* targe
 
 template <class T>
 void SampledOutput<T>::distribution(const T* h, double* p) {
-  log_softmax_of(*u_, *bias_, h, config_.output_size(), p);
-  for (Index v = 0; v < config_.vocab; ++v) p[v] = std::exp(p[v]);
+  softmax_of(*u_, *bias_, h, config_.output_size(), p);
 }
 
 template <class T>
