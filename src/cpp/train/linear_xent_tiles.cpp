@@ -79,6 +79,156 @@ class Pieces {
   char* p_;
 };
 
+// The two passes of one call.
+class Passes {
+ public:
+  Passes(const Sizes& s, const float* x, const float* w, const float* b, float* dx, float* dw, float* db, XentRows<float>& rows)
+      : s_(s),
+        plan_(plan_of(s)),
+        tiles_(dispatch::active().tiles),
+        x_(x),
+        w_(w),
+        b_(b),
+        dx_(dx),
+        dw_(dw),
+        db_(db),
+        rows_(rows),
+        stash_(dw, s.m, s.n, s.k, plan_.tile) {}
+
+  // Exponentials into the stash, dx summed over them.
+  void first() {
+    const bool in_dw = plan_.first_in_dw(s_);
+    char* const below = reinterpret_cast<char*>(dw_ + (in_dw ? s_.m * s_.n : 0));
+    Pieces pieces(in_dw ? below + (64 - reinterpret_cast<std::uintptr_t>(below) % 64) % 64
+                        : scratch(Scratch::op).reserve(plan_.first_pass(s_)));
+    const Number* const packed_x = plan_.keep_x ? pack_rows(s_.m, s_.k, x_, s_.k, 1, pieces) : nullptr;
+    auto* const plain = pieces.take<Number>(s_.bytes(s_.k, plan_.tile));
+    auto* const transposed = pieces.take<Number>(s_.bytes(plan_.tile, s_.k));
+    auto* const packed_z = pieces.take<Number>(s_.bytes(plan_.tile, s_.m));
+    float* const beside = s_.in_place() ? nullptr : pieces.take<float>(s_.floats(s_.m, plan_.tile));
+    for (Index number = 0; number * plan_.tile < s_.n; ++number) {
+      const Index word = number * plan_.tile, width = std::min(plan_.tile, s_.n - word), panel = TileOperand::panel(width, s_.split);
+      float* const z = logits_of(word, beside).p;
+      const Index ldz = logits_of(word, beside).ld;
+      pack_w(word, width, plain, transposed);
+      over_rows(s_.m, s_.k, x_, s_.k, 1, packed_x, [&](Index i, Index few, TileOperand x) {
+        ops::tile_gemm(few, width, s_.k, x, TileOperand{plain, s_.split}, z + i * ldz, ldz, bias(word));
+        for (Index r = i; r < i + few; ++r) {
+          rows_.take(r, number, word, width, z + r * ldz, dx_ + r * s_.k, s_.k);
+          if (!s_.in_place() && stash_.holds(number))
+            std::memcpy(stash_.row(number, r), z + r * ldz, static_cast<std::size_t>(width) * sizeof(float));
+        }
+        Number* const own = packed_z + i / kTileSide * panel;
+        tiles_.pack_a(z + i * ldz, ldz, 1, few, width, s_.split, own);
+        ops::tile_gemm(few, s_.k, width, TileOperand{own, s_.split}, TileOperand{transposed, s_.split}, dx_ + i * s_.k, s_.k, {}, true);
+      });
+    }
+  }
+
+  // From the stash, or from logits taken again, to dw and db.
+  void second() {
+    Pieces pieces(scratch(Scratch::op).reserve(plan_.second_pass(s_)));
+    const Number* const packed_xt = plan_.keep_xt ? pack_rows(s_.k, s_.m, x_, 1, s_.k, pieces) : nullptr;
+    auto* const packed_dz = pieces.take<Number>(s_.bytes(s_.m, plan_.tile));
+    const bool again = !s_.in_place();
+    const Number* const packed_x = again && plan_.keep_x ? pack_rows(s_.m, s_.k, x_, s_.k, 1, pieces) : nullptr;
+    auto* const plain = again ? pieces.take<Number>(s_.bytes(s_.k, plan_.tile)) : nullptr;
+    float* const beside = again ? pieces.take<float>(s_.floats(s_.m, plan_.tile)) : nullptr;
+    for (Index number = 0; number * plan_.tile < s_.n; ++number) {
+      const Index word = number * plan_.tile, width = std::min(plan_.tile, s_.n - word), panel = TileOperand::panel(s_.m, s_.split);
+      const bool held = s_.in_place() || stash_.holds(number);
+      float* const z = logits_of(word, beside).p;
+      const Index ldz = logits_of(word, beside).ld;
+      if (!held) {
+        pack_w(word, width, plain, nullptr);
+        over_rows(s_.m, s_.k, x_, s_.k, 1, packed_x, [&](Index i, Index few, TileOperand x) {
+          ops::tile_gemm(few, width, s_.k, x, TileOperand{plain, s_.split}, z + i * ldz, ldz, bias(word));
+        });
+      }
+      threads::parallel_for(
+          width, worth(s_.m, width, 20),
+          [&](Index begin, Index end) {
+            for (Index i = 0; i < s_.m; ++i) {
+              float* const row = z + i * ldz + begin;
+              if (held && !s_.in_place())
+                std::memcpy(row, stash_.row(number, i) + begin, static_cast<std::size_t>(end - begin) * sizeof(float));
+              rows_.gradient(i, number, word + begin, end - begin, held, row);
+            }
+            dispatch::kernels<float>().col_sum(z + begin, ldz, s_.m, end - begin, false, db_ + word + begin);
+            tiles_.pack_b(z + begin, ldz, 1, s_.m, end - begin, s_.split, packed_dz + begin / kTileSide * panel);
+          },
+          kTileSide);
+      over_rows(s_.k, s_.m, x_, 1, s_.k, packed_xt, [&](Index i, Index few, TileOperand xt) {
+        ops::tile_gemm(few, width, s_.m, xt, TileOperand{packed_dz, s_.split}, dw_ + i * s_.n + word, s_.n);
+      });
+    }
+  }
+
+ private:
+  struct Place {
+    float* p;
+    Index ld;
+  };
+  Place logits_of(Index word, float* beside) const { return s_.in_place() ? Place{dw_ + word, s_.n} : Place{beside, plan_.tile}; }
+  ops::Fuse<float> bias(Index word) const { return ops::Fuse<float>::linear(b_ == nullptr ? nullptr : b_ + word, Act::identity); }
+  static int worth(Index rows, Index cols, double cost) {
+    return threads::threads_for(static_cast<double>(rows) * static_cast<double>(cols) * cost);
+  }
+
+  // A whole operand A: element (i, p) at from[i * rs + p * cs].
+  const Number* pack_rows(Index outer, Index depth, const float* from, Index rs, Index cs, Pieces& pieces) const {
+    auto* const out = pieces.take<Number>(s_.bytes(depth, outer));
+    const Index panel = TileOperand::panel(depth, s_.split);
+    threads::parallel_for(
+        outer, worth(outer, depth, 16),
+        [&](Index begin, Index end) {
+          tiles_.pack_a(from + begin * rs, rs, cs, end - begin, depth, s_.split, out + begin / kTileSide * panel);
+        },
+        kTileSide);
+    return out;
+  }
+
+  // The tile of W as B of X W, and of P W^T if wanted.
+  void pack_w(Index word, Index width, Number* plain, Number* transposed) const {
+    const Index plain_panel = TileOperand::panel(s_.k, s_.split), panel = TileOperand::panel(width, s_.split);
+    const Index step = kTileNumbers * (s_.split ? 2 : 1);
+    threads::parallel_for(
+        width, worth(s_.k, width, 32),
+        [&](Index begin, Index end) {
+          tiles_.pack_weights(w_ + word + begin, s_.n, s_.k, end - begin, s_.split, plain + begin / kTileSide * plain_panel, plain_panel,
+                              transposed == nullptr ? nullptr : transposed + begin / kTileDepth * step, panel);
+        },
+        kTileDepth);
+  }
+
+  // f(first row, rows, those rows of an operand A): of `packed` if there is one, or packed here a few at a time. outer: rows in all.
+  template <class F>
+  void over_rows(Index outer, Index depth, const float* from, Index rs, Index cs, const Number* packed, F f) const {
+    const Index panel = TileOperand::panel(depth, s_.split);
+    const double flops = 4 * static_cast<double>(plan_.tile) * static_cast<double>(depth) / (s_.split ? 4 : 8);  // a row's, in those of FMA
+    threads::parallel_for(
+        outer, threads::threads_for(static_cast<double>(outer) * flops),
+        [&](Index begin, Index end) {
+          if (packed != nullptr) return f(begin, end - begin, TileOperand{packed + begin / kTileSide * panel, s_.split});
+          auto* const own = scratch(Scratch::pack_a).reserve_of<Number>(TileOperand::numbers(depth, kFewRows, s_.split));
+          for (Index i = begin; i < end; i += kFewRows) {
+            const Index few = std::min(kFewRows, end - i);
+            tiles_.pack_a(from + i * rs, rs, cs, few, depth, s_.split, own);
+            f(i, few, TileOperand{own, s_.split});
+          }
+        },
+        kUnit);
+  }
+
+  const Sizes s_;
+  const Plan plan_;
+  const TileKernels& tiles_;
+  const float *x_, *w_, *b_;
+  float *dx_, *dw_, *db_;
+  XentRows<float>& rows_;
+  const Stash<float> stash_;
+};
+
 }  // namespace
 
 Index linear_xent_tiles_bytes(Index m, Index n, Index k, bool split) {
@@ -88,7 +238,6 @@ Index linear_xent_tiles_bytes(Index m, Index n, Index k, bool split) {
 
 double linear_xent_tiles(Index m, Index n, Index k, const float* x, const float* w, const float* b, const std::int64_t* target,
                          const float* sample_weight, float* dx, float* dw, float* db, bool split) {
-  const TileKernels& tiles = dispatch::active().tiles;
   std::memset(dx, 0, static_cast<std::size_t>(m * k) * sizeof(float));
   XentRows<float> rows(m, target, sample_weight);
   if (m == 0 || n == 0 || rows.total() == 0) {
@@ -96,124 +245,11 @@ double linear_xent_tiles(Index m, Index n, Index k, const float* x, const float*
     std::memset(db, 0, static_cast<std::size_t>(n) * sizeof(float));
     return 0;
   }
-  const Sizes s{m, n, k, split};
-  const Plan plan = plan_of(s);
-  const Index tile = plan.tile, count = (n + tile - 1) / tile;
-  const Stash<float> stash(dw, m, n, k, tile);
-  const bool in_place = s.in_place();
-  const auto width_of = [&](Index number) { return std::min(tile, n - number * tile); };
-  const auto threads_for = [](Index a, Index b, double cost) {
-    return threads::threads_for(static_cast<double>(a) * static_cast<double>(b) * cost);
-  };
-  const Index x_panel = TileOperand::panel(k, split), xt_panel = TileOperand::panel(m, split);
-
-  // f(first row, rows, those rows of an operand A): of `packed` if there is one, or packed here a few at a time. outer: rows in all.
-  const auto over_rows = [&](Index outer, Index depth, const float* from, Index rs, Index cs, const Number* packed, Index cost, auto f) {
-    const Index panel = TileOperand::panel(depth, split);
-    threads::parallel_for(
-        outer, threads_for(outer, cost, 1),
-        [&](Index begin, Index end) {
-          if (packed != nullptr) return f(begin, end - begin, TileOperand{packed + begin / kTileSide * panel, split});
-          auto* const own = scratch(Scratch::pack_a).reserve_of<Number>(TileOperand::numbers(depth, kFewRows, split));
-          for (Index i = begin; i < end; i += kFewRows) {
-            const Index few = std::min(kFewRows, end - i);
-            tiles.pack_a(from + i * rs, rs, cs, few, depth, split, own);
-            f(i, few, TileOperand{own, split});
-          }
-        },
-        kUnit);
-  };
-  const auto pack_rows = [&](Index outer, Index depth, const float* from, Index rs, Index cs, Number* out) {
-    const Index panel = TileOperand::panel(depth, split);
-    threads::parallel_for(
-        outer, threads_for(outer, depth, 16),
-        [&](Index begin, Index end) {
-          tiles.pack_a(from + begin * rs, rs, cs, end - begin, depth, split, out + begin / kTileSide * panel);
-        },
-        kTileSide);
-  };
-  // The tile of W as B of X W, and of P W^T if wanted.
-  const auto pack_w = [&](Index word, Index width, Number* plain, Number* transposed) {
-    const Index panel = TileOperand::panel(width, split), step = kTileNumbers * (split ? 2 : 1);
-    threads::parallel_for(
-        width, threads_for(k, width, 32),
-        [&](Index begin, Index end) {
-          tiles.pack_weights(w + word + begin, n, k, end - begin, split, plain + begin / kTileSide * x_panel, x_panel,
-                             transposed == nullptr ? nullptr : transposed + begin / kTileDepth * step, panel);
-        },
-        kTileDepth);
-  };
-  const auto bias = [&](Index word) { return ops::Fuse<float>::linear(b == nullptr ? nullptr : b + word, Act::identity); };
-  // Flops of one row of a product on tiles, in those of FMA.
-  const Index row_cost = 2 * tile * k / (split ? 4 : 8);
-
-  {
-    const bool in_dw = plan.first_in_dw(s);
-    char* const below = reinterpret_cast<char*>(dw + (in_dw ? m * n : 0));
-    Pieces pieces(in_dw ? below + (64 - reinterpret_cast<std::uintptr_t>(below) % 64) % 64
-                        : scratch(Scratch::op).reserve(plan.first_pass(s)));
-    auto* const packed_x = plan.keep_x ? pieces.take<Number>(s.bytes(k, m)) : nullptr;
-    auto* const plain = pieces.take<Number>(s.bytes(k, tile));
-    auto* const transposed = pieces.take<Number>(s.bytes(tile, k));
-    auto* const packed_z = pieces.take<Number>(s.bytes(tile, m));
-    float* const beside = in_place ? nullptr : pieces.take<float>(s.floats(m, tile));
-    if (packed_x != nullptr) pack_rows(m, k, x, k, 1, packed_x);
-    for (Index number = 0; number < count; ++number) {
-      const Index word = number * tile, width = width_of(number), z_panel = TileOperand::panel(width, split);
-      pack_w(word, width, plain, transposed);
-      float* const z = in_place ? dw + word : beside;
-      const Index ldz = in_place ? n : tile;
-      over_rows(m, k, x, k, 1, packed_x, 2 * row_cost + 20 * width, [&](Index i, Index few, TileOperand own_x) {
-        ops::tile_gemm(few, width, k, own_x, TileOperand{plain, split}, z + i * ldz, ldz, bias(word));
-        for (Index r = i; r < i + few; ++r) {
-          rows.take(r, number, word, width, z + r * ldz, dx + r * k, k);
-          if (!in_place && stash.holds(number))
-            std::memcpy(stash.row(number, r), z + r * ldz, static_cast<std::size_t>(width) * sizeof(float));
-        }
-        Number* const own_z = packed_z + i / kTileSide * z_panel;
-        tiles.pack_a(z + i * ldz, ldz, 1, few, width, split, own_z);
-        ops::tile_gemm(few, k, width, TileOperand{own_z, split}, TileOperand{transposed, split}, dx + i * k, k, {}, true);
-      });
-    }
-  }
+  Passes passes({m, n, k, split}, x, w, b, dx, dw, db, rows);
+  passes.first();
   const double loss = rows.loss();
   rows.finish(w, n, dx, k);
-
-  Pieces pieces(scratch(Scratch::op).reserve(plan.second_pass(s)));
-  auto* const packed_xt = plan.keep_xt ? pieces.take<Number>(s.bytes(m, k)) : nullptr;
-  auto* const packed_dz = pieces.take<Number>(s.bytes(m, tile));
-  auto* const packed_x = plan.keep_x && !in_place ? pieces.take<Number>(s.bytes(k, m)) : nullptr;
-  auto* const plain = in_place ? nullptr : pieces.take<Number>(s.bytes(k, tile));
-  float* const beside = in_place ? nullptr : pieces.take<float>(s.floats(m, tile));
-  if (packed_xt != nullptr) pack_rows(k, m, x, 1, k, packed_xt);
-  if (packed_x != nullptr) pack_rows(m, k, x, k, 1, packed_x);
-  for (Index number = 0; number < count; ++number) {
-    const Index word = number * tile, width = width_of(number);
-    const bool held = in_place || stash.holds(number);
-    float* const z = in_place ? dw + word : beside;
-    const Index ldz = in_place ? n : tile;
-    if (!held) {
-      pack_w(word, width, plain, nullptr);
-      over_rows(m, k, x, k, 1, packed_x, row_cost, [&](Index i, Index few, TileOperand own_x) {
-        ops::tile_gemm(few, width, k, own_x, TileOperand{plain, split}, z + i * ldz, ldz, bias(word));
-      });
-    }
-    threads::parallel_for(
-        width, threads_for(m, width, 20),
-        [&](Index begin, Index end) {
-          for (Index i = 0; i < m; ++i) {
-            float* const row = z + i * ldz + begin;
-            if (held && !in_place) std::memcpy(row, stash.row(number, i) + begin, static_cast<std::size_t>(end - begin) * sizeof(float));
-            rows.gradient(i, number, word + begin, end - begin, held, row);
-          }
-          dispatch::kernels<float>().col_sum(z + begin, ldz, m, end - begin, false, db + word + begin);
-          tiles.pack_b(z + begin, ldz, 1, m, end - begin, split, packed_dz + begin / kTileSide * xt_panel);
-        },
-        kTileSide);
-    over_rows(k, m, x, 1, k, packed_xt, 2 * tile * m / (split ? 4 : 8), [&](Index i, Index few, TileOperand own_xt) {
-      ops::tile_gemm(few, width, m, own_xt, TileOperand{packed_dz, split}, dw + i * n + word, n);
-    });
-  }
+  passes.second();
   return loss;
 }
 
