@@ -28,6 +28,7 @@ class Oracle:
         self.s2 = {name: np.zeros_like(value) for name, value in self.p.items()}
         if self.by_row:
             self.s1["embedding"] = np.zeros(len(self.p["embedding"]))
+            self.row_rates = np.ones(len(self.p["embedding"]))
         self.t = 0
 
     @property
@@ -145,7 +146,8 @@ class Oracle:
             kind = spec.get("optimizer", "sgd")
             if name == "embedding" and self.by_row:
                 s1[rows] += (gr**2).mean(axis=1)
-                p[rows] = keep * p[rows] - rate * gr / (np.sqrt(s1[rows]) + eps)[:, None]
+                scale = self.row_rates[rows] / (np.sqrt(s1[rows]) + eps)
+                p[rows] = keep * p[rows] - rate * gr * scale[:, None]
             elif kind == "sgd":
                 p[rows] = keep * p[rows] - rate * gr
             elif kind == "momentum":

@@ -471,6 +471,10 @@ class TextFeatures:
     @property
     def num_rows(self) -> int: ...
     @property
+    def char_ngrams(self) -> tuple[int, int]: ...
+    @property
+    def char_rows(self) -> tuple[int, int]: ...
+    @property
     def words(self) -> list[str]: ...
     @property
     def counts(self) -> NDArray[np.int64]: ...
@@ -487,6 +491,8 @@ class TextCorpus:
     def __len__(self) -> int: ...
     @property
     def features(self) -> TextFeatures: ...
+    @property
+    def has_short_texts(self) -> bool: ...
     @property
     def num_tokens(self) -> int: ...
     @property
@@ -514,6 +520,7 @@ def fit_texts(
     min_count: int,
     ngram_min_count: int,
     max_tokens: int,
+    char_if_short: bool,
     /,
 ) -> TextCorpus: ...
 def fit_words(
@@ -526,6 +533,7 @@ def fit_words(
     min_count: int,
     ngram_min_count: int,
     max_tokens: int,
+    char_if_short: bool,
     /,
 ) -> TextCorpus: ...
 def fit_file(
@@ -540,6 +548,7 @@ def fit_file(
     min_count: int,
     ngram_min_count: int,
     max_tokens: int,
+    char_if_short: bool,
     /,
 ) -> TextCorpus: ...
 

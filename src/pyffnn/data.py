@@ -106,6 +106,11 @@ class Corpus:
         return self._core.num_tokens
 
     @property
+    def has_short_texts(self) -> bool:
+        """Whether these are short texts, fewer than 25 words on average, of 100,000 words or more in all."""
+        return self._core.has_short_texts
+
+    @property
     def label_names(self) -> list[str]:
         """Labels of a labelled file, prefix and all, in order of first appearance."""
         return self._core.labels
@@ -159,6 +164,8 @@ class Featurizer:
     ----------
     word_ngrams : longest word n-gram, 1 to 16; 1: words alone.
     char_ngrams : None, or (lo, hi) with 1 <= lo <= hi <= 64 characters.
+    char_if_short : character n-grams only if the training documents are short (`Corpus.has_short_texts`);
+        `fit` decides, and sets `char_ngrams` to None if they are not.
     buckets : None for a row for each frequent n-gram, or the number of rows that n-grams share.
     min_count : words met less often in training are left out of the vocabulary.
     ngram_min_count : with ``buckets=None``, how often an n-gram must occur in training to get a row.
@@ -182,6 +189,7 @@ class Featurizer:
         max_tokens: int | None = None,
         lowercase: bool = False,
         tokenizer: TokenizerLike | None = None,
+        char_if_short: bool = False,
     ) -> None:
         if buckets is not None and buckets < 1:
             raise ValueError(f"buckets must be at least 1, or None, got {buckets}")
@@ -214,6 +222,7 @@ class Featurizer:
             min_count,
             ngram_min_count,
             max_tokens or 0,
+            char_if_short,
         )
         self._core: _pyffnn.TextFeatures | None = None
 
@@ -292,6 +301,11 @@ class Featurizer:
         return self.core.num_rows
 
     @property
+    def char_rows(self) -> slice:
+        """The rows that character n-grams alone have; none where n-grams share rows."""
+        return slice(*self.core.char_rows)
+
+    @property
     def vocabulary(self) -> list[str]:
         """The words in row order (a new list)."""
         return self.core.words
@@ -339,6 +353,8 @@ class Featurizer:
 
     def _fitted(self, core: _pyffnn.TextCorpus) -> Corpus:
         self._core = core.features
+        if not self._core.char_ngrams[1]:
+            self.char_ngrams = None
         return Corpus(core, self)
 
     def _file(

@@ -129,6 +129,104 @@ def test_concatenation_pads_and_cuts():
     assert longest._spec["max_tokens"] == 4
 
 
+@pytest.fixture(scope="module")
+def short():
+    """Many short texts, where rare words say what their piece says."""
+    rng = np.random.default_rng(8)
+    stems = np.array(["happ", "sadd"])
+    labels = rng.integers(0, 2, 12000)
+    ends = rng.integers(0, 4000, 12000)
+    filler = rng.integers(0, 50, (12000, 8))
+    texts = [
+        " ".join([f"w{i}" for i in row] + [f"{stems[y]}{end:04d}"])
+        for row, y, end in zip(filler, labels, ends, strict=True)
+    ]
+    return texts, labels
+
+
+def test_short_texts_are_summed_with_pieces_of_words(short, tmp_path):
+    texts, labels = short
+    model = TextClassifier(word_ngrams=2, epochs=1).fit(texts, labels)
+    assert model._spec["pool"] == "sum" and model._features.char_ngrams == (4, 4)
+    assert model.history_[0]["learning_rate"] < 0.02
+    assert model.predict(["w1 happens w2", "saddest", "happily"]).tolist() == [0, 1, 0]
+
+    pieces = model._features.char_rows
+    rates = model._network.state()["embedding.rate"]
+    assert pieces.start > len(model.vocabulary_) and pieces.stop == rates.size
+    np.testing.assert_array_equal(rates[: pieces.start], np.float32(1))
+    np.testing.assert_array_equal(rates[pieces], np.float32(0.3))
+
+    # the same from an iterator, from a file, and by the explicit settings
+    p = model.predict_proba(texts[:100])
+    file = tmp_path / "short"
+    lines = [f"__label__{y} {text}\n" for text, y in zip(texts, labels, strict=True)]
+    file.write_text("".join(lines))
+    settings = {"word_ngrams": 2, "epochs": 1}
+    for other in (
+        TextClassifier(**settings).fit(iter(texts), labels),
+        TextClassifier(**settings).fit(file),
+        TextClassifier(**settings, pooling="sum", char_ngrams=(4, 4)).fit(texts, labels),
+    ):
+        np.testing.assert_array_equal(other.predict_proba(texts[:100]), p)
+
+
+def test_partial_fit_keeps_to_sums_and_pieces(short, tmp_path):
+    texts, labels = short
+    model = TextClassifier().partial_fit(texts, labels)
+    for state in (True, False):
+        path = tmp_path / str(state)
+        model.save(path, optimizer_state=state)
+        loaded = TextClassifier.load(path)
+        loaded.partial_fit(["happy zzzzzz", "w1 saddest"], [0, 1])  # few: would be averaged
+        assert loaded._spec["pool"] == "sum" and loaded._features.char_ngrams == (4, 4)
+        assert loaded.history_[-1]["learning_rate"] == 0.02
+        assert "zzzzzz" in loaded.vocabulary_
+        rates = loaded._network.state()["embedding.rate"]
+        pieces = loaded._features.char_rows
+        assert rates.size == pieces.stop > model._features.char_rows.stop
+        np.testing.assert_array_equal(rates[: pieces.start], np.float32(1))
+        np.testing.assert_array_equal(rates[pieces], np.float32(0.3))
+        assert loaded.predict(["happily"]) == [0]
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"hidden_layer_sizes": (4,)},
+        {"optimizer": "adam"},
+        {"learning_rate": 0.1},
+        {"pooling": "mean"},
+        {"pooling": "concat"},
+        {"pretrained_vectors": {"w1": np.ones(16)}},
+    ],
+    ids=lambda s: next(iter(s)),
+)
+def test_settings_with_which_short_texts_are_as_others(short, settings):
+    model = TextClassifier(epochs=1, **settings).fit(*short)
+    assert model._spec.get("pool", "mean") == "mean"
+    assert model.embeddings_.shape[0] == len(model.vocabulary_)
+
+
+@pytest.mark.parametrize("settings", [{"buckets": 100}, {"tokenizer": str.split}], ids=str)
+def test_sums_without_pieces(short, settings):
+    model = TextClassifier(epochs=1, **settings).fit(*short)
+    assert model._spec["pool"] == "sum" and model._features.char_ngrams is None
+
+
+def test_longer_or_fewer_texts_are_averaged(short):
+    texts, labels = short
+    few = 100_000 // 9
+    for texts_, y in (
+        (texts[:few], labels[:few]),
+        ([" ".join(texts[i : i + 3]) for i in range(0, 12000, 3)], labels[::3]),
+    ):
+        model = TextClassifier(epochs=1).fit(texts_, y)
+        assert model._spec["pool"] == "mean" and model._features.char_ngrams is None
+        assert not model._features.char_rows.stop - model._features.char_rows.start
+    assert TextClassifier(epochs=1).fit(texts[: few + 1], labels[: few + 1])._spec["pool"] == "sum"
+
+
 @pytest.mark.parametrize(("pooling", "power"), [("mean", 1), ("sqrtn", 0.5), ("sum", 0)])
 def test_poolings_divide_the_sum_of_rows(data, pooling, power, tmp_path):
     model = TextClassifier(pooling=pooling, epochs=2).fit(*data)

@@ -35,6 +35,7 @@ SPECS = [
     ({"freeze_embeddings": True}, ValueError, "freeze_embeddings must be False"),
     ({"freeze_embeddings": 1}, TypeError, "freeze_embeddings must be True or False"),
     ({"embedding_optimizer": "adagrad_row"}, ValueError, "embedding_optimizer must be left out"),
+    ({"row_rates": True}, ValueError, "row_rates must be False unless"),
 ]
 
 

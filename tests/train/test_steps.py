@@ -63,6 +63,31 @@ def test_trace(kind, optimizer, more):
         np.testing.assert_allclose(s, expected, rtol=1e-9, atol=1e-12, err_msg=name)
 
 
+@pytest.mark.parametrize("dim", [4, 37])
+def test_rows_with_rates_of_their_own(dim, isa):
+    spec = make_spec(
+        "mean", optimizer="adagrad", row_rates=True, l2=0.01, weight_decay=0.1, dim=dim
+    )
+    ex = Examples(spec, 40, seed=5)
+    net = _pyffnn.Network64(spec)
+    net.initialise(3)
+    assert (net.state()["embedding.rate"] == 1).all()
+    rates = np.random.default_rng(1).random(spec["rows"])
+    net.state()["embedding.rate"][:] = rates
+    net.initialise(3)
+    oracle = Oracle(spec, net.parameters())
+    oracle.row_rates = rates
+    order = np.arange(40)
+    call(net, "train", ex, ex.y, ex.w, order, 8, np.full(5, 0.1))
+    for batch in order.reshape(5, 8):
+        oracle.step(ex.batch(batch), ex.y[batch], 0.1, ex.w[batch], ex.touched(batch))
+    for name, p in net.parameters().items():
+        np.testing.assert_allclose(p, oracle.p[name], rtol=0, atol=1e-11, err_msg=name)
+    np.testing.assert_array_equal(net.state()["embedding.rate"], rates)
+    net.grow(rows=spec["rows"] + 2)
+    np.testing.assert_array_equal(net.state()["embedding.rate"], [*rates, 1, 1])
+
+
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("optimizer", ["sgd", "adagrad", "adam"])
 def test_trace_float32(kind, optimizer, isa):

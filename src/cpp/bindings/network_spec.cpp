@@ -124,6 +124,7 @@ train::Spec network_spec(const py::dict& dict) {
   s.weight_decay = r.number("weight_decay", 0);
   s.embedding_by_row = r.choice<bool>("embedding_optimizer", s.optimizer == Optim::adagrad && s.has_table() ? "adagrad_row" : "same",
                                       {{"same", false}, {"adagrad_row", true}});
+  s.row_rates = r.flag("row_rates", false);
   s.embedding_lr = r.number("embedding_lr", 1);
   s.embedding_scale = r.number("embedding_scale", 0);
   s.freeze_embeddings = r.flag("freeze_embeddings", false);

@@ -96,8 +96,8 @@ std::shared_ptr<Corpus> finish(CorpusBuilder& builder) {
 }
 
 FeatureOptions options_of(bool lowercase, int word_ngrams, int char_low, int char_high, Index buckets, std::int64_t min_count,
-                          std::int64_t ngram_min_count, Index max_tokens) {
-  return {lowercase, word_ngrams, char_low, char_high, buckets, min_count, ngram_min_count, max_tokens};
+                          std::int64_t ngram_min_count, Index max_tokens, bool char_if_short) {
+  return {lowercase, word_ngrams, char_low, char_high, buckets, min_count, ngram_min_count, max_tokens, char_if_short};
 }
 
 template <class T>
@@ -214,6 +214,8 @@ void register_text(py::module_& m) {
 
   features.def_property_readonly("num_words", &Featurizer::num_words)
       .def_property_readonly("num_rows", &Featurizer::num_rows)
+      .def_property_readonly("char_ngrams", [](const Featurizer& f) { return py::make_tuple(f.options().char_low, f.options().char_high); })
+      .def_property_readonly("char_rows", [](const Featurizer& f) { return py::make_tuple(f.char_base(), f.num_rows()); })
       .def_property_readonly("words", [](const Featurizer& f) { return words_of(f.words()); })
       .def_property_readonly("counts", [](const Featurizer& f) { return to_array(f.counts()); })
       .def("word",
@@ -246,6 +248,7 @@ void register_text(py::module_& m) {
   corpus.def("__len__", &Corpus::size)
       .def_property_readonly("features", [unconst](const Corpus& c) { return unconst(c.shared_features()); })
       .def_property_readonly("num_tokens", &Corpus::num_tokens)
+      .def_property_readonly("has_short_texts", [](const Corpus& c) { return text::has_short_texts(c.num_tokens(), c.size()); })
       .def_property_readonly("ids", [](const Corpus& c) { return to_array(c.ids()); })
       .def_property_readonly("offsets", [](const Corpus& c) { return to_array(c.offsets()); })
       .def_property_readonly("label_ids", [](const Corpus& c) { return to_array(c.label_ids()); })
@@ -255,23 +258,27 @@ void register_text(py::module_& m) {
       .def("sequences", &sequences, py::arg("length"), py::arg("documents") = py::none());
 
   m.def("fit_texts", [](py::handle texts, bool lowercase, int word_ngrams, int char_low, int char_high, Index buckets,
-                        std::int64_t min_count, std::int64_t ngram_min_count, Index max_tokens) {
-    CorpusBuilder builder(options_of(lowercase, word_ngrams, char_low, char_high, buckets, min_count, ngram_min_count, max_tokens));
+                        std::int64_t min_count, std::int64_t ngram_min_count, Index max_tokens, bool char_if_short) {
+    CorpusBuilder builder(
+        options_of(lowercase, word_ngrams, char_low, char_high, buckets, min_count, ngram_min_count, max_tokens, char_if_short));
     add_texts(builder, texts);
     return finish(builder);
   });
   m.def("fit_words", [](py::handle documents, bool lowercase, int word_ngrams, int char_low, int char_high, Index buckets,
-                        std::int64_t min_count, std::int64_t ngram_min_count, Index max_tokens) {
-    CorpusBuilder builder(options_of(lowercase, word_ngrams, char_low, char_high, buckets, min_count, ngram_min_count, max_tokens));
+                        std::int64_t min_count, std::int64_t ngram_min_count, Index max_tokens, bool char_if_short) {
+    CorpusBuilder builder(
+        options_of(lowercase, word_ngrams, char_low, char_high, buckets, min_count, ngram_min_count, max_tokens, char_if_short));
     add_documents_of_words(builder, documents);
     return finish(builder);
   });
-  m.def("fit_file", [](const std::string& path, const std::string& label_prefix, bool replace, bool lowercase, int word_ngrams,
-                       int char_low, int char_high, Index buckets, std::int64_t min_count, std::int64_t ngram_min_count, Index max_tokens) {
-    CorpusBuilder builder(options_of(lowercase, word_ngrams, char_low, char_high, buckets, min_count, ngram_min_count, max_tokens));
-    add_file(builder, path, label_prefix, replace);
-    return finish(builder);
-  });
+  m.def("fit_file",
+        [](const std::string& path, const std::string& label_prefix, bool replace, bool lowercase, int word_ngrams, int char_low,
+           int char_high, Index buckets, std::int64_t min_count, std::int64_t ngram_min_count, Index max_tokens, bool char_if_short) {
+          CorpusBuilder builder(
+              options_of(lowercase, word_ngrams, char_low, char_high, buckets, min_count, ngram_min_count, max_tokens, char_if_short));
+          add_file(builder, path, label_prefix, replace);
+          return finish(builder);
+        });
 }
 
 }  // namespace pyffnn::bindings

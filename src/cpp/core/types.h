@@ -137,7 +137,8 @@ struct RowSums {
 
 // One optimizer step on table rows rows[0..count) (distinct) with gradients sums[u].
 //   table, s1, s2: rows of ld (a multiple of kRowUnit; padding is zero and stays so).
-//   by_row: row-wise Adagrad as in kernel adagrad_row, s1 holds one number a row (opt.kind is not looked at).
+//   by_row: row-wise Adagrad as in kernel adagrad_row, s1 holds one number a row (opt.kind is not looked at); s2, where not null, the
+//   factor on the rate of each row.
 template <class T>
 struct RowStep {
   const OptimStep<T>* opt;

@@ -49,6 +49,7 @@ void step_by_row(const RowStep<T>& a) {
     const Index next = static_cast<Index>(a.rows[u + kAhead < a.count ? u + kAhead : u]);
     prefetch_row(a.table + next * a.ld, packs * kWide);
     __builtin_prefetch(a.s1 + next, 1, 3);
+    if (a.s2 != nullptr) __builtin_prefetch(a.s2 + next, 0, 3);
     T* const w = a.table + static_cast<Index>(a.rows[u]) * a.ld;
     const T* const g = a.sums + u * a.lds;
     T* const s = a.s1 + a.rows[u];
@@ -61,7 +62,8 @@ void step_by_row(const RowStep<T>& a) {
       }
     }
     *s += pack_sum(squares) / static_cast<T>(d);
-    const Vec<T> step = set1(-(o.lr / (sqrt(set1(*s))[0] + o.eps)));
+    const T lr = a.s2 == nullptr ? o.lr : o.lr * a.s2[a.rows[u]];
+    const Vec<T> step = set1(-(lr / (sqrt(set1(*s))[0] + o.eps)));
     for (Index p = 0; p < packs; ++p) {
       PYFFNN_UNROLL for (int v = 0; v < Pack<T>::kParts; ++v) {
         const Index i = p * kWide + v * kLanes<T>;

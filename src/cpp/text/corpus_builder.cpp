@@ -297,6 +297,7 @@ void CorpusBuilder::add_file(const std::string& path, const std::string& label_p
 
 void CorpusBuilder::make_features() {
   const std::vector<std::int64_t> counts = growing_words_.counts();
+  if (options_.char_if_short && !has_short_texts(corpus_.ids_.size(), corpus_.size())) options_.char_low = options_.char_high = 0;
   const bool chars = options_.char_high > 0;
   Vocabulary::Ranking ranking = growing_words_.rank(counts, options_.min_count, chars);
   const Index kept = growing_words_.size();

@@ -17,11 +17,16 @@ struct FeatureOptions {
   std::int64_t min_count = 1;        // words met less often are unknown words
   std::int64_t ngram_min_count = 2;  // exact only
   Index max_tokens = 0;              // words of a document that count, the first ones; 0: all
+  bool char_if_short = false;        // character n-grams only if has_short_texts() is true of the training documents
 
   // Throws std::invalid_argument naming the option.
   void check() const;
   bool has_grams() const { return word_ngrams > 1 || char_high > 0; }
 };
+
+// Whether documents are many short texts, fewer than 25 words on average, where pieces of words tell what rare words mean. Fewer than
+// 100,000 words in all are too few to learn much from pieces.
+inline bool has_short_texts(Index words, Index documents) { return words >= 100000 && words < 25 * documents; }
 
 // What a model must keep of its featurizer: plain arrays.
 struct FeaturizerState {
@@ -40,6 +45,8 @@ class Featurizer {
   const FeatureOptions& options() const { return options_; }
   Index num_words() const { return words_.size(); }
   Index num_rows() const { return num_rows_; }
+  // The first row of the character n-grams, which are the last rows; num_rows() where n-grams share rows.
+  Index char_base() const { return options_.buckets > 0 ? num_rows_ : char_base_; }
   const Vocabulary& words() const { return words_; }
   // The id of a word as it would stand in a text (lower-cased if the options say so), or -1.
   std::int32_t find(std::string_view word) const;

@@ -1,5 +1,6 @@
 #include "train/ffnn_parameters.h"
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 
@@ -43,6 +44,10 @@ Parameter<T> Parameters<T>::make_parameter(const std::string& name, Index rows, 
   p.value = make(name, rows, cols, ld, spare_rows);
   if (by_row) {
     p.s1 = make(name + ".s1", rows, 0, 1, spare_rows);
+    if (spec_.row_rates) {
+      p.s2 = make(name + ".rate", rows, 0, 1, spare_rows);
+      std::fill_n(p.s2.p(), rows, T(1));
+    }
     return p;
   }
   if (spec_.optimizer != Optim::sgd) p.s1 = make(name + ".s1", rows, cols, ld, spare_rows);
@@ -114,7 +119,7 @@ void Parameters<T>::initialise(std::uint64_t seed) {
   };
   for (Parameter<T>* p : all()) {
     clear(p->s1);
-    clear(p->s2);
+    if (p != &table_ || !spec_.row_rates) clear(p->s2);
   }
   if (spec_.has_table()) randomise(table_.value, 0, table_scale(), kTableStream);
   for (Index l = 0; l < spec_.layers(); ++l) {

@@ -23,7 +23,7 @@ struct Matrix {
   bool exists() const { return memory != nullptr; }
 };
 
-// One learned array: its value, and the states of the optimizer (s1, s2 as in OptimStep) where the optimizer has them.
+// One learned array: its value, and the states of the optimizer (s1, s2 as in RowStep) where the optimizer has them.
 template <class T>
 struct Parameter {
   Matrix<T> value, s1, s2;
@@ -43,7 +43,8 @@ class Parameters {
   Parameter<T>& weight(Index layer) { return weights_[static_cast<std::size_t>(layer)]; }
   Parameter<T>& bias(Index layer) { return biases_[static_cast<std::size_t>(layer)]; }
 
-  // Random weights by `seed`, zero biases, zero state. Weights: uniform, Glorot and Bengio 2010 (before relu: He et al. 2015).
+  // Random weights by `seed`, zero biases, zero state (the rates of rows stay). Weights: uniform, Glorot and Bengio 2010 (before relu: He
+  // et al. 2015).
   void initialise(std::uint64_t seed);
   // More rows of the embedding and more outputs. What was there keeps its values and state; new rows get what initialise() of a larger
   // network would have given them, new outputs start at zero. Matrices that change size move to new memory.

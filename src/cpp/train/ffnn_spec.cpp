@@ -50,6 +50,7 @@ void Spec::check() const {
     if (embedding_by_row) refuse("embedding_optimizer", "left out for a dense or sparse input", "'adagrad_row'");
     if (freeze_embeddings) refuse("freeze_embeddings", "False for a dense or sparse input", "True");
   }
+  if (row_rates && !embedding_by_row) refuse("row_rates", "False unless each row of an embedding has one Adagrad sum", "True");
   check_size("n_outputs", n_outputs);
   for (std::size_t i = 0; i < hidden.size(); ++i) check_size("hidden[" + std::to_string(i) + "]", hidden[i]);
   check_rate("beta1", beta1);

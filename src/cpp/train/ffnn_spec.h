@@ -28,6 +28,7 @@ struct Spec {
   double l2 = 0;                  // added to the gradient as l2 * w; weights and embeddings, not biases
   double weight_decay = 0;        // decoupled: w *= 1 - lr * weight_decay; weights and embeddings, not biases
   bool embedding_by_row = false;  // row-wise Adagrad
+  bool row_rates = false;         // and a factor on the rate of each row of the table, in its state "rate"
   double embedding_lr = 1;        // factor on the learning rate of the table
   double embedding_scale = 0;     // initial values from [-scale, scale); 0 means 1 / dim
   bool freeze_embeddings = false;

@@ -32,7 +32,7 @@ def add_parser(commands: Commands) -> None:
         "--char-ngrams",
         type=size_range,
         metavar="LO,HI",
-        help="n-grams of characters inside words (default: none)",
+        help="n-grams of characters inside words (default: 4,4 for short texts, else none)",
     )
     option("--ngram-min-count", type=int, metavar="N", help="n-grams seen less often are left out")
     option(
@@ -42,7 +42,9 @@ def add_parser(commands: Commands) -> None:
         help="rows that n-grams share by their hash (default: a row an n-gram)",
     )
     option(
-        "--pooling", choices=("mean", "sqrtn", "sum", "concat"), help="how words become one input"
+        "--pooling",
+        choices=("auto", "mean", "sqrtn", "sum", "concat"),
+        help="how words become one input",
     )
     option(
         "--max-tokens",

@@ -148,7 +148,7 @@ def _baseline(train: Examples, test: Examples) -> tuple[str, Scores, float]:
         from sklearn.pipeline import make_pipeline
     except ImportError:
         name = "without hidden layer"
-        model = TextClassifier(hidden_layer_sizes=(), word_ngrams=2, random_state=_SEED)
+        model = TextClassifier(pooling="mean", word_ngrams=2, random_state=_SEED)
     else:
         name = "logistic regression"
         model = make_pipeline(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Iterable, Sequence
-from typing import Any, Self, TypeAlias
+from typing import Any, Literal, Self, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -30,6 +30,7 @@ from pyffnn.models.labels import (
 from pyffnn.models.vectors import PretrainedVectors, find_vectors, vectors_dim
 from pyffnn.network import Examples
 from pyffnn.optimizers import (
+    Adagrad,
     LearningRate,
     Optimizer,
     constant,
@@ -48,13 +49,21 @@ _DIM = 16
 # grows with the rate and the root of the steps: fewer passes take a larger rate.
 _RATE = 0.1
 _ONE_PASS_RATE = 0.2
+# Short texts, chosen on parts of the training sentences of SST-2 (with their phrases), MR and TREC: a sum of rows leaves them where a mean
+# would drown the few words that matter, pieces of words help where many words are rare, and as each word has several pieces, those
+# learn more slowly. Embeddings begin near zero: a sum over rows that were seldom met is else mostly their random start.
+_SHORT_CHARS = (4, 4)
+_SHORT_EPOCHS = 10
+_SUM_RATE = 0.02
+_SUM_SCALE = 1e-3
+_CHAR_RATE = 0.3
 # "auto" epochs: about so many words and n-grams in all, in 1 to 5 passes, but so many steps at least for a handful of texts.
 _AUTO_FEATURES = 3e6
 _AUTO_EPOCHS = 5
 _AUTO_STEPS = 300
 _AUTO_MOST = 100
 _MOST_TOKENS = 100
-_POOLINGS = ("mean", "sqrtn", "sum", "concat")
+_POOLINGS = ("auto", "mean", "sqrtn", "sum", "concat")
 
 
 class TextClassifier(Classifier):
@@ -77,9 +86,11 @@ class TextClassifier(Classifier):
     activation
         "relu", "tanh", "sigmoid" or "identity", of the hidden layers.
     pooling
-        "mean", "sqrtn", "sum" or "concat". "sqrtn" divides the sum of the rows by the square root of
-        their number, "sum" by nothing: more words make the model surer, which suits texts of mixed
-        length such as phrases beside whole sentences.
+        "mean", "sqrtn", "sum", "concat" or "auto". "sqrtn" divides the sum of the rows by the square
+        root of their number, "sum" by nothing: more words make the model surer, which suits short
+        texts. "auto": "sum" for short training texts (fewer than 25 words on average, 100,000
+        words or more in all), "mean" for others; always "mean" with hidden layers, pretrained vectors, another optimizer than
+        "adagrad" by name, or a ``learning_rate``, which was then chosen for the mean.
     max_tokens
         Only the first so many words of a text count. None: all of them; for "concat" as many as
         the longest training text has, at most 100.
@@ -87,7 +98,10 @@ class TextClassifier(Classifier):
         Longest word n-gram, 1 to 16; 1: words alone. Not with "concat".
     char_ngrams
         None, or (lo, hi): n-grams of so many characters of each word ("<" and ">" around it), also
-        of words that training has not met. Not with "concat".
+        of words that training has not met. Not with "concat". "auto": (4, 4) where rows are summed
+        and training texts are short (see ``pooling``), except with ``buckets`` or a ``tokenizer``;
+        else None. Where rows are summed without hidden layers, Adagrad moves those of character
+        n-grams at 0.3 times the rate of the others.
     buckets
         None: each n-gram that occurs at least ``ngram_min_count`` times has a row of its own;
         else so many rows, which n-grams share by their hash.
@@ -109,11 +123,12 @@ class TextClassifier(Classifier):
     learning_rate
         A number, which falls to 0 in a straight line over all steps, or a schedule of `pyffnn.nn`;
         replaces that of a settings object. None: the optimizer's own (SGD 0.1, Adam 0.001); for
-        Adagrad by name 0.2 for one pass over the texts, 0.14 for two, 0.12 for three, else 0.1.
+        Adagrad by name 0.2 for one pass over the texts, 0.14 for two, 0.12 for three, else 0.1, and
+        0.02 where rows are summed without hidden layers.
     epochs
-        Passes over the texts; "auto": 5 for small corpora down to 1 for large ones, so that about
-        three million words and n-grams are seen; more for a handful of texts (300 steps, but at most
-        100 passes).
+        Passes over the texts; "auto": 5 for small corpora (10 where rows are summed) down to 1 for
+        large ones, so that about three million words and n-grams are seen; more for a handful of
+        texts (300 steps, but at most 100 passes).
     batch_size
         Texts a step.
     dropout
@@ -177,10 +192,10 @@ class TextClassifier(Classifier):
         embedding_dim: int | None = None,
         hidden_layer_sizes: int | Sequence[int] = (),
         activation: str = "relu",
-        pooling: str = "mean",
+        pooling: str = "auto",
         max_tokens: int | None = None,
         word_ngrams: int = 1,
-        char_ngrams: tuple[int, int] | None = None,
+        char_ngrams: tuple[int, int] | Literal["auto"] | None = "auto",
         buckets: int | None = None,
         min_count: int = 1,
         ngram_min_count: int = 2,
@@ -292,7 +307,7 @@ class TextClassifier(Classifier):
             callbacks,
             epochs=epochs,
             batch_size=self.batch_size,
-            schedule=self._optimizer(epochs).schedule(self._default_schedule),
+            schedule=self._optimizer(epochs, sums=self._sums).schedule(self._default_schedule),
         )
         return self
 
@@ -325,7 +340,7 @@ class TextClassifier(Classifier):
                     f"{self.classes_!r}"
                 )
             examples, targets = self._read_growing(X, y)
-        schedule = self._optimizer().schedule(self._default_schedule)
+        schedule = self._optimizer(sums=self._sums).schedule(self._default_schedule)
         self._train(
             examples,
             targets,
@@ -405,17 +420,19 @@ class TextClassifier(Classifier):
             check_integer(name, getattr(self, name), 1)
         if self.epochs != "auto":
             check_integer("epochs", self.epochs, 1)
-        if self.char_ngrams is not None:
+        chars: Any = self.char_ngrams
+        own_chars = not (chars is None or (isinstance(chars, str) and chars == "auto"))
+        if own_chars:
             try:
-                low, high = self.char_ngrams
+                low, high = chars
             except (TypeError, ValueError):
                 raise ValueError(
-                    f"char_ngrams must be None or (lo, hi), got {self.char_ngrams!r}"
+                    f"char_ngrams must be None, (lo, hi) or 'auto', got {self.char_ngrams!r}"
                 ) from None
             check_integer("char_ngrams[0]", low, 1)
             check_integer("char_ngrams[1]", high, low)
         check_fraction("word_dropout", self.word_dropout, zero=True)
-        if self.pooling == "concat" and (self.word_ngrams > 1 or self.char_ngrams is not None):
+        if self.pooling == "concat" and (self.word_ngrams > 1 or own_chars):
             raise ValueError(
                 "pooling='concat' has a place for each word and none for n-grams: word_ngrams must "
                 "be 1 and char_ngrams None"
@@ -423,12 +440,31 @@ class TextClassifier(Classifier):
         if self.freeze_embeddings and self.pretrained_vectors is None:
             raise ValueError("freeze_embeddings needs pretrained_vectors")
 
-    def _featurizer(self) -> Featurizer:
+    def _may_sum(self) -> bool:
+        """Whether these settings sum the rows of a text, if the training texts are short."""
+        if self.pooling != "auto":
+            return self.pooling == "sum"
+        return (
+            not self._hidden()
+            and self.optimizer == "adagrad"
+            and self.learning_rate is None
+            and self.pretrained_vectors is None
+        )
+
+    def _featurizer(self, known: Featurizer | None = None) -> Featurizer:
+        """For training texts; with the character n-grams of ``known``, where "auto" has chosen already."""
+        chars: Any = self.char_ngrams
+        auto = chars == "auto" and known is None
+        if auto:
+            own = self.buckets is None and self.tokenizer is None
+            chars = _SHORT_CHARS if own and self._may_sum() else None
+        elif chars == "auto":
+            assert known is not None
+            chars = known.char_ngrams
         return Featurizer(
             word_ngrams=self.word_ngrams,
-            char_ngrams=None
-            if self.char_ngrams is None
-            else (self.char_ngrams[0], self.char_ngrams[1]),
+            char_ngrams=None if chars is None else (chars[0], chars[1]),
+            char_if_short=auto,
             buckets=self.buckets,
             min_count=self.min_count,
             ngram_min_count=self.ngram_min_count,
@@ -437,8 +473,10 @@ class TextClassifier(Classifier):
             tokenizer=self.tokenizer,
         )
 
-    def _optimizer(self, epochs: int | None = None) -> Optimizer:
+    def _optimizer(self, epochs: int | None = None, *, sums: bool = False) -> Optimizer:
         rate = _RATE if epochs is None else max(_RATE, _ONE_PASS_RATE / math.sqrt(epochs))
+        if sums:
+            rate = _SUM_RATE
         return resolve_optimizer(
             self.optimizer,
             self.learning_rate,
@@ -449,7 +487,8 @@ class TextClassifier(Classifier):
         if self.epochs != "auto":
             return int(self.epochs)
         features = max(corpus.num_tokens * self.word_ngrams, 1)
-        passes = min(max(round(_AUTO_FEATURES / features), 1), _AUTO_EPOCHS)
+        most = _SHORT_EPOCHS if self._sums else _AUTO_EPOCHS
+        passes = min(max(round(_AUTO_FEATURES / features), 1), most)
         steps = -(-len(corpus) // self.batch_size)
         return max(passes, min(-(-_AUTO_STEPS // steps), _AUTO_MOST))
 
@@ -557,7 +596,7 @@ class TextClassifier(Classifier):
 
     def _read_growing(self, X: Texts, y: Any) -> tuple[Examples, Targets]:
         """More texts to train on, whose new words and n-grams get rows."""
-        features, fresh = self._features, self._featurizer()
+        features, fresh = self._features, self._featurizer(self._features)
         if _is_path(X) and y is None:
             self._read_file(fresh, X, self.classes_, fit=True)
         else:
@@ -572,6 +611,7 @@ class TextClassifier(Classifier):
         check_same_length(X=examples.size, y=targets.size)
         grow_table(self._network, both.num_rows, rows)
         self._spec["rows"] = both.num_rows
+        self._set_row_rates(both)
         if self.pretrained_vectors is not None:
             at, values = find_vectors(self.pretrained_vectors, both.vocabulary)
             new = at >= features.num_words
@@ -598,23 +638,41 @@ class TextClassifier(Classifier):
                 )
             dim = width
         concat = self.pooling == "concat"
+        pool = self.pooling
+        if pool == "auto":
+            pool = "sum" if corpus.has_short_texts and self._may_sum() else "mean"
         inputs: dict[str, Any] = {
-            **({"input": "concat"} if concat else {"input": "mean", "pool": self.pooling}),
+            **({"input": "concat"} if concat else {"input": "mean", "pool": pool}),
             "rows": features.num_rows,
             "dim": _DIM if dim is None else int(dim),
         }
         if concat:
             longest = int(np.diff(corpus.core.offsets).max())
             inputs["max_tokens"] = self.max_tokens or max(1, min(longest, _MOST_TOKENS))
+        if pool == "sum" and not self._hidden():
+            inputs["embedding_scale"] = _SUM_SCALE
+            inputs["row_rates"] = isinstance(self._optimizer(), Adagrad)
         self._make_network(
             inputs,
             word_dropout=float(self.word_dropout),
             freeze_embeddings=bool(self.freeze_embeddings),
         )
+        self._set_row_rates(features)
         self._preset = vectors is not None
         if vectors is not None:
             rows, values = find_vectors(vectors, features.vocabulary)
             self._network.parameters()["embedding"][rows] = values
+
+    @property
+    def _sums(self) -> bool:
+        """Whether the fitted network is a linear model of sums."""
+        return self._spec.get("pool") == "sum" and not self._spec["hidden"]
+
+    def _set_row_rates(self, features: Featurizer) -> None:
+        if self._spec.get("row_rates"):
+            rates = self._network.state()["embedding.rate"]
+            rates[:] = 1
+            rates[features.char_rows] = _CHAR_RATE
 
     # the model file -----------------------------------------------------------------------------
 
@@ -645,6 +703,7 @@ class TextClassifier(Classifier):
         self._features = Featurizer.from_state(state, tokenizer=self.tokenizer)
         if self._features.num_rows != self._spec["rows"]:
             raise ValueError("its vocabulary and its embeddings differ in size")
+        self._set_row_rates(self._features)
 
     @classmethod
     def load(cls, path: PathLike, *, tokenizer: TokenizerLike | None = None) -> Self:
