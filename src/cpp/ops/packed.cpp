@@ -141,7 +141,8 @@ void gemm(Index m, ConstMat<T> a, const PackedMatrix<T>& b, T* c, Index ldc, con
 // 256-256-100 and 300-500-10000: time in place / time with strips):
 //   rows                  1       2           3           4           5 - 8       16      32      128
 //   AVX2                  1.0     1.2 - 1.4   1.1 - 1.4   1.1 - 1.4   1.1 - 1.4   1.3     1.2     1.1
-//   AVX-512               1.0     1.0 - 1.1   1.1 - 1.2   1.0         1.0         1.0     1.0     1.0
+//   AVX-512               1.0     1.1         1.1 - 1.2   1.0         1.0         1.0     1.0     1.0
+//   AVX-512, 1 to 2 MB            .95         1.2
 //   AVX2, 20 MB                   .9          .8          .4          .7          .8      1.1
 //   AVX-512, 20 MB                1.1         1.1         1.1         1.2 - 2.7   1.6     1.4
 // Tall tiles read rows in place without loss, until B leaves L2; tiles of few rows wait for them, but a B far beyond L2 is better fetched
@@ -149,9 +150,9 @@ void gemm(Index m, ConstMat<T> a, const PackedMatrix<T>& b, T* c, Index ldc, con
 template <class T>
 bool strips_pay(Index m, Index n, Index k) {
   const bool tall = dispatch::kernels<T>().tile.mr >= 8;
-  const bool large = n * k * static_cast<Index>(sizeof(T)) > 2 * cpu::caches().l2;
-  if (large) return tall && m >= 4;
-  return m >= 2 && (!tall || m < 4);
+  const Index bytes = n * k * static_cast<Index>(sizeof(T)), l2 = cpu::caches().l2;
+  if (bytes > 2 * l2) return tall && m >= 4;
+  return tall ? m == 3 || (m == 2 && bytes < l2) : m >= 2;
 }
 
 #define PYFFNN_INSTANTIATE(T)                                                                \
