@@ -10,6 +10,7 @@ import warnings
 
 import numpy as np
 import pytest
+from subprocesses import run_python
 
 import pyffnn
 from pyffnn import FFNNClassifier, LanguageModel, TextClassifier
@@ -251,3 +252,33 @@ def test_language_models(any_isa, layers):
     assert_same(changed[0], plain()[0])
     duplicate = pickle.loads(pickle.dumps(model))
     assert_same([duplicate.log_prob(ids[:m]) for m in ROWS], changed[0])
+
+
+FORK = """
+import os, threading, numpy as np
+from pyffnn import FFNNClassifier
+X = np.random.default_rng(0).standard_normal((30, 50)).astype("f4")
+model = FFNNClassifier((70,), epochs=1).fit(X, np.arange(30) % 3)
+want = model.predict_proba(X[:3])
+stop = threading.Event()
+def work():
+    while not stop.is_set():
+        model.coefs_  # copies are dropped and made anew all the time
+        for _ in range(3):
+            model.predict_proba(X[:3])
+thread = threading.Thread(target=work)
+thread.start()
+for _ in range(20):
+    child = os.fork()
+    if child == 0:
+        same = all(np.array_equal(model.predict_proba(X[:3]), want) for _ in range(4))
+        os._exit(0 if same else 3)
+    assert os.waitpid(child, 0)[1] == 0
+stop.set()
+thread.join()
+"""
+
+
+def test_a_forked_child_predicts_whatever_its_parent_was_at():
+    done = run_python(FORK, timeout=60)
+    assert done.returncode == 0, done.stderr[-2000:]

@@ -53,20 +53,21 @@ struct Workspace {
   void plan(const Spec& spec, Index m, Index entries, int size, bool backward);
 };
 
-// Workspaces at rest, so that calls at the same time have one each and calls in turn share one.
+// Workspaces at rest, so that calls at the same time have one each and calls in turn share one. A lock that another thread holds is not
+// waited for: after a fork that thread is gone.
 template <class T>
 class WorkspacePool {
  public:
   std::unique_ptr<Workspace<T>> take() {
-    const std::lock_guard<std::mutex> lock(mutex_);
-    if (free_.empty()) return std::make_unique<Workspace<T>>();
+    const std::unique_lock<std::mutex> lock(mutex_, std::try_to_lock);
+    if (!lock || free_.empty()) return std::make_unique<Workspace<T>>();
     std::unique_ptr<Workspace<T>> w = std::move(free_.back());
     free_.pop_back();
     return w;
   }
   void give_back(std::unique_ptr<Workspace<T>> w) {
-    const std::lock_guard<std::mutex> lock(mutex_);
-    free_.push_back(std::move(w));
+    const std::unique_lock<std::mutex> lock(mutex_, std::try_to_lock);
+    if (lock) free_.push_back(std::move(w));
   }
 
  private:
