@@ -28,6 +28,9 @@ void gather_impl(const T* table, Index ld, const I* ids, Index count, Index d, T
   }
 }
 
+// Pooling does less between two rows.
+constexpr Index kPoolAhead = 16;
+
 template <class T, class I>
 struct Bags {
   const T* table;
@@ -42,11 +45,13 @@ struct Bags {
 };
 
 // Columns [col, col + NV vectors), the last of `tail` lanes: sums stay in registers over a bag. Rows are fetched ahead over the ends of
-// bags; the number of lines is known to the compiler, since a loop here would cost as much as the sums.
+// bags; the number of lines is known to the compiler, since a loop here would cost as much as the sums. The last vector ends where the row
+// ends: columns that the one before it has, too, are summed twice and come out the same. (A masked vector would reach into the line behind
+// the row, and wait for it.)
 template <class T, class I, int NV, bool kWeighted>
 void pool_block(const Bags<T, I>& a, Index col, Index tail) {
   constexpr Index L = kLanes<T>, kLine = 64 / static_cast<Index>(sizeof(T)), kLines = (NV * L + kLine - 1) / kLine;
-  const Index end_of_row = (NV - 1) * L + tail - 1;
+  const Index end_of_row = (NV - 1) * L + tail - 1, last_vector = NV == 1 ? 0 : end_of_row + 1 - L;
   const T* const table = a.table + col;
   const Index last = a.offsets[a.bags];
   for (Index b = 0; b < a.bags; ++b) {
@@ -55,24 +60,24 @@ void pool_block(const Bags<T, I>& a, Index col, Index tail) {
     Vec<T> sum[NV];
     PYFFNN_UNROLL for (int v = 0; v < NV; ++v) sum[v] = zero<T>();
     for (Index i = a.offsets[b]; i < end; ++i) {
-      if (i + kAhead < last) {
-        const T* ahead = table + static_cast<Index>(a.ids[i + kAhead]) * a.ld;
+      if (i + kPoolAhead < last) {
+        const T* ahead = table + static_cast<Index>(a.ids[i + kPoolAhead]) * a.ld;
         PYFFNN_UNROLL for (Index j = 0; j < kLines; ++j) prefetch(ahead + j * kLine);
         prefetch(ahead + end_of_row);
       }
       const T* row = table + static_cast<Index>(a.ids[i]) * a.ld;
       PYFFNN_UNROLL for (int v = 0; v < NV; ++v) {
-        const Vec<T> r = v == NV - 1 && tail < L ? load_tail(row + v * L, tail) : load(row + v * L);
+        const Vec<T> r = NV == 1 && tail < L ? load_tail(row, tail) : load(row + (v == NV - 1 ? last_vector : v * L));
         sum[v] = kWeighted ? fma(set1(a.weight[i]), r, sum[v]) : sum[v] + r;
       }
     }
     T* const out = a.out + b * a.ldo + col;
     const Vec<T> s = set1(scale);
     PYFFNN_UNROLL for (int v = 0; v < NV; ++v) {
-      if (v == NV - 1 && tail < L)
-        store_tail(out + v * L, sum[v] * s, tail);
+      if (NV == 1 && tail < L)
+        store_tail(out, sum[v] * s, tail);
       else
-        store(out + v * L, sum[v] * s);
+        store(out + (v == NV - 1 ? last_vector : v * L), sum[v] * s);
     }
   }
 }
