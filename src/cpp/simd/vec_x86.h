@@ -108,8 +108,32 @@ PYFFNN_INLINE __m256i tail_mask32(Index n) {
 PYFFNN_INLINE __m256i tail_mask64(Index n) { return _mm256_cmpgt_epi64(_mm256_set1_epi64x(n), _mm256_setr_epi64x(0, 1, 2, 3)); }
 PYFFNN_INLINE VecF load_tail(const float* p, Index n) { return (VecF)_mm256_maskload_ps(p, tail_mask32(n)); }
 PYFFNN_INLINE VecD load_tail(const double* p, Index n) { return (VecD)_mm256_maskload_pd(p, tail_mask64(n)); }
-PYFFNN_INLINE void store_tail(float* p, VecF v, Index n) { _mm256_maskstore_ps(p, tail_mask32(n), (__m256)v); }
-PYFFNN_INLINE void store_tail(double* p, VecD v, Index n) { _mm256_maskstore_pd(p, tail_mask64(n), (__m256d)v); }
+// In pieces: a masked store is dozens of micro-operations on AMD, and no later load is forwarded from it.
+PYFFNN_INLINE void store_tail(float* p, VecF v, Index n) {
+  if (n >= 8) return store(p, v);
+  __m128 low = _mm256_castps256_ps128((__m256)v);
+  if ((n & 4) != 0) {
+    _mm_storeu_ps(p, low);
+    low = _mm256_extractf128_ps((__m256)v, 1);
+    p += 4;
+  }
+  if ((n & 2) != 0) {
+    _mm_storel_pi(reinterpret_cast<__m64*>(p), low);
+    low = _mm_movehl_ps(low, low);
+    p += 2;
+  }
+  if ((n & 1) != 0) _mm_store_ss(p, low);
+}
+PYFFNN_INLINE void store_tail(double* p, VecD v, Index n) {
+  if (n >= 4) return store(p, v);
+  __m128d low = _mm256_castpd256_pd128((__m256d)v);
+  if ((n & 2) != 0) {
+    _mm_storeu_pd(p, low);
+    low = _mm256_extractf128_pd((__m256d)v, 1);
+    p += 2;
+  }
+  if ((n & 1) != 0) _mm_store_sd(p, low);
+}
 
 #else
 
