@@ -262,7 +262,9 @@ void TiledSoftmax<T>::forward(Index vocab, Index k, const T* u, Index ld, const 
   keep_words_ = std::min(vocab, kKeepBytes / (ldp_ * static_cast<Index>(sizeof(T))) / size_.tile * size_.tile);
   if (vocab * ldp_ * static_cast<Index>(sizeof(T)) <= kKeepBytes) keep_words_ = vocab;
   if (dh != nullptr) {
-    kept_.reserve_of<T>(keep_words_ * ldp_);
+    // whole where it is much of it, so that a larger batch needs no second block beside one that was nearly as large
+    const Index bytes = keep_words_ * ldp_ * static_cast<Index>(sizeof(T));
+    kept_.reserve(bytes > kKeepBytes / 2 ? std::max(bytes, kKeepBytes) : bytes);
     dh_parts_.reserve_of<T>(chunks_ * m * lddh_);
   }
   by_target_.resize(at(m));

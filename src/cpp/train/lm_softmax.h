@@ -32,7 +32,7 @@ class TiledSoftmax {
   static constexpr Sizes kTiles{256, 512};                // packing a tile of U costs as much as its product with a hundred examples
   static constexpr Index kRefWords = 42;
   static constexpr Index kChunks = 8;
-  static constexpr Index kKeepBytes = Index{56} << 20;  // of P~: 256 examples of 50,000 words
+  static constexpr Index kKeepBytes = Index{52} << 20;  // of P~: 256 examples of 50,000 words
 
   explicit TiledSoftmax(Precision precision = Precision::float32) : wanted_(precision) {}
 

@@ -90,7 +90,7 @@ class LanguageModel(NextWordModel):
         2 % of the steps, a schedule does as it says. Embeddings that are not tied have lazy
         updates: rows that a batch does not touch rest. Weight decay concerns matrices only.
     epochs, batch_size
-        None: 4 epochs of batches of 512 tokens for a corpus of 200,000 tokens and more, smaller
+        None: 6 epochs of batches of 512 tokens for a corpus of 102,400 tokens and more, smaller
         batches and more epochs for a smaller one. A batch is made of runs of neighbouring tokens
         where there are distant means, else of single tokens.
     dropout

@@ -33,8 +33,8 @@ SEGMENT = 32
 """Tokens in a row of a batch where there are distant means, whose cost they share ..."""
 SEGMENTS = 4
 """... but no fewer than so many runs in a batch."""
-LARGE = 200_000
-EPOCHS, BATCH = 4, 512
+LARGE = 90_000
+EPOCHS, BATCH = 6, 512
 
 FREE_ON_RESUME = ("n_threads", "verbose")
 """Arguments that change no bit of the result."""
