@@ -13,7 +13,10 @@ from hypothesis import strategies as st
 from pyffnn import ops, testing
 from pyffnn.testing.kernel import floats_in
 
-KERNELS = [pytest.param(k, id=k.name) for k in testing.KERNELS]
+# matmul_packed calls two functions, ops.pack and ops.matmul: what pack takes and refuses stands below.
+KERNELS = [
+    pytest.param(k, id=k.name) for k in testing.KERNELS if not k.name.startswith("matmul_packed")
+]
 INTO = [p for p in KERNELS if p.values[0].into]
 ERRORS = (ValueError, TypeError, IndexError, MemoryError, OverflowError)
 
@@ -57,6 +60,25 @@ def test_array_likes_are_taken(kernel, wrap):
     expected = kernel.run(**inputs)
     wrapped = {k: wrap(v) if isinstance(v, np.ndarray) else v for k, v in inputs.items()}
     assert equal(kernel.run(**wrapped), expected)
+
+
+@pytest.mark.parametrize("wrap", [WithArray, WithDLPack, memoryview])
+def test_pack_takes_array_likes(wrap):
+    a, w = np.ones((2, 3), np.float32), np.arange(12, dtype=np.float32).reshape(3, 4)
+    np.testing.assert_array_equal(ops.matmul(wrap(a), ops.pack(wrap(w))), a @ w)
+
+
+def test_pack_refuses_what_is_no_matrix_of_floats():
+    for bad in (np.int32, np.complex64, np.float16, object, "U3", bool):
+        with pytest.raises(TypeError, match=r"w\b"):
+            ops.pack(np.zeros((3, 4), bad))
+        with pytest.raises(TypeError, match=r"a\b"):
+            ops.matmul(np.zeros((2, 3), bad), ops.pack(np.zeros((3, 4), np.float32)))
+    for shape in ((3,), (1, 3, 4), ()):
+        with pytest.raises(ValueError, match=r"w\b"):
+            ops.pack(np.zeros(shape, np.float32))
+    with pytest.raises(ValueError, match=r"a\b"):
+        ops.matmul(np.zeros((2, 4), np.float32), ops.pack(np.zeros((3, 4), np.float32)))
 
 
 def test_sequences_of_numbers_are_float64():
