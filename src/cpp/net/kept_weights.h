@@ -11,7 +11,7 @@
 #include "core/dispatch.h"
 #include "ops/packed.h"
 
-namespace pyffnn::train {
+namespace pyffnn::net {
 
 class Version {
  public:
@@ -68,4 +68,4 @@ class KeptWeights {
   Slot strips_, tiles_;
 };
 
-}  // namespace pyffnn::train
+}  // namespace pyffnn::net

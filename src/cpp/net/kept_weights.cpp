@@ -1,8 +1,8 @@
-#include "train/kept_weights.h"
+#include "net/kept_weights.h"
 
 #include <new>
 
-namespace pyffnn::train {
+namespace pyffnn::net {
 
 template <class T>
 typename KeptWeights<T>::Copy KeptWeights<T>::current(Index m, Index n, Index k, ops::ConstMat<T> w, Precision precision,
@@ -44,4 +44,4 @@ Index KeptWeights<T>::bytes() {
 template class KeptWeights<float>;
 template class KeptWeights<double>;
 
-}  // namespace pyffnn::train
+}  // namespace pyffnn::net
