@@ -3,6 +3,7 @@
 #include <system_error>
 
 #include "bindings/arrays.h"
+#include "bindings/gil.h"
 #include "bindings/register.h"
 #include "text/corpus_builder.h"
 
@@ -54,7 +55,7 @@ void add_texts(CorpusBuilder& builder, py::handle texts) {
   for (py::object item = next(iterator); item; item = next(iterator), ++i) {
     const std::string_view bytes = utf8(item, [i] { return "texts[" + std::to_string(i) + "]"; });
     if (builder.is_full()) {
-      py::gil_scoped_release release;
+      ReleaseGil release;
       builder.cut_texts();
     }
     builder.add_text(bytes);
@@ -81,7 +82,7 @@ void add_documents_of_words(CorpusBuilder& builder, py::handle documents) {
 
 void add_file(CorpusBuilder& builder, const std::string& path, const std::string& label_prefix, bool replace) {
   try {
-    py::gil_scoped_release release;
+    ReleaseGil release;
     builder.add_file(path, label_prefix, replace ? text::Invalid::replace : text::Invalid::refuse);
   } catch (const std::system_error& error) {
     errno = error.code().value();
@@ -91,7 +92,7 @@ void add_file(CorpusBuilder& builder, const std::string& path, const std::string
 }
 
 std::shared_ptr<Corpus> finish(CorpusBuilder& builder) {
-  py::gil_scoped_release release;
+  ReleaseGil release;
   return std::make_shared<Corpus>(builder.finish());
 }
 
@@ -154,7 +155,7 @@ FeaturesPtr from_state(const py::dict& state) {
   s.gram_keys = state_part<std::uint64_t>(state, "gram_keys");
   s.char_bytes = state_part<std::uint8_t>(state, "char_bytes");
   s.char_ends = state_part<std::int64_t>(state, "char_ends");
-  py::gil_scoped_release release;
+  ReleaseGil release;
   return std::make_shared<const Featurizer>(Featurizer::from_state(s));
 }
 
@@ -179,7 +180,7 @@ py::tuple expand(const Corpus& corpus, py::handle documents) {
   std::vector<std::int32_t> rows;
   std::vector<std::int64_t> offsets;
   {
-    py::gil_scoped_release release;
+    ReleaseGil release;
     corpus.expand_batch(chosen.data(), static_cast<Index>(chosen.size()), rows, offsets);
   }
   return py::make_tuple(to_array(rows), to_array(offsets));
@@ -193,8 +194,10 @@ py::array sequences(const Corpus& corpus, Index length, py::handle documents) {
     throw memory_error("cannot allocate an array of shape " + shape_text({n, length}));
   py::array_t<std::int32_t> ids({n, length});
   std::int32_t* const to = ids.mutable_data();
-  py::gil_scoped_release release;
-  corpus.sequences(chosen.data(), n, length, to);
+  {
+    ReleaseGil release;
+    corpus.sequences(chosen.data(), n, length, to);
+  }
   return std::move(ids);
 }
 
