@@ -9,7 +9,6 @@ and ``embedding.rate`` holds the rates of rows.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -58,164 +57,108 @@ def fill(net: Any) -> None:
         rates[...] = reals("embedding.rate", rates.size) / 2 + 0.75
 
 
-class _Classes:
-    """The network of the classifiers."""
+class _Network:
+    """A compiled network in either dtype."""
 
-    def __init__(self, spec: Mapping[str, Any], dtype: str) -> None:
-        self.layers = len(spec["hidden"]) + 1
-        self.outputs = spec["n_outputs"]
+    def __init__(
+        self, spec: Mapping[str, Any], dtype: str, by_frequency: NDArray[Any] | None = None
+    ) -> None:
         self.dtype = np.dtype(dtype)
+        self.spec = dict(spec)
         compiled = _pyffnn.Network if dtype == "float32" else _pyffnn.Network64
-        self.net = compiled(self._old(spec))
-
-    @staticmethod
-    def _old(spec: Mapping[str, Any]) -> dict[str, Any]:
-        old = dict(spec)
-        old["input"] = {"bags": "mean"}.get(spec["input"], spec["input"])
-        # one rate for both here
-        embedding = old.pop("embedding_dropout", 0.0)
-        if spec["input"] in ("bags", "concat"):
-            if spec["hidden"] and embedding != old.get("dropout", 0.0):
-                raise ValueError("embedding_dropout must be dropout")
-            old["dropout"] = embedding
-        return old
-
-    def _name(self, name: str) -> str:
-        return canonical(name, self.layers)
+        self.net = compiled(self.spec, by_frequency)
 
     def parameters(self) -> Arrays:
-        return {self._name(name): view for name, view in self.net.parameters().items()}
+        arrays: Arrays = self.net.parameters()
+        return arrays
 
     def state(self) -> Arrays:
-        return {self._name(name): s for name, s in self.net.state().items() if name != "step"}
+        arrays: Arrays = self.net.state()
+        return arrays
+
+
+class _Classes(_Network):
+    """Of the classifiers."""
 
     def initialise(self, seed: int) -> None:
         self.net.initialise(seed)
 
-    def grow(self, rows: int, n_outputs: int) -> None:
-        self.net.grow(rows, n_outputs)
-        self.outputs = max(self.outputs, n_outputs)
+    def grow(self, rows: int) -> None:
+        self.net.absorb(self.net.fork(None, rows))
+        self.spec["rows"] = rows
 
-    def _call(self, method: str, data: Labelled, *args: Any, **kwargs: Any) -> Any:
-        kind = {"concat": "bags"}.get(data.kind, data.kind)
-        arrays = tuple(a.astype(self.dtype) if a.dtype.kind == "f" else a for a in data.arrays)
-        return getattr(self.net, f"{method}_{kind}")(*arrays, *args, **kwargs)
+    def _floats(self, a: NDArray[Any]) -> NDArray[Any]:
+        return np.ascontiguousarray(a, self.dtype)
 
-    def _targets(self, data: Labelled) -> tuple[Any, Any]:
-        weight = None if data.weight is None else data.weight.astype(self.dtype)
+    def _examples(self, data: Labelled) -> Any:
+        spec, arrays = self.spec, data.arrays
+        if data.kind == "dense":
+            return _pyffnn.Examples.dense(self._floats(arrays[0]))
+        if data.kind == "sparse":
+            indptr, indices, values = arrays
+            floats = self._floats(values)
+            return _pyffnn.Examples.sparse(indptr, indices, floats, spec["n_inputs"])
+        if data.kind == "bags":
+            return _pyffnn.Examples.bags(*arrays, spec["rows"])
+        return _pyffnn.Examples.sequences(*arrays, spec["rows"], spec["max_tokens"])
+
+    def _targets(self, data: Labelled) -> Any:
+        weight = None if data.weight is None else self._floats(data.weight)
+        outputs = self.spec["n_outputs"]
         if data.targets == "classes":
-            return data.target_arrays[0], weight
+            return _pyffnn.Targets.classes(data.target_arrays[0], outputs, weight)
         if data.targets == "rows":
-            return data.target_arrays[0].astype(self.dtype), weight
-        indptr, indices = data.target_arrays
-        y = np.zeros((data.size, self.outputs), self.dtype)
-        y[np.repeat(np.arange(data.size), np.diff(indptr)), indices] = 1
-        return y, weight
+            return _pyffnn.Targets.rows(self._floats(data.target_arrays[0]), weight)
+        return _pyffnn.Targets.sets(*data.target_arrays, outputs, weight)
 
     def train(
         self, data: Labelled, order: Any, batch_size: int, rates: Any, n_threads: int
     ) -> list[float]:
         """Mean loss of each batch."""
-        y, weight = self._targets(data)
-        losses = []
-        for step, rate in enumerate(rates):
-            part = order[step * batch_size : (step + 1) * batch_size]
-            done = self._call(
-                "train", data, y, weight, part, batch_size, float(rate), n_threads=n_threads
-            )
-            if not done["finite"]:
-                raise ValueError(f"the loss of step {step} is not finite")
-            losses.append(done["loss"] / done["weight"] if done["weight"] else 0.0)
-        return losses
+        examples, targets = self._examples(data), self._targets(data)
+        rates = np.asarray(rates, np.float64)
+        losses, _, finite = self.net.train(examples, targets, order, batch_size, rates, n_threads)
+        if not finite:
+            raise ValueError(f"the loss of step {len(losses)} is not finite")
+        return [float(loss) for loss in losses]
 
     def evaluate(self, data: Labelled, n_threads: int) -> tuple[float, float, float]:
         """Sum of losses, of weights, and of the weights of what is right."""
-        done = self._call("evaluate", data, *self._targets(data), n_threads=n_threads)
-        return done["loss"], done["weight"], done["correct"]
+        done: tuple[float, float, float] = self.net.evaluate(
+            self._examples(data), self._targets(data), n_threads=n_threads
+        )
+        return done
 
     def predict(self, data: Labelled, n_threads: int) -> NDArray[Any]:
-        p: NDArray[Any] = self._call("predict", data, n_threads=n_threads)
+        p: NDArray[Any] = self.net.predict(self._examples(data), n_threads=n_threads)
         return p
 
 
-class _Windows:
-    """The network of the language model."""
+class _Windows(_Network):
+    """Of the language model."""
 
-    _NAMES = {  # noqa: RUF012
-        "rows": "vocab",
-        "embedding_dropout": "drop_embedding",
-        "dropout": "drop_hidden",
-        "output_dropout": "drop_output",
-        "word_dropout": "drop_word",
-        "weight_decay": "decay",
-    }
-    _OUTPUTS = {"vocabulary": "softmax", "adaptive": "adaptive", "sampled": "sampled"}  # noqa: RUF012
-
-    def __init__(self, spec: Mapping[str, Any], dtype: str, by_frequency: Any) -> None:
-        old = {
-            "distant_kernels": 0,
-            "distant_window": 0,
-            "residual": False,
-            "layer_norm": False,
-            "direct": False,
-            "tied": False,
-            "drop_embedding": 0.0,
-            "drop_hidden": 0.0,
-            "drop_output": 0.0,
-            "drop_word": 0.0,
-            "cutoffs": [],
-            "samples": 0,
-            "beta1": 0.9,
-            "beta2": 0.999,
-            "eps": 1e-8,
-            "l2": 0.0,
-            "decay": 0.0,
-            "clip": 0.0,
-            "seed": 0,
-        }
-        old |= {self._NAMES.get(key, key): value for key, value in spec.items()}
-        old["output"] = self._OUTPUTS[spec["output"]]
-        for key in ("input", "n_outputs", "loss", "embedding_optimizer"):
-            old.pop(key, None)
-        name = "LanguageModelFloat32" if dtype == "float32" else "LanguageModelFloat64"
-        self.net = getattr(_pyffnn, name)(old, by_frequency)
-
-    def parameters(self) -> Arrays:
-        arrays: Arrays = self.net.arrays("weights")
-        return arrays
-
-    def state(self) -> Arrays:
-        return {
-            f"{name}.{which}": view
-            for which in ("s1", "s2")
-            for name, view in self.net.arrays(which).items()
-        }
+    def _data(self, ids: Any) -> tuple[Any, Any]:
+        words = self.spec["rows"]
+        return _pyffnn.Examples.stream(ids, words), _pyffnn.Targets.classes(ids, words)
 
     def train(
         self, ids: Any, starts: Any, lengths: Any, offsets: Any, rates: Any, n_threads: int
     ) -> list[float]:
         """Mean loss of each batch; batch b is the runs offsets[b] .. offsets[b + 1] of the stream."""
-        losses = self.net.train(ids, starts, lengths, offsets, rates, n_threads)
-        if len(losses) != len(rates) or not np.isfinite(losses).all():
+        order = (starts, lengths, offsets)
+        rates = np.asarray(rates, np.float64)
+        losses, _, finite = self.net.train(*self._data(ids), order, 0, rates, n_threads)
+        if not finite:
             raise ValueError("a loss is not finite")
         return [float(loss) for loss in losses]
 
     def log_prob(self, ids: Any, begin: int, end: int, n_threads: int) -> NDArray[np.float64]:
-        p: NDArray[np.float64] = self.net.log_prob(ids, begin, end, n_threads)
+        p: NDArray[np.float64] = self.net.log_prob(*self._data(ids), begin, end, n_threads)
         return p
 
     def distribution(self, ids: Any, n_threads: int) -> NDArray[np.float64]:
-        p: NDArray[np.float64] = self.net.next_distribution(ids, n_threads)
+        p: NDArray[np.float64] = self.net.distribution(ids, n_threads)
         return p
-
-
-def canonical(name: str, layers: int) -> str:
-    """The name above for a classifier's "weight1", "bias0.s1", ..."""
-    found = re.fullmatch(r"(weight|bias)(\d+)(\..*)?", name)
-    if found is None:
-        return name
-    layer = "output" if int(found[2]) == layers - 1 else f"hidden{found[2]}"
-    return f"{layer}.{found[1]}{found[3] or ''}"
 
 
 def model_weights(model: Any) -> Arrays:

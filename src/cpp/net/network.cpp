@@ -32,12 +32,6 @@ class Poller {
   Clock::time_point next_;
 };
 
-// Work that is over at once.
-class Never final : public Interrupt {
- public:
-  void poll() override {}
-};
-
 }  // namespace
 
 template <class T>
@@ -407,8 +401,8 @@ void Network<T>::distribution(const std::int32_t* ids, Index n, double* p) {
   const StreamSource<T> source(window.data(), seen + 1, spec().rows);
   const std::int64_t start = seen;
   const Visit visit{&start, nullptr, 1};
-  Never never;
-  in_chunks(source, visit, never, [&](Space& space, const Pass<T>& pass, Index) { graph_.output().distribution(pass, space.stack.y, p); });
+  NoInterrupt nobody;
+  in_chunks(source, visit, nobody, [&](Space& space, const Pass<T>& pass, Index) { graph_.output().distribution(pass, space.stack.y, p); });
 }
 
 template <class T>
