@@ -1,6 +1,8 @@
+#include <algorithm>
 #include <cmath>
 #include <map>
 #include <memory>
+#include <mutex>
 #include <string>
 
 #include "bindings/data_objects.h"
@@ -266,20 +268,43 @@ class PyNetwork {
     return py::make_tuple(loss, d);
   }
 
-  std::unique_ptr<PyNetwork> fork(const PyExamples* e, Index rows) {
+  std::unique_ptr<PyNetwork> fork(const PyExamples* e, Index rows, const py::dict& training) {
     if (rows < 0) value_error("rows", "must not be negative, got " + std::to_string(rows));
-    net::Spec larger = net_->spec();
+    net::Spec settings = net_->spec();
+    if (training.size() > 0) {
+      constexpr const char* free[] = {"beta1",         "beta2",           "eps",
+                                      "l2",            "weight_decay",    "clip",
+                                      "embedding_lr",  "dropout",         "input_dropout",
+                                      "word_dropout",  "embedding_dropout", "output_dropout",
+                                      "freeze_embeddings", "samples",     "seed"};
+      for (const auto& item : training) {
+        const std::string key = py::cast<std::string>(py::str(item.first));
+        if (std::find(std::begin(free), std::end(free), key) == std::end(free))
+          throw py::value_error("training must have keys that concern training alone, got '" + key + "'");
+      }
+      py::dict all = spec_dict(settings);
+      all.attr("update")(training);
+      settings = network_spec(all);
+    }
+    net::Spec larger = settings;
     if (rows > larger.rows && larger.has_table()) larger.rows = rows;
     larger.check();
     check_memory(larger);
     const net::Source<T>* const source = e == nullptr ? nullptr : &e->source<T>();
     const ReleaseGil release;
-    return std::make_unique<PyNetwork>(net_->fork(source, rows));
+    return std::make_unique<PyNetwork>(net_->fork(source, rows, settings));
   }
-  void absorb(const PyNetwork& fork) {
+  // then(): called while no reader can look, in one piece with the change. The GIL is held over both, so that no fork of the process comes
+  // between them.
+  void absorb(const PyNetwork& fork, const py::object& then) {
     if (&fork == this) throw py::value_error("fork must be another network");
-    const ReleaseGil release;
+    {
+      const ReleaseGil release;
+      net_->lock().lock();
+    }
+    const std::unique_lock<SharedLock> lock(net_->lock(), std::adopt_lock);
     net_->absorb(*fork.net_);
+    if (!then.is_none()) then();
   }
 
   void set_rows(py::handle ids, py::handle values) {
@@ -390,8 +415,8 @@ void register_of(py::module_& m, const char* name, const char* reading) {
       .def("log_prob", &N::log_prob, py::arg("examples"), py::arg("targets"), py::arg("begin"), py::arg("end"), py::arg("n_threads") = 0)
       .def("distribution", &N::distribution, py::arg("ids"), py::arg("n_threads") = 0)
       .def("gradients", &N::gradients, py::arg("examples"), py::arg("targets"), py::arg("order") = none, py::arg("dropout") = false)
-      .def("fork", &N::fork, py::arg("examples").none(true) = none, py::arg("rows") = 0)
-      .def("absorb", &N::absorb, py::arg("fork"))
+      .def("fork", &N::fork, py::arg("examples").none(true) = none, py::arg("rows") = 0, py::arg("training") = py::dict())
+      .def("absorb", &N::absorb, py::arg("fork"), py::arg("then") = none)
       .def("reading", [](py::object self) { return std::make_unique<Reading<T>>(std::move(self)); })
       .def("set_rows", &N::set_rows, py::arg("ids"), py::arg("values"))
       .def("set_row_rates", &N::set_row_rates, py::arg("ids"), py::arg("rate"))

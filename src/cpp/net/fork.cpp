@@ -58,7 +58,7 @@ std::vector<std::int32_t> rows_touched(const Source<T>& source, Index rows) {
 }  // namespace
 
 template <class T>
-std::unique_ptr<Network<T>> Network<T>::fork(const Source<T>* source, Index rows) {
+std::unique_ptr<Network<T>> Network<T>::fork(const Source<T>* source, Index rows, Spec next) {
   const std::shared_lock<SharedLock> lock(lock_);
   if (!rows_here_.empty()) throw std::invalid_argument("fork: a fork of some rows has no forks of its own");
   const bool table = has_table() && !spec().tied && spec().input != InputKind::windows;
@@ -76,7 +76,6 @@ std::unique_ptr<Network<T>> Network<T>::fork(const Source<T>* source, Index rows
       if (static_cast<Index>(here.size()) >= total) here.clear();
     }
   }
-  Spec next = spec();
   const Index count = here.empty() ? total : static_cast<Index>(here.size());
   if (table) (sparse ? next.n_inputs : next.rows) = count;
   auto fork = std::make_unique<Network>(next, by_frequency_);
@@ -104,7 +103,6 @@ std::unique_ptr<Network<T>> Network<T>::fork(const Source<T>* source, Index rows
 
 template <class T>
 void Network<T>::absorb(const Network& fork) {
-  const std::unique_lock<SharedLock> lock(lock_);
   if (fork.params().all().size() != params().all().size() || fork.total_rows() < spec().rows)
     throw std::invalid_argument("absorb: this is no fork of the network");
   Param<T>* const table = graph_.input().table();
@@ -144,8 +142,8 @@ void Network<T>::set_row_rates(const std::int64_t* ids, Index n, T rate) {
   for (Index i = 0; i < n; ++i) table.s2()[row_here(ids[i])] = rate;
 }
 
-template std::unique_ptr<Network<float>> Network<float>::fork(const Source<float>*, Index);
-template std::unique_ptr<Network<double>> Network<double>::fork(const Source<double>*, Index);
+template std::unique_ptr<Network<float>> Network<float>::fork(const Source<float>*, Index, Spec);
+template std::unique_ptr<Network<double>> Network<double>::fork(const Source<double>*, Index, Spec);
 template void Network<float>::absorb(const Network&);
 template void Network<double>::absorb(const Network&);
 template void Network<float>::set_rows(const std::int64_t*, Index, const float*);

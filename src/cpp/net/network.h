@@ -76,9 +76,10 @@ class Network {
   double gradients(const Source<T>& source, const Targets& targets, const Visit& visit, bool noise, const std::map<std::string, T*>& grads);
 
   // A copy to train aside: all of the network, but of a table that batches touch by rows, only those rows that examples of `source` (null:
-  // all) touch. It has the table grown to `rows` rows, which start as initialise() of a larger network would have them.
-  std::unique_ptr<Network> fork(const Source<T>* source, Index rows);
-  // Takes over what a fork of this network has learned, at once.
+  // all) touch. It has the table grown to `rows` rows, which start as initialise() of a larger network would have them. `settings`: the
+  // network's own spec, with others where they concern training alone.
+  std::unique_ptr<Network> fork(const Source<T>* source, Index rows, Spec settings);
+  // Takes over what a fork of this network has learned. The caller holds lock(), so that readers see all of it or nothing.
   void absorb(const Network& fork);
   // Rows of the table by their numbers in the whole one, as far as they are here.
   bool has_table() const { return graph_.input().table() != nullptr; }
