@@ -86,7 +86,8 @@ void Network<T>::check(const Source<T>& source) const {
     throw std::invalid_argument(std::string("examples: the network reads ") + names[static_cast<int>(wanted)] + ", got " +
                                 names[static_cast<int>(source.kind())]);
   const Spec& s = spec();
-  const Index limit = s.has_table() ? total_rows() : s.n_inputs;
+  // A fork may have only some of the rows, which are the inputs where those are sparse.
+  const Index limit = !rows_here_.empty() ? total_rows_ : s.has_table() ? s.rows : s.n_inputs;
   if (s.has_table() ? source.width() > limit : source.width() != limit)
     throw std::invalid_argument("examples: the network has " + std::to_string(limit) + (s.has_table() ? " rows" : " inputs") +
                                 ", the examples are for " + std::to_string(source.width()));
@@ -211,27 +212,37 @@ Index Network<T>::train(const Source<T>& source, const Targets& targets, const B
   Poller poller(interrupt);
   std::atomic<bool> stop{false};
   Index steps = 0;
-  threads::lead_team(plan.members, batches.count, pace_, [&](threads::Team& team, int member, int size, Index b) {
-    const threads::Crew crew(team, member, size);
-    const Step step = train_batch(call, b, crew);
-    if (crew.leads()) {
-      if (step.finite) {
-        losses[b] = step.loss;
-        weights[b] = step.weight;
-        ++steps;
+  // Whatever ends the call: the steps that were taken count.
+  struct Count {
+    std::int64_t& step;
+    const Index& steps;
+    ~Count() { step += steps; }
+  } const count{step_, steps};
+  while (steps < batches.count && finite) {
+    const Index first = steps;
+    stop.store(false, std::memory_order_relaxed);
+    threads::lead_team(plan.members, batches.count - first, pace_, [&](threads::Team& team, int member, int size, Index s) {
+      const Index b = first + s;
+      const threads::Crew crew(team, member, size);
+      const Step step = train_batch(call, b, crew);
+      if (crew.leads()) {
+        if (step.finite) {
+          losses[b] = step.loss;
+          weights[b] = step.weight;
+          ++steps;
+        }
+        // All members read it after the barrier.
+        if (poller.due()) stop.store(true, std::memory_order_relaxed);
       }
-      // All members read it after the barrier.
-      if (poller.due()) stop.store(true, std::memory_order_relaxed);
-    }
-    crew.barrier();
-    if (!step.finite) {
-      if (crew.leads()) finite = false;
-      return false;
-    }
-    return !stop.load(std::memory_order_relaxed);
-  });
-  step_ += steps;
-  if (stop.load()) poller.poll();
+      crew.barrier();
+      if (!step.finite) {
+        if (crew.leads()) finite = false;
+        return false;
+      }
+      return !stop.load(std::memory_order_relaxed);
+    });
+    if (stop.load()) poller.poll();
+  }
   return steps;
 }
 
