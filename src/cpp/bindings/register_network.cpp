@@ -322,7 +322,10 @@ class PyNetwork {
   }
 
   Index kept_bytes() const { return net_->kept_bytes(); }
-  Index workspace_bytes() { return net_->workspace_bytes(); }
+  Index workspace_bytes() {
+    const ReleaseGil release;
+    return net_->workspace_bytes();
+  }
   net::Network<T>& net() { return *net_; }
 
  private:

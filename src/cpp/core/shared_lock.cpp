@@ -77,9 +77,11 @@ void SharedLock::reset() {
   new (&changed_) std::condition_variable;
   readers_ = waiting_writers_ = 0;
   writing_ = false;
+  writer_ = std::thread::id();
 }
 
 void SharedLock::lock_shared() {
+  if (writer_ == std::this_thread::get_id()) return;
   if (Reading* const mine = reading(this); mine != nullptr) {
     ++mine->depth;
     return;
@@ -92,7 +94,7 @@ void SharedLock::lock_shared() {
 
 void SharedLock::unlock_shared() {
   Reading* const mine = reading(this);
-  if (mine == nullptr) return;  // read before a fork: this process never had it
+  if (mine == nullptr) return;  // within the thread's own write, or read before a fork: this process never had it
   if (--mine->depth > 0) return;
   t_reading.erase(t_reading.begin() + (mine - t_reading.data()));
   const std::lock_guard<std::mutex> lock(mutex_);
@@ -100,17 +102,21 @@ void SharedLock::unlock_shared() {
 }
 
 void SharedLock::lock() {
+  const std::thread::id self = std::this_thread::get_id();
+  if (writer_ == self) throw std::logic_error("a network cannot change while the same thread is changing it");
   if (reading(this) != nullptr) throw std::logic_error("a network cannot change while the same thread is reading it");
   std::unique_lock<std::mutex> lock(mutex_);
   ++waiting_writers_;
   changed_.wait(lock, [this] { return !writing_ && readers_ == 0; });
   --waiting_writers_;
   writing_ = true;
+  writer_ = self;
 }
 
 void SharedLock::unlock() {
   const std::lock_guard<std::mutex> lock(mutex_);
   writing_ = false;
+  writer_ = std::thread::id();
   changed_.notify_all();
 }
 

@@ -4,9 +4,11 @@
 // What a lock guards must be whole at any moment at which a fork may come: a writer that changes it holds Commit meanwhile, which a fork waits
 // for. Commits are short.
 #pragma once
+#include <atomic>
 #include <condition_variable>
 #include <cstdint>
 #include <mutex>
+#include <thread>
 
 namespace pyffnn {
 
@@ -17,10 +19,10 @@ class SharedLock {
   SharedLock(const SharedLock&) = delete;
   SharedLock& operator=(const SharedLock&) = delete;
 
-  // Readers may take it again while they hold it. A waiting writer goes before readers that come after it.
+  // Readers may take it again while they hold it, and so may the thread that writes. A waiting writer goes before readers that come after it.
   void lock_shared();
   void unlock_shared();
-  // Throws std::logic_error where the thread itself is reading: it would wait for ever.
+  // Throws std::logic_error where the thread itself is reading or writing: it would wait for ever.
   void lock();
   void unlock();
 
@@ -32,6 +34,7 @@ class SharedLock {
   std::condition_variable changed_;
   int readers_ = 0, waiting_writers_ = 0;
   bool writing_ = false;
+  std::atomic<std::thread::id> writer_{};
   SharedLock *next_ = nullptr, *previous_ = nullptr;
 };
 

@@ -101,18 +101,34 @@ std::unique_ptr<Network<T>> Network<T>::fork(const Source<T>* source, Index rows
   return fork;
 }
 
+// Whether all of its parameters go into this network's, of which `table` may have more rows or, where it grows, fewer.
+template <class T>
+bool Network<T>::is_fork(const Network& fork, const Param<T>* table, bool grows) const {
+  if (fork.params().all().size() != params().all().size()) return false;
+  const auto same = [](const Array<T>& a, const Array<T>& b) { return a.ld == b.ld && a.exists() == b.exists(); };
+  for (std::size_t i = 0; i < params().all().size(); ++i) {
+    const Param<T>&from = *fork.params().all()[i], &to = *params().all()[i];
+    if (from.name != to.name || from.cols != to.cols || from.by_row != to.by_row || !same(from.value, to.value) || !same(from.state1, to.state1) ||
+        !same(from.state2, to.state2))
+      return false;
+    const Index rows = &to == table && !fork.rows_here_.empty() ? fork.total_rows_ : from.rows;
+    if (&to == table && grows ? rows < to.rows : rows != to.rows) return false;
+  }
+  return true;
+}
+
 template <class T>
 void Network<T>::absorb(const Network& fork) {
-  if (fork.params().all().size() != params().all().size() || fork.total_rows() < spec().rows)
-    throw std::invalid_argument("absorb: this is no fork of the network");
   Param<T>* const table = graph_.input().table();
   const bool by_rows = table != nullptr && table->role == Role::table;
-  // Memory first: what can fail has failed before anything changes.
-  if (by_rows && spec().input != InputKind::sparse && fork.total_rows() > table->rows) {
+  const bool grows = spec().input == InputKind::bags || spec().input == InputKind::concat;
+  if (!is_fork(fork, by_rows ? table : nullptr, grows)) throw std::invalid_argument("absorb: this is no fork of the network");
+  // No fork of the process comes from here on. Memory first: what can fail has failed before anything else changes.
+  const Commit commit;
+  if (grows && fork.total_rows() > table->rows) {
     params().grow_rows(*table, fork.total_rows());
     graph_.spec().rows = fork.total_rows();
   }
-  const Commit commit;
   weights_change();
   for (std::size_t i = 0; i < params().all().size(); ++i) {
     const Param<T>&from = *fork.params().all()[i], &to = *params().all()[i];

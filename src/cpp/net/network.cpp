@@ -87,7 +87,8 @@ void Network<T>::check(const Source<T>& source) const {
     throw std::invalid_argument(std::string("examples: the network reads ") + names[static_cast<int>(wanted)] + ", got " +
                                 names[static_cast<int>(source.kind())]);
   const Spec& s = spec();
-  const Index limit = s.has_table() ? total_rows() : s.n_inputs;
+  // A fork may have only some of the rows, which are the inputs where those are sparse.
+  const Index limit = !rows_here_.empty() ? total_rows_ : s.has_table() ? s.rows : s.n_inputs;
   if (s.has_table() ? source.width() > limit : source.width() != limit)
     throw std::invalid_argument("examples: the network has " + std::to_string(limit) + (s.has_table() ? " rows" : " inputs") +
                                 ", the examples are for " + std::to_string(source.width()));

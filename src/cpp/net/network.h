@@ -111,6 +111,7 @@ class Network {
   template <class F>
   void in_chunks(const Source<T>& source, const Visit& visit, Interrupt& interrupt, F&& f);
   Index row_here(std::int64_t id) const;
+  bool is_fork(const Network& fork, const Param<T>* table, bool grows) const;
 
   Graph<T> graph_;
   std::vector<std::int32_t> by_frequency_;
