@@ -72,17 +72,18 @@ def add_parser(commands: Commands) -> None:
 def run(args: argparse.Namespace) -> None:
     from typing import Any
 
-    from pyffnn.labelled import is_fasttext, read_labelled
     from pyffnn.models.text_classifier import TextClassifier
+    from pyffnn.text.labelled import LabelledFile, read_labelled
 
     check_can_write(args.model)
     options = options_of(args)
     model = TextClassifier(verbose=not args.quiet, **options)
 
     def data(path: str) -> tuple[Any, Any]:
-        if is_fasttext(path, model.label_prefix):
-            return path, None  # read in C++
-        found = read_labelled(path, model.label_prefix, several=model.multilabel)
+        file = LabelledFile(path)  # opened once: it may be a pipe
+        if file.is_fasttext(model.label_prefix):
+            return file, None  # read in C++
+        found = read_labelled(file, model.label_prefix, several=model.multilabel)
         return found.texts, found.labels if model.multilabel else found.single(path)
 
     texts, labels = data(args.file)
