@@ -32,7 +32,7 @@ LAYERS = [
     {"models", "features"},
     {"training", "network"},
     {"nn", "autograd", "plot", "progress"},
-    {"corpus", "text", "io", "optimizers", "data", "labelled", "metrics", "testing", "base"},
+    {"corpus", "text", "io", "optimizers", "data", "metrics", "testing", "base"},
     {"ops", "runtime", "thread_control"},
     {"_pyffnn"},
 ]

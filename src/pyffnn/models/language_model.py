@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pyffnn.corpus import (
-    Corpus,
     IdVocabulary,
+    StreamSource,
     Tokens,
     Vocabulary,
     VocabularyLike,
@@ -214,9 +214,9 @@ class LanguageModel(NextWordModel):
 
     def fit(
         self,
-        corpus: Corpus,
+        corpus: StreamSource,
         *,
-        valid: Corpus | None = None,
+        valid: StreamSource | None = None,
         callbacks: Sequence[Callable[[LanguageModel, dict[str, Any]], Any]] = (),
         checkpoint: PathLike | None = None,
         checkpoint_steps: int | None = None,

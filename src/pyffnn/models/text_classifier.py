@@ -10,14 +10,11 @@ from typing import Any, Literal, Self, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from pyffnn.data import Corpus, Featurizer, TokenizerLike
 from pyffnn.io import PathLike
-from pyffnn.labelled import read_fasttext
 from pyffnn.models.arguments import check_fraction, check_integer
 from pyffnn.models.checks import check_same_length
 from pyffnn.models.classifier import Classifier, accuracy
 from pyffnn.models.estimator import not_fitted
-from pyffnn.models.growth import extend, grow_table
 from pyffnn.models.labels import (
     ClassWeight,
     Targets,
@@ -27,7 +24,6 @@ from pyffnn.models.labels import (
     to_indicator,
     to_labels,
 )
-from pyffnn.models.vectors import PretrainedVectors, find_vectors, vectors_dim
 from pyffnn.network import Examples
 from pyffnn.optimizers import (
     Adagrad,
@@ -37,6 +33,10 @@ from pyffnn.optimizers import (
     linear_decay,
     resolve_optimizer,
 )
+from pyffnn.text.corpus import Corpus
+from pyffnn.text.featurizer import Featurizer, TokenizerLike
+from pyffnn.text.labelled import name_of, read_fasttext
+from pyffnn.text.vectors import PretrainedVectors, find_vectors, vectors_dim
 from pyffnn.training import Callback
 
 __all__ = ["TextClassifier"]
@@ -451,16 +451,13 @@ class TextClassifier(Classifier):
             and self.pretrained_vectors is None
         )
 
-    def _featurizer(self, known: Featurizer | None = None) -> Featurizer:
-        """For training texts; with the character n-grams of ``known``, where "auto" has chosen already."""
+    def _featurizer(self) -> Featurizer:
+        """For training texts."""
         chars: Any = self.char_ngrams
-        auto = chars == "auto" and known is None
+        auto = isinstance(chars, str)
         if auto:
             own = self.buckets is None and self.tokenizer is None
             chars = _SHORT_CHARS if own and self._may_sum() else None
-        elif chars == "auto":
-            assert known is not None
-            chars = known.char_ngrams
         return Featurizer(
             word_ngrams=self.word_ngrams,
             char_ngrams=None if chars is None else (chars[0], chars[1]),
@@ -527,11 +524,18 @@ class TextClassifier(Classifier):
         return self._examples(corpus), targets
 
     def _read_file(
-        self, features: Featurizer, path: Any, classes: NDArray[Any] | None, *, fit: bool
+        self,
+        features: Featurizer,
+        path: Any,
+        classes: NDArray[Any] | None,
+        *,
+        fit: bool,
+        grow: bool = False,
     ) -> tuple[Corpus, Targets]:
         if features.tokenizer is not None:
             texts, sets = read_fasttext(path, self.label_prefix)
-            corpus = features.fit(texts) if fit else features.encode(texts)
+            encode_texts = features.extend if grow else features.encode
+            corpus = features.fit(texts) if fit else encode_texts(texts)
             names = sorted({label for labels in sets for label in labels})
             numbers = {name: i for i, name in enumerate(names)}
             ids: NDArray[Any] = np.array(
@@ -539,8 +543,8 @@ class TextClassifier(Classifier):
             )
             offsets = np.cumsum([0, *map(len, sets)])
         else:
-            read = features.fit_file if fit else features.encode_file
-            corpus = read(path, label_prefix=self.label_prefix)
+            read = features.extend_file if grow else features.encode_file
+            corpus = (features.fit_file if fit else read)(path, label_prefix=self.label_prefix)
             names = [name[len(self.label_prefix) :] for name in corpus.label_names]
             ids, offsets = corpus.labels
         if fit:
@@ -555,7 +559,7 @@ class TextClassifier(Classifier):
         offsets: NDArray[np.int64],
         classes: NDArray[Any] | None,
     ) -> Targets:
-        where = os.fspath(path)
+        where = name_of(path)
         if classes is None:
             if not names:
                 raise ValueError(
@@ -596,28 +600,33 @@ class TextClassifier(Classifier):
 
     def _read_growing(self, X: Texts, y: Any) -> tuple[Examples, Targets]:
         """More texts to train on, whose new words and n-grams get rows."""
-        features, fresh = self._features, self._featurizer(self._features)
+        known = self._features
         if _is_path(X) and y is None:
-            self._read_file(fresh, X, self.classes_, fit=True)
+            corpus, targets = self._read_file(known, X, self.classes_, fit=False, grow=True)
         else:
-            texts = _texts(X, y, type(self).__name__)
-            X = texts if hasattr(texts, "__len__") else list(texts)  # read twice
-            fresh.fit(X)
-        grown = extend(features, fresh)
-        if grown is None:
-            return self._read_known(features, X, y, self.classes_, "")
-        both, rows = grown
-        examples, targets = self._read_known(both, X, y, self.classes_, "")
-        check_same_length(X=examples.size, y=targets.size)
-        grow_table(self._network, both.num_rows, rows)
-        self._spec["rows"] = both.num_rows
-        self._set_row_rates(both)
+            corpus = known.extend(_texts(X, y, type(self).__name__))
+            targets = self._targets(y, self.classes_, "y", fit=False)
+        check_same_length(X=len(corpus), y=targets.size)
+        features = corpus.featurizer
+        if features.num_rows > known.num_rows:
+            self._grow_table(known, features)
+        self._features = features
+        return self._examples(corpus), targets
+
+    def _grow_table(self, known: Featurizer, features: Featurizer) -> None:
+        """Rows behind the others for what `features` has and `known` lacks."""
+        words, rows = features.words(known.num_words)
+        found: Any = None
         if self.pretrained_vectors is not None:
-            at, values = find_vectors(self.pretrained_vectors, both.vocabulary)
-            new = at >= features.num_words
-            self._network.parameters()["embedding"][at[new]] = values[new]
-        self._features = both
-        return examples, targets
+            found, values = find_vectors(self.pretrained_vectors, words)
+        self._network.grow(rows=features.num_rows)
+        self._spec["rows"] = features.num_rows
+        if self._spec.get("row_rates"):
+            rates = self._network.state()["embedding.rate"]
+            rates[known.num_rows :] = 1
+            rates[features.char_rows_from(known.num_rows)] = _CHAR_RATE
+        if found is not None:
+            self._network.parameters()["embedding"][rows[found]] = values
 
     # the network --------------------------------------------------------------------------------
 
@@ -749,7 +758,7 @@ class TextClassifier(Classifier):
 
 
 def _is_path(X: Any) -> bool:
-    return isinstance(X, (str, os.PathLike))
+    return isinstance(X, (str, os.PathLike)) or callable(getattr(X, "read", None))
 
 
 def _texts(X: Any, y: Any, owner: str, suffix: str = "") -> Iterable[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pyffnn.labelled import is_fasttext, read_labelled
+from pyffnn.text.labelled import is_fasttext, read_labelled
 
 
 def test_fasttext_form(tmp_path):

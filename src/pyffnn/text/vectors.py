@@ -97,7 +97,9 @@ def _pair(vectors: Any) -> tuple[list[str], NDArray[np.float32]]:
 
 def _open(path: Path) -> tuple[int, int]:
     """Lines before the first vector, and the numbers in it."""
-    with path.open(encoding="utf-8") as file:
+    if path.exists() and not path.is_file():
+        raise ValueError(f"{str(path)!r} must be a regular file: word vectors are read twice")
+    with path.open(encoding="utf-8-sig") as file:
         first = _line(path, file, 1)
         parts = first.rstrip().split(" ")
         if len(parts) == 2 and all(part.isdigit() for part in parts):
@@ -119,7 +121,7 @@ def _line(path: Path, file: Any, number: int) -> str:
 def _read(path: Path, number: Mapping[str, int]) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
     skip, dim = _open(path)
     found: dict[int, NDArray[np.float32]] = {}
-    with path.open(encoding="utf-8") as file:
+    with path.open(encoding="utf-8-sig") as file:
         at = 0
         while line := _line(path, file, at + 1):
             at += 1
