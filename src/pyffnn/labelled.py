@@ -11,7 +11,7 @@ import os
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from pyffnn.io import PathLike
+from pyffnn.formats.model_file import PathLike
 
 __all__ = ["PREFIX", "LabelledTexts", "is_fasttext", "read_fasttext", "read_labelled"]
 

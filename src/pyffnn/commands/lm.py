@@ -167,8 +167,8 @@ def _train(args: argparse.Namespace) -> None:
         memmap=args.memmap,
     )
     model.save(args.model)
-    best = model.best_epoch_ if model.early_stopping else None
-    last = model.history_[-1 if best is None else best]
+    best = model.best_epoch_
+    last = model.history_[-1 if best is None else best - 1]
     print(f"vocabulary   {len(model.vocabulary_):,} words")
     print(f"parameters   {model.n_parameters_:,}")
     if last["val_perplexity"] is not None:

@@ -45,6 +45,13 @@ class Targets:
     matrix: NDArray[np.float32] | None = None
 
     @property
+    def arrays(self) -> tuple[NDArray[Any], ...]:
+        """All of it, to tell it from others."""
+        array = self.codes if self.matrix is None else self.matrix
+        assert array is not None
+        return self.classes, array
+
+    @property
     def size(self) -> int:
         array = self.codes if self.matrix is None else self.matrix
         assert array is not None

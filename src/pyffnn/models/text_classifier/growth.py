@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pyffnn.data import Featurizer
-from pyffnn.network import Network
+from pyffnn.net import Network
 
 __all__ = ["extend", "grow_table"]
 
@@ -72,23 +72,21 @@ def extend(old: Featurizer, new: Featurizer) -> tuple[Featurizer, NDArray[np.int
     return both, np.concatenate(rows).astype(np.int64)
 
 
-def grow_table(network: Network, num_rows: int, rows: NDArray[np.int64]) -> None:
-    """Give the embedding ``num_rows`` rows: row i, with its optimizer state, becomes row ``rows[i]``; the others are new."""
-    table = np.array(network.parameters()["embedding"])
-    state = {
-        name: np.array(array)
-        for name, array in network.state().items()
-        if name.startswith("embedding.")
-    }
-    network.grow(rows=num_rows)
-    new = np.setdiff1d(np.arange(num_rows), rows)
-    grown = network.parameters()["embedding"]
-    grown[new] = grown[len(rows) :].copy()
-    grown[rows] = table
-    for name, array in state.items():
-        target = network.state()[name]
-        target[:] = 0
-        target[rows] = array
+def grow_table(fork: Network, rows: NDArray[np.int64]) -> None:
+    """Row i of the embedding that ``fork`` was forked from, with its optimizer state, becomes row ``rows[i]``; the others are new."""
+    grown = fork.parameters()["embedding"]
+    size = rows.size
+    if np.array_equal(rows, np.arange(size)):
+        return
+    old = grown[:size].copy()
+    new = np.setdiff1d(np.arange(grown.shape[0]), rows)
+    grown[new] = grown[size:].copy()
+    grown[rows] = old
+    for name, array in fork.state().items():
+        if name.startswith("embedding."):
+            old = array[:size].copy()
+            array[:] = 0
+            array[rows] = old
 
 
 def _orders(state: dict[str, NDArray[Any]]) -> list[NDArray[np.uint64]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -11,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pyffnn.models.arguments import (
+    ArgumentTypeError,
     check_choice,
     check_flag,
     check_fraction,
@@ -18,12 +18,12 @@ from pyffnn.models.arguments import (
     check_non_negative,
     is_number,
 )
-from pyffnn.models.lm.network import NetworkConfig
 from pyffnn.ops import precision_code
 from pyffnn.optimizers import Optimizer, Schedule, linear_decay, resolve_optimizer
+from pyffnn.training import seed_of
 
 if TYPE_CHECKING:
-    from pyffnn.models.language_model import LanguageModel
+    from pyffnn.models.language_model.model import LanguageModel
 
 ACTIVATIONS = ("tanh", "relu", "sigmoid", "gelu", "identity")
 OUTPUTS = ("softmax", "adaptive", "sampled")
@@ -36,9 +36,6 @@ SEGMENTS = 4
 LARGE = 90_000
 EPOCHS, BATCH = 6, 512
 
-FREE_ON_RESUME = ("n_threads", "verbose")
-"""Arguments that change no bit of the result."""
-
 
 def check(model: LanguageModel) -> None:
     """ValueError or TypeError for an argument out of range, naming it."""
@@ -48,11 +45,7 @@ def check(model: LanguageModel) -> None:
     if model.distant_kernels and not model.distant_window:
         raise ValueError("distant_window must be at least 1 with distant_kernels, got 0")
     check_integer("embedding_dim", model.embedding_dim, 1)
-    sizes = model.hidden_layer_sizes
-    if not isinstance(sizes, (Sequence, np.ndarray)) or isinstance(sizes, (str, bytes)):
-        raise TypeError(f"hidden_layer_sizes must be a sequence of integers, got {sizes!r}")
-    for size in sizes:
-        check_integer("hidden_layer_sizes", size, 1)
+    hidden(model)
     check_choice("activation", model.activation, ACTIVATIONS)
     check_choice("output", model.output, OUTPUTS)
     if model.output == "adaptive" and model.tie_embeddings:
@@ -81,49 +74,61 @@ def check(model: LanguageModel) -> None:
             check_integer(name, getattr(model, name), 1)
     patience(model.early_stopping)
     check_fraction("validation_fraction", model.validation_fraction, zero=False)
-    check_integer("random_state", model.random_state, 0)
+    if isinstance(model.random_state, (int, np.integer)) or not isinstance(
+        model.random_state, (np.random.RandomState, np.random.Generator)
+    ):
+        seed_of(model.random_state)  # draws nothing
     precision_code(model.precision)
     optimizer(model)
 
 
-def network_config(model: LanguageModel, vocab: int) -> NetworkConfig:
-    spec = optimizer(model).spec()
+def hidden(model: LanguageModel) -> list[int]:
+    """Units of the hidden layers."""
+    sizes: Any = model.hidden_layer_sizes
+    if isinstance(sizes, (int, np.integer)) and not isinstance(sizes, bool):
+        sizes = (int(sizes),)
+    if not isinstance(sizes, (Sequence, np.ndarray)) or isinstance(sizes, (str, bytes)):
+        raise ArgumentTypeError(f"hidden_layer_sizes must be a sequence of integers, got {sizes!r}")
+    return [check_integer("hidden_layer_sizes", size, 1) for size in sizes]
+
+
+def network_spec(model: LanguageModel, vocab: int, seed: int) -> dict[str, Any]:
     embedding = model.dropout if model.embedding_dropout is None else model.embedding_dropout
-    return NetworkConfig(
-        vocab=vocab,
-        context=int(model.context),
-        dim=int(model.embedding_dim),
-        distant_kernels=int(model.distant_kernels),
-        distant_window=int(model.distant_window) if model.distant_kernels else 0,
-        hidden=tuple(int(size) for size in model.hidden_layer_sizes),
-        activation=model.activation,
-        precision=model.precision,
-        residual=bool(model.residual),
-        layer_norm=bool(model.layer_norm),
-        direct=bool(model.direct),
-        tied=bool(model.tie_embeddings),
-        output=model.output,
-        cutoffs=cutoffs(model, vocab),
-        samples=int(model.samples) if model.output == "sampled" else 0,
-        drop_embedding=float(embedding),
-        drop_hidden=float(model.dropout),
-        drop_output=float(model.dropout),
-        drop_word=float(model.word_dropout),
-        optimizer=spec["optimizer"],
-        beta1=spec.get("beta1", 0.0),
-        beta2=spec.get("beta2", 0.0),
-        eps=spec.get("eps", 0.0),
-        l2=float(model.l2),
-        decay=spec.get("weight_decay", 0.0),
-        clip=0.0 if model.clip_norm is None else float(model.clip_norm),
-        seed=int(model.random_state),
-    )
+    spec: dict[str, Any] = {
+        "input": "windows",
+        "rows": vocab,
+        "dim": int(model.embedding_dim),
+        "context": int(model.context),
+        "distant_kernels": int(model.distant_kernels),
+        "distant_window": int(model.distant_window) if model.distant_kernels else 0,
+        "hidden": hidden(model),
+        "activation": model.activation,
+        "residual": bool(model.residual),
+        "layer_norm": bool(model.layer_norm),
+        "direct": bool(model.direct),
+        "tied": bool(model.tie_embeddings),
+        "n_outputs": vocab,
+        "output": "vocabulary" if model.output == "softmax" else model.output,
+        "loss": "softmax",
+        "precision": model.precision,
+        "dropout": float(model.dropout),
+        "embedding_dropout": float(embedding),
+        "output_dropout": float(model.dropout),
+        "word_dropout": float(model.word_dropout),
+        "l2": float(model.l2),
+        "clip": 0.0 if model.clip_norm is None else float(model.clip_norm),
+        "seed": seed,
+        **optimizer(model).spec(),
+    }
+    if model.output == "adaptive":
+        spec["cutoffs"] = list(cutoffs(model, vocab))
+    elif model.output == "sampled":
+        spec["samples"] = int(model.samples)
+    return spec
 
 
 def cutoffs(model: LanguageModel, vocab: int) -> tuple[int, ...]:
     """Ranks at which a cluster of rarer words begins: by default a 25th and a fifth of all words."""
-    if model.output != "adaptive":
-        return ()
     given = (vocab // 25, vocab // 5) if model.cutoffs is None else tuple(model.cutoffs)
     if given[0] < 1 or given[-1] >= vocab:
         raise ValueError(
@@ -164,7 +169,7 @@ def patience(early_stopping: Any) -> int | None:
     if early_stopping is False or early_stopping is None:
         return None
     if early_stopping is True:
-        return 3
+        return 5
     return check_integer("early_stopping", early_stopping, 1)
 
 
@@ -174,15 +179,31 @@ def split(ids: NDArray[np.int32], fraction: float) -> tuple[NDArray[np.int32], N
     return ids[:-held_out], ids[-held_out:]
 
 
-def check_same_run(where: str, saved: dict[str, Any], now: dict[str, Any]) -> None:
-    """ValueError when a checkpoint was written by a run of other settings or data."""
-    # through JSON, as the saved ones went
-    now = json.loads(json.dumps(now))
-    for name, value in now["params"].items():
-        if name not in FREE_ON_RESUME and saved["params"].get(name) != value:
-            raise ValueError(
-                f"the checkpoint {where!r} is of another run: it has "
-                f"{name}={saved['params'].get(name)!r}, this model {value!r}"
-            )
-    if saved.get("vocabulary") != now["vocabulary"] or saved.get("data") != now["data"]:
-        raise ValueError(f"the checkpoint {where!r} is of another run: it has other training data")
+def train_unknown(ids: NDArray[np.int32], unk_id: int) -> NDArray[np.int32]:
+    """The stream with some rare words as the unknown word, if that does not occur in it.
+
+    Every tenth of the words that occur once, but one in 2,000 tokens at least, from the rarest words
+    up: there one occurrence of a word counts as unknown. What was never trained would be predicted
+    at random. A read-only memory-mapped file is written to.
+    """
+    counts = np.bincount(ids)
+    if unk_id < counts.size and counts[unk_id]:
+        return ids
+    words = np.flatnonzero(counts)
+    words = words[np.argsort(counts[words], kind="stable")]
+    once = int(np.count_nonzero(counts == 1))
+    number = max(-(-once // 10), -(-ids.size // 2000))
+    chosen = words[: 10 * number : 10] if words.size >= 10 * number else words[:number]
+    if chosen.size >= words.size:
+        return ids  # a word or two: nothing would be left of them
+    out: NDArray[np.int32]
+    if isinstance(ids, np.memmap) and ids.filename is not None:
+        out = np.memmap(ids.filename, np.int32, "r+", shape=ids.shape)
+    else:
+        out = ids.copy()
+    wanted = np.zeros(counts.size, bool)
+    wanted[chosen] = True
+    places = np.flatnonzero(wanted[ids])
+    _, first = np.unique(ids[places], return_index=True)
+    out[places[first]] = unk_id
+    return out

@@ -1,0 +1,173 @@
+"""Texts and labels as `TextClassifier` gets them, read into corpora and targets."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from typing import Any, NamedTuple, TypeAlias, TypeGuard
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from pyffnn.data import Corpus, Featurizer
+from pyffnn.labelled import read_fasttext
+from pyffnn.models.checks import check_same_length
+from pyffnn.models.labels import Targets, encode, encode_sets, find_classes, to_indicator, to_labels
+
+__all__ = ["ReadTexts", "Reader", "Texts", "collected", "is_path"]
+
+Texts: TypeAlias = Iterable[str] | str | os.PathLike[str]
+
+
+class ReadTexts(NamedTuple):
+    """A corpus with its targets; ``as_sets``: labels came as a list a text."""
+
+    corpus: Corpus
+    targets: Targets
+    as_sets: bool
+
+
+class Reader(NamedTuple):
+    """How texts and labels are read; ``owner`` names the model in errors."""
+
+    owner: str
+    label_prefix: str
+    multilabel: bool
+
+    def training(
+        self, features: Featurizer, X: Texts, y: Any, classes: ArrayLike | None
+    ) -> ReadTexts:
+        """Texts whose words make the vocabulary, and targets over ``classes`` or their own."""
+        known = None if classes is None else np.unique(np.asarray(classes))
+        read = self._read(features, X, y, known, "", fit=True)
+        corpus = read.corpus
+        if not len(corpus):
+            raise ValueError(f"X has no texts: {self.owner} needs a minimum of 1 sample")
+        if not corpus.num_tokens or not features.num_rows:
+            raise ValueError(
+                "empty vocabulary: the texts have no words"
+                if not corpus.num_tokens
+                else f"empty vocabulary: no word occurs min_count={features.min_count} times"
+            )
+        return read
+
+    def known(
+        self, features: Featurizer, X: Texts, y: Any, classes: NDArray[Any], suffix: str = ""
+    ) -> ReadTexts:
+        """Other texts with targets among ``classes``; at least one."""
+        read = self._read(features, X, y, classes, suffix, fit=False)
+        if not len(read.corpus):
+            raise ValueError(f"X{suffix} has no texts: {self.owner} needs a minimum of 1 sample")
+        return read
+
+    def _read(
+        self,
+        features: Featurizer,
+        X: Texts,
+        y: Any,
+        classes: NDArray[Any] | None,
+        suffix: str,
+        *,
+        fit: bool,
+    ) -> ReadTexts:
+        if is_path(X) and y is None:
+            read = self._file(features, X, classes, fit=fit)
+        else:
+            texts = self.texts(X, y, suffix)
+            corpus = features.fit(texts) if fit else features.encode(texts)
+            targets, as_sets = self._targets(y, classes, f"y{suffix}")
+            read = ReadTexts(corpus, targets, as_sets)
+        check_same_length(**{f"X{suffix}": len(read.corpus), f"y{suffix}": read.targets.size})
+        return read
+
+    def texts(self, X: Any, y: Any, suffix: str = "") -> Iterable[str]:
+        """``X``, unless it is no collection of texts or has no labels."""
+        if isinstance(X, (str, bytes, os.PathLike)):
+            raise ValueError(
+                f"Iterable over raw text documents expected for X{suffix}, {type(X).__name__} "
+                f"object received; the path of a file goes without y{suffix}"
+            )
+        if y is None:
+            raise ValueError(
+                f"This {self.owner} estimator requires y to be passed, but the target y{suffix} is "
+                "None."
+            )
+        texts: Iterable[str] = X
+        return texts
+
+    def _file(
+        self, features: Featurizer, path: Any, classes: NDArray[Any] | None, *, fit: bool
+    ) -> ReadTexts:
+        if features.tokenizer is not None:
+            texts, sets = read_fasttext(path, self.label_prefix)
+            corpus = features.fit(texts) if fit else features.encode(texts)
+            names = sorted({label for labels in sets for label in labels})
+            numbers = {name: i for i, name in enumerate(names)}
+            ids: NDArray[Any] = np.array(
+                [numbers[label] for labels in sets for label in labels], np.int64
+            )
+            offsets = np.cumsum([0, *map(len, sets)])
+        else:
+            read = features.fit_file if fit else features.encode_file
+            corpus = read(path, label_prefix=self.label_prefix)
+            names = [name[len(self.label_prefix) :] for name in corpus.label_names]
+            ids, offsets = corpus.labels
+        targets = self._file_targets(path, names, ids, offsets, classes)
+        return ReadTexts(corpus, targets, self.multilabel)
+
+    def _file_targets(
+        self,
+        path: Any,
+        names: list[str],
+        ids: NDArray[Any],
+        offsets: NDArray[np.int64],
+        classes: NDArray[Any] | None,
+    ) -> Targets:
+        where = os.fspath(path)
+        if classes is None:
+            if not names:
+                raise ValueError(
+                    f"{where!r} has no labels (words that begin with {self.label_prefix!r})"
+                )
+            classes = np.array(sorted(names))
+        number = encode(np.array(names, dtype=object), classes, where)
+        counts = np.diff(offsets)
+        if self.multilabel:
+            matrix = np.zeros((counts.size, classes.size), np.float32)
+            matrix[np.repeat(np.arange(counts.size), counts), number[ids]] = 1
+            return Targets(classes, matrix=matrix)
+        for wrong, what in (
+            (counts == 0, "no label"),
+            (counts > 1, "several labels (see multilabel)"),
+        ):
+            if wrong.any():
+                raise ValueError(
+                    f"{where!r}: {wrong.sum()} texts have {what}, the first is number "
+                    f"{wrong.argmax() + 1}"
+                )
+        return Targets(classes, codes=number[ids])
+
+    def _targets(self, y: Any, classes: NDArray[Any] | None, name: str) -> tuple[Targets, bool]:
+        if not self.multilabel:
+            labels = to_labels(y, self.owner)
+            if classes is None:
+                return Targets(*find_classes(labels)), False
+            return Targets(classes, codes=encode(labels, classes, name)), False
+        if not (hasattr(y, "ndim") and y.ndim == 2):
+            return encode_sets(y, classes, name), True
+        matrix = to_indicator(y)
+        if classes is not None and matrix.shape[1] != classes.size:
+            raise ValueError(f"{name} must have {classes.size} columns, got shape {matrix.shape}")
+        found = np.arange(matrix.shape[1]) if classes is None else classes
+        return Targets(found, matrix=matrix), False
+
+
+def is_path(X: Any) -> TypeGuard[str | os.PathLike[str]]:
+    return isinstance(X, (str, os.PathLike))
+
+
+def collected(texts: Any) -> Any:
+    """The same texts; an iterator is used up, so that it can be read twice, and under no lock."""
+    if is_path(texts) or hasattr(texts, "__len__") or not hasattr(texts, "__iter__"):
+        return texts
+    return list(texts)
