@@ -11,13 +11,14 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from pyffnn.io import PathLike, load_model, save_model
-from pyffnn.models.arguments import check_fraction, check_integer, check_non_negative
+from pyffnn.models.arguments import patience_of, sizes_of
 from pyffnn.models.checks import (
     check_same_length,
     check_sample_weight,
 )
 from pyffnn.models.estimator import Estimator, not_fitted
 from pyffnn.models.labels import ClassWeight, Targets, class_weights
+from pyffnn.models.parameters import check, check_one
 from pyffnn.models.settings import params_from_json, params_to_json
 from pyffnn.network import Examples, Network, network_arrays, network_from_arrays
 from pyffnn.ops import precision_code
@@ -26,9 +27,6 @@ from pyffnn.progress import make_progress
 from pyffnn.training import Callback, Labelled, Plan, Record, seed_of, split, train
 
 __all__ = ["Classifier"]
-
-_ACTIVATIONS = ("relu", "tanh", "sigmoid", "identity")
-_DEFAULT_PATIENCE = 5
 
 
 class Classifier(Estimator):
@@ -62,15 +60,7 @@ class Classifier(Estimator):
     # settings -----------------------------------------------------------------------------------
 
     def _hidden(self) -> list[int]:
-        sizes = self.hidden_layer_sizes
-        if isinstance(sizes, (int, np.integer)) and not isinstance(sizes, bool):
-            sizes = (int(sizes),)
-        try:
-            return [check_integer("hidden_layer_sizes", size, 1) for size in sizes]  # type: ignore[union-attr]
-        except TypeError:
-            raise ValueError(
-                f"hidden_layer_sizes must be a sequence of integers, got {sizes!r}"
-            ) from None
+        return sizes_of(self.hidden_layer_sizes)
 
     def _default_rate(self) -> float | None:
         """The rate of an optimizer given by name; None: the optimizer's own."""
@@ -82,31 +72,16 @@ class Classifier(Estimator):
         )
 
     def _patience(self) -> int | None:
-        if self.early_stopping is False:
-            return None
-        if self.early_stopping is True:
-            return _DEFAULT_PATIENCE
-        return check_integer("early_stopping", self.early_stopping, 1)
+        return patience_of(self.early_stopping)
 
     def _threads(self) -> int:
-        return 0 if self.n_threads is None else check_integer("n_threads", self.n_threads, 1)
+        check_one(self, "n_threads")
+        return int(self.n_threads or 0)
 
     def _check_settings(self) -> None:
-        """Raise ValueError for a common constructor argument that is out of range."""
-        if self.activation not in _ACTIVATIONS:
-            names = ", ".join(map(repr, _ACTIVATIONS))
-            raise ValueError(f"activation must be one of {names}, got {self.activation!r}")
-        precision_code(self.precision)
-        check_fraction("dropout", self.dropout, zero=True)
-        check_non_negative("l2", self.l2)
-        check_fraction("validation_fraction", self.validation_fraction, zero=False)
-        check_integer(
-            "verbose", int(self.verbose) if isinstance(self.verbose, bool) else self.verbose, 0
-        )
-        self._hidden()
-        self._optimizer()
-        self._patience()
-        self._threads()
+        """ValueError or TypeError for a constructor argument that is wrong, naming it."""
+        check(self, fitted=hasattr(self, "_network"))
+        precision_code(self.precision)  # warns where the machine lacks it
 
     # training -----------------------------------------------------------------------------------
 

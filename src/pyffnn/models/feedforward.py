@@ -9,7 +9,6 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from pyffnn.models.arguments import check_integer, check_non_negative
 from pyffnn.models.checks import (
     check_feature_names,
     check_features,
@@ -298,20 +297,11 @@ class FFNNClassifier(Classifier):
 
     def _check_own_settings(self) -> int:
         self._check_settings()
-        if self.tol is not None:
-            check_non_negative("tol", self.tol)
-        check_integer("n_iter_no_change", self.n_iter_no_change, 1)
-        self._batch(1)
-        return check_integer("epochs", self.epochs, 1)
+        return int(self.epochs)
 
     def _batch(self, size: int) -> int:
-        if isinstance(self.batch_size, str):
-            if self.batch_size != "auto":
-                raise ValueError(
-                    f"batch_size must be 'auto' or an integer, got {self.batch_size!r}"
-                )
-            return min(200, size)
-        return check_integer("batch_size", self.batch_size, 1)
+        # a larger batch has the same examples
+        return min(200 if self.batch_size == "auto" else int(self.batch_size), max(size, 1))
 
     def _fit_targets(self, y: Any) -> Targets:
         matrix = _indicator(y)

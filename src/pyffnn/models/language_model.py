@@ -21,7 +21,7 @@ from pyffnn.corpus import (
     vocabulary_from_dict,
 )
 from pyffnn.io import PathLike, load_model, save_model, write_atomic
-from pyffnn.models.arguments import check_integer, check_non_negative
+from pyffnn.models.arguments import check_integer, check_non_negative, patience_of
 from pyffnn.models.lm import settings as arguments
 from pyffnn.models.lm.checkpoint import KIND as CHECKPOINT
 from pyffnn.models.lm.checkpoint import RunState, fingerprint, read_checkpoint
@@ -271,7 +271,7 @@ class LanguageModel(NextWordModel):
             memmap=memmap,
         )
         ids, held_out = data.ids, data.valid
-        patience = arguments.patience(self.early_stopping)
+        patience = patience_of(self.early_stopping)
         if held_out is None and patience is not None:
             ids, held_out = arguments.split(ids, self.validation_fraction)
         if ids.size <= self.context:
@@ -427,7 +427,7 @@ class LanguageModel(NextWordModel):
             if file.model == CHECKPOINT:
                 run = file.config["run"]
                 state = RunState(history=run["history"], best_epoch=run["best_epoch"])
-                done = run["finished"] and arguments.patience(model.early_stopping) is not None
+                done = run["finished"] and patience_of(model.early_stopping) is not None
                 which = "best:" if done and any(t.startswith("best:") for t in tensors) else "w:"
                 tensors = {
                     name.removeprefix(which): a

@@ -13,7 +13,6 @@ from numpy.typing import ArrayLike, NDArray
 from pyffnn.data import Corpus, Featurizer, TokenizerLike
 from pyffnn.io import PathLike
 from pyffnn.labelled import read_fasttext
-from pyffnn.models.arguments import check_fraction, check_integer
 from pyffnn.models.checks import check_same_length
 from pyffnn.models.classifier import Classifier, accuracy
 from pyffnn.models.estimator import not_fitted
@@ -63,7 +62,6 @@ _AUTO_EPOCHS = 5
 _AUTO_STEPS = 300
 _AUTO_MOST = 100
 _MOST_TOKENS = 100
-_POOLINGS = ("auto", "mean", "sqrtn", "sum", "concat")
 
 
 class TextClassifier(Classifier):
@@ -290,7 +288,7 @@ class TextClassifier(Classifier):
         FloatingPointError
             The loss became non-finite; the model is at its last good state.
         """
-        self._check_own_settings()
+        self._check_settings()
         corpus, targets = self._read_training(X, y, None)
         validation = None
         if X_val is not None:
@@ -306,7 +304,7 @@ class TextClassifier(Classifier):
             validation,
             callbacks,
             epochs=epochs,
-            batch_size=self.batch_size,
+            batch_size=int(self.batch_size),
             schedule=self._optimizer(epochs, sums=self._sums).schedule(self._default_schedule),
         )
         return self
@@ -326,7 +324,7 @@ class TextClassifier(Classifier):
         texts of the call. The first call, unless after `fit`, needs the labels of all later calls:
         those of ``classes``, else of ``y``. ``class_weight="balanced"`` counts the texts of the call.
         """
-        self._check_own_settings()
+        self._check_settings()
         if not hasattr(self, "_network"):
             corpus, targets = self._read_training(X, y, classes)
             self._begin(corpus, targets)
@@ -348,7 +346,7 @@ class TextClassifier(Classifier):
             None,
             (),
             epochs=1,
-            batch_size=self.batch_size,
+            batch_size=int(self.batch_size),
             fresh=False,
             schedule=constant(schedule.lr),
         )
@@ -408,38 +406,6 @@ class TextClassifier(Classifier):
 
     # settings -----------------------------------------------------------------------------------
 
-    def _check_own_settings(self) -> None:
-        self._check_settings()
-        if self.pooling not in _POOLINGS:
-            names = ", ".join(map(repr, _POOLINGS))
-            raise ValueError(f"pooling must be one of {names}, got {self.pooling!r}")
-        for name in ("embedding_dim", "max_tokens", "buckets"):
-            if getattr(self, name) is not None:
-                check_integer(name, getattr(self, name), 1)
-        for name in ("word_ngrams", "min_count", "ngram_min_count", "batch_size"):
-            check_integer(name, getattr(self, name), 1)
-        if self.epochs != "auto":
-            check_integer("epochs", self.epochs, 1)
-        chars: Any = self.char_ngrams
-        own_chars = not (chars is None or (isinstance(chars, str) and chars == "auto"))
-        if own_chars:
-            try:
-                low, high = chars
-            except (TypeError, ValueError):
-                raise ValueError(
-                    f"char_ngrams must be None, (lo, hi) or 'auto', got {self.char_ngrams!r}"
-                ) from None
-            check_integer("char_ngrams[0]", low, 1)
-            check_integer("char_ngrams[1]", high, low)
-        check_fraction("word_dropout", self.word_dropout, zero=True)
-        if self.pooling == "concat" and (self.word_ngrams > 1 or own_chars):
-            raise ValueError(
-                "pooling='concat' has a place for each word and none for n-grams: word_ngrams must "
-                "be 1 and char_ngrams None"
-            )
-        if self.freeze_embeddings and self.pretrained_vectors is None:
-            raise ValueError("freeze_embeddings needs pretrained_vectors")
-
     def _may_sum(self) -> bool:
         """Whether these settings sum the rows of a text, if the training texts are short."""
         if self.pooling != "auto":
@@ -486,10 +452,10 @@ class TextClassifier(Classifier):
     def _epochs(self, corpus: Corpus) -> int:
         if self.epochs != "auto":
             return int(self.epochs)
-        features = max(corpus.num_tokens * self.word_ngrams, 1)
+        features = max(corpus.num_tokens * int(self.word_ngrams), 1)
         most = _SHORT_EPOCHS if self._sums else _AUTO_EPOCHS
         passes = min(max(round(_AUTO_FEATURES / features), 1), most)
-        steps = -(-len(corpus) // self.batch_size)
+        steps = -(-len(corpus) // int(self.batch_size))
         return max(passes, min(-(-_AUTO_STEPS // steps), _AUTO_MOST))
 
     # reading ------------------------------------------------------------------------------------
