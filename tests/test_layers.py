@@ -34,6 +34,7 @@ LAYERS = [
     {"nn", "autograd", "plot", "progress"},
     {"corpus", "text", "io", "optimizers", "data", "labelled", "metrics", "testing", "base"},
     {"ops", "runtime", "thread_control"},
+    {"precision"},
     {"_pyffnn"},
 ]
 # Imported by `import pyffnn` alone: everything else is found where it is used.

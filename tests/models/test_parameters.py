@@ -256,6 +256,23 @@ def test_settings_whose_default_is_none_take_numpy_scalars() -> None:
                     np.testing.assert_array_equal(outcome(cls, first), outcome(cls, second), name)
 
 
+@pytest.mark.parametrize("cls", [FFNNClassifier, TextClassifier, LanguageModel])
+def test_random_states_of_every_kind(cls: Any) -> None:
+    def three(make: Any) -> list[Any]:
+        return [outcome(cls, {"random_state": make()}) for _ in range(3)]
+
+    for make in (
+        lambda: 5,
+        lambda: np.random.RandomState(5),
+        lambda: np.random.Generator(np.random.PCG64(5)),
+    ):
+        first, second, third = three(make)
+        np.testing.assert_array_equal(first, second)
+        np.testing.assert_array_equal(first, third)
+    first, second, third = three(lambda: None)
+    assert (first != second).any() and (second != third).any()
+
+
 def test_kinds_have_words() -> None:
     for table in SETTINGS.values():
         for name, setting in table.items():

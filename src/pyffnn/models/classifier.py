@@ -21,8 +21,8 @@ from pyffnn.models.labels import ClassWeight, Targets, class_weights
 from pyffnn.models.parameters import check, check_one
 from pyffnn.models.settings import params_from_json, params_to_json
 from pyffnn.network import Examples, Network, network_arrays, network_from_arrays
-from pyffnn.ops import precision_code
 from pyffnn.optimizers import LearningRate, Optimizer, Schedule, constant, resolve_optimizer
+from pyffnn.precision import precision_code, precision_name
 from pyffnn.progress import make_progress
 from pyffnn.training import Callback, Labelled, Plan, Record, seed_of, split, train
 
@@ -41,7 +41,7 @@ class Classifier(Estimator):
     class_weight: ClassWeight
     early_stopping: bool | int
     validation_fraction: float
-    precision: str
+    precision: str | None
     n_threads: int | None
     random_state: Any
     verbose: int
@@ -94,7 +94,7 @@ class Classifier(Estimator):
             **inputs,
             "hidden": self._hidden(),
             "activation": self.activation,
-            "precision": self.precision,
+            "precision": precision_name(self.precision),
             "n_outputs": 1 if one_unit else n_classes,
             "loss": "sigmoid" if one_unit or self._multilabel else "softmax",
             "l2": float(self.l2),

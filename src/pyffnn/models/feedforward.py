@@ -36,7 +36,7 @@ class FFNNClassifier(Classifier):
     hidden_layer_sizes
         Units of each hidden layer.
     activation
-        "relu", "tanh", "sigmoid" or "identity", of the hidden layers.
+        "relu", "tanh", "sigmoid", "gelu" (its tanh form) or "identity", of the hidden layers.
     optimizer
         "sgd", "momentum", "adagrad", "adam", or a settings object of `pyffnn.nn`.
     learning_rate
@@ -59,12 +59,13 @@ class FFNNClassifier(Classifier):
     validation_fraction
         Share of the examples held out for early stopping when no validation data are given.
     precision
-        "auto", "float32", "bfloat16x3" or "bfloat16": how the products of the dense layers are taken
-        (see `pyffnn.ops`). "auto" is the fastest of "float32" and "bfloat16x3", which is of
-        float32's grade, on this machine; the bf16 modes need AMX and run in float32 with a warning
-        where there is none. Weights, the optimizer's state and results are float32.
+        How the products of the layers are taken (see `pyffnn.ops`): "float32", "bfloat16x3", "bfloat16",
+        or "auto", the fastest of the first two, which are of float32's grade, on this machine. None:
+        `pyffnn.get_default_precision()`, which is "float32" unless told otherwise: the same bits on
+        every machine with FMA. The bf16 modes need AMX and run in float32 with a warning where there
+        is none. Weights, the optimizer's state and results are float32.
     n_threads
-        Threads of training and prediction; None: `pyffnn.get_num_threads()`. The result does not
+        Threads of training and prediction, 1 to 1024; None: `pyffnn.get_num_threads()`. The result does not
         depend on it.
     random_state
         Seed of the initial weights, the order of the examples and dropout: an integer, a NumPy
@@ -115,7 +116,7 @@ class FFNNClassifier(Classifier):
         class_weight: ClassWeight = None,
         early_stopping: bool | int = False,
         validation_fraction: float = 0.1,
-        precision: str = "auto",
+        precision: str | None = None,
         n_threads: int | None = None,
         random_state: Any = 0,
         verbose: int = 0,

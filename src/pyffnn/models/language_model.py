@@ -31,6 +31,7 @@ from pyffnn.models.lm.run import Run, RunPlan, call_all
 from pyffnn.models.next_word import NextWordModel, best_ids
 from pyffnn.models.settings import params_from_json, params_to_json
 from pyffnn.optimizers import Adam, LearningRate, Optimizer
+from pyffnn.training import seed_of
 
 __all__ = ["LanguageModel"]
 
@@ -86,9 +87,10 @@ class LanguageModel(NextWordModel):
         As in `KneserNeyLM`: a fixed vocabulary, or limits for one built from the corpus.
         ``min_count=None``: 4 for a corpus of 100,000 tokens and more, else 1.
     optimizer, learning_rate
-        A name or a settings object; a plain rate falls in a straight line to 0 after a warm-up of
-        2 % of the steps, a schedule does as it says. Embeddings that are not tied have lazy
-        updates: rows that a batch does not touch rest. Weight decay concerns matrices only.
+        "sgd", "momentum", "adagrad", "adam", or a settings object of `pyffnn.nn`; a plain rate falls in
+        a straight line to 0 after a warm-up of 2 % of the steps, a schedule does as it says. Embeddings
+        that are not tied have lazy updates: rows that a batch does not touch rest. Weight decay
+        concerns matrices only.
     epochs, batch_size
         None: 6 epochs of batches of 512 tokens for a corpus of 102,400 tokens and more, smaller
         batches and more epochs for a smaller one. A batch is made of runs of neighbouring tokens
@@ -109,19 +111,21 @@ class LanguageModel(NextWordModel):
         gradient of every matrix is held in memory.
     early_stopping
         False, or the number of epochs without a better validation loss after which training
-        stops (True: 3); the weights are then those of the best epoch.
+        stops (True: 5); the weights are then those of the best epoch.
     validation_fraction
         Share of the corpus, from its end, held out for validation where early stopping needs it
         and ``fit`` gets no ``valid``.
     precision
         How the products of the layers and of the softmax are taken (see `pyffnn.ops`): "float32",
-        "bfloat16x3", "bfloat16", or "auto", the fastest of the first two, which are of float32's
-        grade, on this machine. The bf16 modes need AMX and run in float32 with a warning where
-        there is none. Weights, the optimizer's state and results are float32.
+        "bfloat16x3", "bfloat16", or "auto", the fastest of the first two, which are of float32's grade,
+        on this machine. None: `pyffnn.get_default_precision()`, which is "float32" unless told
+        otherwise: the same bits on every machine with FMA. The bf16 modes need AMX and run in float32
+        with a warning where there is none. Weights, the optimizer's state and results are float32.
     n_threads
-        None: as `pyffnn.get_num_threads`. The result does not depend on it.
+        1 to 1024; None: as `pyffnn.get_num_threads`. The result does not depend on it.
     random_state
-        Seed of everything random. Same seed, same data: the same bits.
+        Seed of everything random: an integer, a NumPy RandomState or Generator, or None for a fresh one.
+        Same seed, same data: the same bits.
     verbose
         1: progress on standard error.
 
@@ -146,7 +150,7 @@ class LanguageModel(NextWordModel):
         distant_kernels: int = 8,
         distant_window: int = 128,
         embedding_dim: int = 200,
-        hidden_layer_sizes: Sequence[int] = (500,),
+        hidden_layer_sizes: int | Sequence[int] = (500,),
         activation: str = "gelu",
         residual: bool = True,
         layer_norm: bool = True,
@@ -172,9 +176,9 @@ class LanguageModel(NextWordModel):
         clip_norm: float | None = 1.0,
         early_stopping: bool | int = False,
         validation_fraction: float = 0.1,
-        precision: str = "auto",
+        precision: str | None = None,
         n_threads: int | None = None,
-        random_state: int = 0,
+        random_state: Any = 0,
         verbose: int = 0,
     ) -> None:
         self.context = context
@@ -281,10 +285,13 @@ class LanguageModel(NextWordModel):
             )
         batch_size, epochs = arguments.schedule_size(self, ids.size)
         counts = np.bincount(ids, minlength=len(data.vocabulary)).astype(np.int64)
+        seed = seed_of(self.random_state)
         by_frequency = None if self.output == "softmax" else np.argsort(-counts, kind="stable")
-        network = Network(arguments.network_config(self, len(data.vocabulary)), by_frequency)
+        config = arguments.network_config(self, len(data.vocabulary), seed)
+        network = Network(config, by_frequency)
         settings = {
-            "params": self._json_params(),
+            # of another default precision the bits would be others
+            "params": {**self._json_params(), "precision": config.precision},
             "vocabulary": data.vocabulary.to_dict(),
             "data": {"train": fingerprint(ids)},
         }
@@ -300,7 +307,7 @@ class LanguageModel(NextWordModel):
             saved.continue_in(network)
             state, best = saved.state, saved.best()
         else:
-            network.initialise(int(self.random_state), counts)
+            network.initialise(seed, counts)
         self._set_fitted(network, data.vocabulary, state)
         plan = RunPlan(
             ids=ids,
@@ -310,7 +317,7 @@ class LanguageModel(NextWordModel):
             segment=arguments.segment(self, batch_size),
             schedule=arguments.schedule(self),
             patience=patience,
-            seed=int(self.random_state),
+            seed=seed,
             n_threads=self.n_threads or 0,
             verbose=self.verbose,
             checkpoint=checkpoint,

@@ -33,8 +33,8 @@ from pyffnn.models.kinds import (
     either,
     shown,
 )
-from pyffnn.ops import PRECISIONS
 from pyffnn.optimizers import Optimizer, Schedule
+from pyffnn.precision import PRECISIONS
 
 __all__ = ["RULES", "SETTINGS", "Setting", "check", "check_one", "model_name"]
 
@@ -53,7 +53,7 @@ class Setting:
     @property
     def values(self) -> str:
         """What it may be, with ranges."""
-        return either([kind.values for kind in self.kinds])
+        return "; ".join(kind.values for kind in self.kinds)
 
     @property
     def choices(self) -> tuple[str, ...]:
@@ -129,7 +129,11 @@ _TRAINING = {
         Number(0, 1, open_low=True, open_high=True),
         doc="share of the data held out for early stopping where there are no validation data",
     ),
-    "n_threads": _of(Integer(1, 1024), NONE, doc="none: one a CPU"),
+    "n_threads": _of(
+        Integer(1, 1024),
+        NONE,
+        doc="threads of training and prediction; none: pyffnn.get_num_threads()",
+    ),
     "random_state": _of(
         Integer(0, 2**63 - 1),
         Is("a NumPy RandomState or Generator", (np.random.RandomState, np.random.Generator)),

@@ -82,7 +82,7 @@ class TextClassifier(Classifier):
     hidden_layer_sizes
         Units of each hidden layer; ``()``: none.
     activation
-        "relu", "tanh", "sigmoid" or "identity", of the hidden layers.
+        "relu", "tanh", "sigmoid", "gelu" (its tanh form) or "identity", of the hidden layers.
     pooling
         "mean", "sqrtn", "sum", "concat" or "auto". "sqrtn" divides the sum of the rows by the square
         root of their number, "sum" by nothing: more words make the model surer, which suits short
@@ -144,7 +144,7 @@ class TextClassifier(Classifier):
         labels] of zeros and ones; each label has a sigmoid of its own.
     pretrained_vectors
         Starting values for the embeddings of words: a file in word2vec's text format, a mapping
-        from words to vectors, or (words, array).
+        from words to vectors, or (words, array); None: random ones.
     freeze_embeddings
         Leave the embeddings as they are.
     early_stopping
@@ -153,12 +153,13 @@ class TextClassifier(Classifier):
     validation_fraction
         Share of the texts held out for early stopping when no validation data are given.
     precision
-        "auto", "float32", "bfloat16x3" or "bfloat16": how the products of the dense layers are taken
-        (see `pyffnn.ops`). "auto" is the fastest of "float32" and "bfloat16x3", which is of
-        float32's grade, on this machine; the bf16 modes need AMX and run in float32 with a warning
-        where there is none. Weights, the optimizer's state and results are float32.
+        How the products of the layers are taken (see `pyffnn.ops`): "float32", "bfloat16x3", "bfloat16",
+        or "auto", the fastest of the first two, which are of float32's grade, on this machine. None:
+        `pyffnn.get_default_precision()`, which is "float32" unless told otherwise: the same bits on
+        every machine with FMA. The bf16 modes need AMX and run in float32 with a warning where there
+        is none. Weights, the optimizer's state and results are float32.
     n_threads
-        Threads of training and prediction; None: `pyffnn.get_num_threads()`. The result does not
+        Threads of training and prediction, 1 to 1024; None: `pyffnn.get_num_threads()`. The result does not
         depend on it.
     random_state
         Seed of the initial weights, the order of the texts and dropout: an integer, a NumPy
@@ -213,7 +214,7 @@ class TextClassifier(Classifier):
         freeze_embeddings: bool = False,
         early_stopping: bool | int = False,
         validation_fraction: float = 0.1,
-        precision: str = "auto",
+        precision: str | None = None,
         n_threads: int | None = None,
         random_state: Any = 0,
         verbose: int = 0,

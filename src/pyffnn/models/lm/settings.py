@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from pyffnn.models import parameters
 from pyffnn.models.arguments import sizes_of
 from pyffnn.models.lm.network import NetworkConfig
-from pyffnn.ops import precision_code
 from pyffnn.optimizers import Optimizer, Schedule, linear_decay, resolve_optimizer
+from pyffnn.precision import precision_code, precision_name
 
 if TYPE_CHECKING:
     from pyffnn.models.language_model import LanguageModel
@@ -36,7 +36,7 @@ def check(model: LanguageModel) -> None:
     precision_code(model.precision)  # warns where the machine lacks it
 
 
-def network_config(model: LanguageModel, vocab: int) -> NetworkConfig:
+def network_config(model: LanguageModel, vocab: int, seed: int = 0) -> NetworkConfig:
     spec = optimizer(model).spec()
     embedding = model.dropout if model.embedding_dropout is None else model.embedding_dropout
     return NetworkConfig(
@@ -47,7 +47,7 @@ def network_config(model: LanguageModel, vocab: int) -> NetworkConfig:
         distant_window=int(model.distant_window) if model.distant_kernels else 0,
         hidden=tuple(sizes_of(model.hidden_layer_sizes)),
         activation=model.activation,
-        precision=model.precision,
+        precision=precision_name(model.precision),
         residual=bool(model.residual),
         layer_norm=bool(model.layer_norm),
         direct=bool(model.direct),
@@ -66,7 +66,7 @@ def network_config(model: LanguageModel, vocab: int) -> NetworkConfig:
         l2=float(model.l2),
         decay=spec.get("weight_decay", 0.0),
         clip=0.0 if model.clip_norm is None else float(model.clip_norm),
-        seed=int(model.random_state),
+        seed=seed,
     )
 
 

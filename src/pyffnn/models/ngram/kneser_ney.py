@@ -58,11 +58,12 @@ class KneserNeyLM(NextWordModel):
         Words seen less often than this become ``unk_token``. None: 4 (words seen more than 3
         times stay, as in Bengio et al. 2003) for a corpus of 100,000 tokens and more, else 1.
     max_vocab
-        At most so many vocabulary entries, special tokens included.
+        At most so many vocabulary entries, special tokens included; None: all.
     unk_token
         Stands for all words outside the vocabulary, and is predicted and counted like a word.
     eos_token
-        If given, an end-of-sentence token that follows every sentence of a text corpus.
+        An end-of-sentence token that follows every sentence of a text corpus; None: sentence ends leave
+        no mark.
     lowercase
         Lower-case all words.
 
