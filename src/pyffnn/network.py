@@ -83,10 +83,12 @@ class Examples:
         result: dict[str, Any] = call(*self.arrays, targets, sample_weight, order, n_threads)
         return result
 
-    def predict(self, network: Network, n_threads: int = 0) -> NDArray[np.float32]:
-        """Probabilities, shape (size, n_outputs)."""
+    def predict(
+        self, network: Network, n_threads: int = 0, order: NDArray[np.int64] | None = None
+    ) -> NDArray[np.float32]:
+        """Probabilities of the examples numbered ``order`` (None: all), shape (examples, n_outputs)."""
         call = getattr(network, f"predict_{self.kind}")
-        result: NDArray[np.float32] = call(*self.arrays, None, n_threads)
+        result: NDArray[np.float32] = call(*self.arrays, order, n_threads)
         return result
 
 

@@ -5,7 +5,24 @@ from __future__ import annotations
 import sys
 from typing import Any, TextIO
 
-__all__ = ["Progress", "make_progress"]
+__all__ = ["Progress", "is_terminal", "make_progress", "say"]
+
+
+def is_terminal(file: Any) -> bool:
+    """Whether a stream is a terminal; what stands in for one (a logger, a closed file) is none."""
+    try:
+        return bool(file.isatty())
+    except (AttributeError, ValueError):
+        return False
+
+
+def say(file: Any, text: str) -> None:
+    """Write to a stream at once. A report that nobody can get (no stream, closed, a broken pipe) ends no training."""
+    try:
+        file.write(text)
+        file.flush()
+    except (AttributeError, OSError, ValueError):
+        pass
 
 
 class Progress:
@@ -36,7 +53,7 @@ class Lines(Progress):
 
     def epoch(self, record: dict[str, Any]) -> None:
         number = f"{record['epoch']}/{self._epochs}"
-        print(f"epoch {number:>7}  {_describe(record)}", file=self._file, flush=True)
+        say(self._file, f"epoch {number:>7}  {_describe(record)}\n")
 
 
 class Bar(Progress):
@@ -67,12 +84,12 @@ class Bar(Progress):
 def make_progress(verbose: int, file: TextIO | None = None) -> Progress:
     """Silent for ``verbose`` 0; else a bar if ``file`` is a terminal and tqdm is installed, else lines.
 
-    ``file`` is standard error if None.
+    ``file`` is standard error if None, and there may be none.
     """
     if not verbose:
         return Progress()
     file = sys.stderr if file is None else file
-    if file.isatty():
+    if is_terminal(file):
         try:
             from tqdm import tqdm
         except ImportError:

@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from pyffnn.io import PathLike, load_model, save_model
 from pyffnn.models.arguments import patience_of, sizes_of
+from pyffnn.models.blocks import likely_sets, top_classes
 from pyffnn.models.checks import (
     check_same_length,
     check_sample_weight,
@@ -121,8 +122,8 @@ class Classifier(Estimator):
         self.classes_ = classes
 
     def _network_targets(self, targets: Targets) -> NDArray[Any]:
-        if targets.matrix is not None:
-            return targets.matrix
+        if targets.multilabel:
+            return targets.matrix()
         assert targets.codes is not None
         if self._spec["loss"] == "sigmoid":
             return targets.codes.astype(np.float32)
@@ -136,7 +137,7 @@ class Classifier(Estimator):
                     "class_weight needs one class an example: it must be None with multi-label y"
                 )
             return weights
-        by_class = class_weights(self.class_weight, targets.classes, targets.codes)
+        by_class = class_weights(self.class_weight, targets)
         if by_class is None:
             return weights
         of_example = by_class[targets.codes]
@@ -210,17 +211,36 @@ class Classifier(Estimator):
         if not hasattr(self, "_network"):
             raise not_fitted(self)
 
-    def _probabilities(self, examples: Examples) -> NDArray[np.float32]:
-        p = examples.predict(self._network, self._threads())
+    def _probabilities(
+        self, examples: Examples, order: NDArray[np.int64] | None = None
+    ) -> NDArray[np.float32]:
+        p = examples.predict(self._network, self._threads(), order)
         if p.shape[1] == 1 and not self._multilabel:
             p = np.concatenate([1 - p, p], axis=1)
         return p
 
-    def _labels(self, p: NDArray[np.float32]) -> NDArray[Any]:
+    def _predicted(self, examples: Examples) -> Targets:
+        """What the network takes the examples for."""
+
+        def predict(order: NDArray[np.int64] | None) -> NDArray[np.float32]:
+            return self._probabilities(examples, order)
+
         if self._multilabel:
-            return (p > 0.5).astype(np.int64)
-        labels: NDArray[Any] = self.classes_[p.argmax(axis=1)]
-        return labels
+            return likely_sets(predict, examples.size, self.classes_)
+        return Targets(self.classes_, top_classes(predict, examples.size, self.classes_.size))
+
+    def _labels(self, found: Targets) -> Any:
+        """As the labels of the training data were given: one each, tuples, or a matrix of zeros and ones."""
+        if found.codes is not None:
+            return self.classes_[found.codes]
+        if not self._as_sets:
+            return found.matrix().astype(np.int64)
+        names = self.classes_.tolist()
+        return [tuple(names[i] for i in row) for row in found.rows()]
+
+    def _score(self, examples: Examples, targets: Targets, sample_weight: Any) -> float:
+        check_same_length(X=examples.size, y=targets.size)
+        return accuracy(targets.same(self._predicted(examples)), sample_weight)
 
     # the model file -----------------------------------------------------------------------------
 
@@ -332,11 +352,8 @@ class Classifier(Estimator):
         )
 
 
-def accuracy(right: Any, sample_weight: ArrayLike | None) -> float:
-    """Share of the weight that is right; ``right`` [n] or [n, labels], where a row counts as a whole."""
-    right = np.asarray(right, dtype=bool)
-    if right.ndim == 2:
-        right = right.all(axis=1)
+def accuracy(right: NDArray[np.bool_], sample_weight: ArrayLike | None) -> float:
+    """Share of the weight that is right; ``right`` [n]."""
     return float(np.average(right, weights=check_sample_weight(sample_weight, right.size)))
 
 

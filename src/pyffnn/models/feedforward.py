@@ -14,8 +14,16 @@ from pyffnn.models.checks import (
     check_features,
     check_sample_weight,
 )
-from pyffnn.models.classifier import Classifier, accuracy
-from pyffnn.models.labels import ClassWeight, Targets, encode, find_classes, to_indicator, to_labels
+from pyffnn.models.classifier import Classifier
+from pyffnn.models.label_sets import is_matrix, matrix_targets
+from pyffnn.models.labels import (
+    ClassWeight,
+    Targets,
+    encode,
+    find_classes,
+    given_classes,
+    to_labels,
+)
 from pyffnn.network import Examples
 from pyffnn.optimizers import LearningRate, Optimizer, constant
 from pyffnn.training import Callback
@@ -186,7 +194,7 @@ class FFNNClassifier(Classifier):
                 self._matching(
                     check_features(X_val, expected=width, owner=owner), examples.kind, width
                 ),
-                self._known_targets(y_val, targets.classes, "y_val"),
+                self._known_targets(y_val, targets.classes, targets.multilabel, "y_val"),
             )
         self._begin(examples, X, targets)
         batch_size = self._batch(examples.size)
@@ -227,18 +235,19 @@ class FFNNClassifier(Classifier):
             if classes is None:
                 targets = self._fit_targets(y)
             else:
-                targets = self._known_targets(y, np.unique(np.asarray(classes)), "y")
+                known = given_classes(classes, owner)
+                targets = self._known_targets(y, known, _is_multilabel(y), "y")
             self._begin(examples, X, targets)
         else:
             if classes is not None and not np.array_equal(
-                np.unique(np.asarray(classes)), self.classes_
+                given_classes(classes, owner), self.classes_
             ):
                 raise ValueError(
                     f"`classes={classes!r}` is not the same as on last call to partial_fit, was: "
                     f"{self.classes_!r}"
                 )
             examples = self._matching(examples, self._spec["input"], self.n_features_in_)
-            targets = self._known_targets(y, self.classes_, "y")
+            targets = self._known_targets(y, self.classes_, self._multilabel, "y")
         schedule = self._optimizer().schedule(self._default_schedule)
         self._train(
             examples,
@@ -258,20 +267,27 @@ class FFNNClassifier(Classifier):
 
         Raises ValueError when not fitted, or for another number of features than in `fit`.
         """
-        self._check_fitted()
-        check_feature_names(self, X, reset=False)
-        examples = check_features(X, expected=self.n_features_in_, owner=type(self).__name__)
-        return self._probabilities(
-            self._matching(examples, self._spec["input"], self.n_features_in_)
-        )
+        return self._probabilities(self._known_examples(X))
 
     def predict(self, X: Any) -> NDArray[Any]:
         """The most probable class of each example, shape (n,); multi-label: 0 or 1, (n, n_classes)."""
-        return self._labels(self.predict_proba(X))
+        labels: NDArray[Any] = self._labels(self._predicted(self._known_examples(X)))
+        return labels
 
     def score(self, X: Any, y: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
-        """Accuracy; with multi-label, of whole rows."""
-        return accuracy(self.predict(X) == np.asarray(y), sample_weight)
+        """Accuracy; with multi-label, of whole rows. Labels that training has not met count as wrong.
+
+        Raises ValueError for labels of another number, or of a type that no class has.
+        """
+        examples = self._known_examples(X)
+        targets = self._known_targets(y, self.classes_, self._multilabel, "y", others=True)
+        return self._score(examples, targets, sample_weight)
+
+    def _known_examples(self, X: Any) -> Examples:
+        self._check_fitted()
+        check_feature_names(self, X, reset=False)
+        examples = check_features(X, expected=self.n_features_in_, owner=type(self).__name__)
+        return self._matching(examples, self._spec["input"], self.n_features_in_)
 
     @property
     def coefs_(self) -> list[NDArray[np.float32]]:
@@ -305,23 +321,23 @@ class FFNNClassifier(Classifier):
         return min(200 if self.batch_size == "auto" else int(self.batch_size), max(size, 1))
 
     def _fit_targets(self, y: Any) -> Targets:
-        matrix = _indicator(y)
-        if matrix is not None:
-            return Targets(np.arange(matrix.shape[1]), matrix=matrix)
+        if _is_multilabel(y):
+            return matrix_targets(y)
         return Targets(*find_classes(to_labels(y, type(self).__name__)))
 
-    def _known_targets(self, y: Any, classes: NDArray[Any], name: str) -> Targets:
-        matrix = _indicator(y)
-        if matrix is not None:
-            if matrix.shape[1] != classes.size:
-                raise ValueError(
-                    f"{name} must have {classes.size} columns, got shape {matrix.shape}"
-                )
-            return Targets(classes, matrix=matrix)
-        return Targets(classes, encode(to_labels(y, type(self).__name__), classes, name))
+    def _known_targets(
+        self, y: Any, classes: NDArray[Any], multilabel: bool, name: str, *, others: bool = False
+    ) -> Targets:
+        if multilabel != _is_multilabel(y) and y is not None:
+            wanted = "a matrix of zeros and ones" if multilabel else "one label an example"
+            raise ValueError(f"{name} must be {wanted}, as in fit")
+        if multilabel and y is not None:
+            return matrix_targets(y, classes, name)
+        labels = to_labels(y, type(self).__name__, name, warn=not others)
+        return Targets(classes, encode(labels, classes, name, others=others))
 
     def _begin(self, examples: Examples, X: Any, targets: Targets) -> None:
-        self._multilabel = targets.matrix is not None
+        self._multilabel = targets.multilabel
         self._set_classes(targets.classes)
         self.n_features_in_ = _width(examples, X)
         self._make_network({"input": examples.kind, "n_inputs": self.n_features_in_})
@@ -369,9 +385,9 @@ def _merge_repeats(
     alone: a weight of 3 then gives the same bits as three copies.
     """
     weights = check_sample_weight(sample_weight, examples.size)
-    y = targets.codes if targets.matrix is None else targets.matrix
-    if y is None or y.shape[0] != examples.size:  # reported later
+    if targets.size != examples.size:  # reported later
         return examples, targets, sample_weight
+    y = targets.rows() if targets.codes is None else targets.codes
     rows = _rows(examples)
     total: dict[tuple[bytes, ...], float] = {}
     at: dict[tuple[bytes, ...], int] = {}
@@ -397,11 +413,7 @@ def _merge_repeats(
         )
     return (
         Examples(examples.kind, arrays, order.size),
-        Targets(
-            targets.classes,
-            codes=None if targets.codes is None else targets.codes[order],
-            matrix=None if targets.matrix is None else targets.matrix[order],
-        ),
+        targets.take(order),
         np.array([total[key] for key in keys]),
     )
 
@@ -418,9 +430,6 @@ def _width(examples: Examples, X: Any) -> int:
     return int(examples.arrays[0].shape[1]) if examples.kind == "dense" else int(X.shape[1])
 
 
-def _indicator(y: Any) -> NDArray[np.float32] | None:
-    """The matrix of a multi-label y, None for any other y."""
-    if y is None or hasattr(y, "tocsr") or isinstance(y, (str, bytes)):
-        return None
-    array = np.asarray(y)
-    return to_indicator(array) if array.ndim == 2 and array.shape[1] > 1 else None
+def _is_multilabel(y: Any) -> bool:
+    """Whether y has a column a label; one column alone is a label an example."""
+    return is_matrix(y) and (hasattr(y, "tocsr") or np.shape(y)[1] > 1)

@@ -13,17 +13,17 @@ from numpy.typing import ArrayLike, NDArray
 from pyffnn.data import Corpus, Featurizer, TokenizerLike
 from pyffnn.io import PathLike
 from pyffnn.labelled import read_fasttext
-from pyffnn.models.checks import check_same_length
-from pyffnn.models.classifier import Classifier, accuracy
+from pyffnn.models.checks import check_same_length, check_texts
+from pyffnn.models.classifier import Classifier
 from pyffnn.models.estimator import not_fitted
 from pyffnn.models.growth import extend, grow_table
+from pyffnn.models.label_sets import is_matrix, matrix_targets, set_targets
 from pyffnn.models.labels import (
     ClassWeight,
     Targets,
     encode,
-    encode_sets,
     find_classes,
-    to_indicator,
+    given_classes,
     to_labels,
 )
 from pyffnn.models.vectors import PretrainedVectors, find_vectors, vectors_dim
@@ -332,7 +332,7 @@ class TextClassifier(Classifier):
             examples = self._examples(corpus)
         else:
             if classes is not None and not np.array_equal(
-                np.unique(np.asarray(classes)), self.classes_
+                given_classes(classes, type(self).__name__), self.classes_
             ):
                 raise ValueError(
                     f"`classes={classes!r}` is not the same as on last call to partial_fit, was: "
@@ -358,15 +358,8 @@ class TextClassifier(Classifier):
 
         Raises ValueError when not fitted, TypeError for what is not a collection of texts.
         """
-        try:
-            features, network = self._features, self._network
-        except AttributeError:
-            raise not_fitted(self) from None
-        if features.tokenizer is None and not hasattr(X, "to_pylist"):
-            corpus = features.core.encode_texts(X)
-        else:
-            corpus = features.encode(X).core
-        p: NDArray[np.float32] = network.predict_text(corpus, None, self.n_threads or 0)
+        core = self._encoded(X)
+        p: NDArray[np.float32] = self._network.predict_text(core, None, self._threads())
         return p
 
     def predict(self, X: Iterable[str]) -> Any:
@@ -375,24 +368,27 @@ class TextClassifier(Classifier):
         With ``multilabel`` the labels of probability above 1/2, in the form of the training data: a
         list of tuples, or a matrix of zeros and ones [n, n_classes].
         """
-        p = self.predict_proba(X)
-        if not self._as_sets:
-            return self._labels(p)
-        names = self.classes_.tolist()
-        return [
-            tuple(name for name, one in zip(names, row, strict=True) if one)
-            for row in (p > 0.5).tolist()
-        ]
+        core = self._encoded(X)
+        return self._labels(self._predicted(Examples("text", (core,), len(core))))
 
     def score(self, X: Texts, y: Any = None, sample_weight: ArrayLike | None = None) -> float:
-        """Accuracy; with ``multilabel`` a text counts as right if all its labels are."""
+        """Accuracy; with ``multilabel`` a text counts as right if all its labels are.
+
+        Labels that training has not met count as wrong. Raises ValueError for labels of another
+        number, or of a type that no class has.
+        """
         self._check_fitted()
-        examples, targets = self._read_known(self._features, X, y, self.classes_, "")
-        check_same_length(X=examples.size, y=targets.size)
-        p = self._probabilities(examples)
-        if targets.matrix is not None:
-            return accuracy((p > 0.5) == (targets.matrix > 0.5), sample_weight)
-        return accuracy(p.argmax(axis=1) == targets.codes, sample_weight)
+        examples, targets = self._read_known(self._features, X, y, self.classes_, "", others=True)
+        return self._score(examples, targets, sample_weight)
+
+    def _encoded(self, X: Iterable[str]) -> Any:
+        if not hasattr(self, "_network"):
+            raise not_fitted(self)
+        check_texts(X)
+        features = self._features
+        if features.tokenizer is None and not hasattr(X, "to_pylist"):
+            return features.core.encode_texts(X)
+        return features.encode(X).core
 
     @property
     def vocabulary_(self) -> list[str]:
@@ -465,7 +461,7 @@ class TextClassifier(Classifier):
         """The corpus with a vocabulary of its own, and its targets over ``classes`` or its own."""
         features = self._featurizer()
         self._multilabel = bool(self.multilabel)
-        known = None if classes is None else np.unique(np.asarray(classes))
+        known = None if classes is None else given_classes(classes, type(self).__name__)
         if _is_path(X) and y is None:
             corpus, targets = self._read_file(features, X, known, fit=True)
         else:
@@ -483,18 +479,31 @@ class TextClassifier(Classifier):
         return corpus, targets
 
     def _read_known(
-        self, features: Featurizer, X: Texts, y: Any, classes: NDArray[Any], suffix: str
+        self,
+        features: Featurizer,
+        X: Texts,
+        y: Any,
+        classes: NDArray[Any],
+        suffix: str,
+        *,
+        others: bool = False,
     ) -> tuple[Examples, Targets]:
-        """Other texts with targets among ``classes``."""
+        """Other texts with targets among ``classes``; ``others`` as in `encode`."""
         if _is_path(X) and y is None:
-            corpus, targets = self._read_file(features, X, classes, fit=False)
+            corpus, targets = self._read_file(features, X, classes, fit=False, others=others)
         else:
             corpus = features.encode(_texts(X, y, type(self).__name__, suffix))
-            targets = self._targets(y, classes, f"y{suffix}", fit=False)
+            targets = self._targets(y, classes, f"y{suffix}", fit=False, others=others)
         return self._examples(corpus), targets
 
     def _read_file(
-        self, features: Featurizer, path: Any, classes: NDArray[Any] | None, *, fit: bool
+        self,
+        features: Featurizer,
+        path: Any,
+        classes: NDArray[Any] | None,
+        *,
+        fit: bool,
+        others: bool = False,
     ) -> tuple[Corpus, Targets]:
         if features.tokenizer is not None:
             texts, sets = read_fasttext(path, self.label_prefix)
@@ -512,7 +521,7 @@ class TextClassifier(Classifier):
             ids, offsets = corpus.labels
         if fit:
             self._as_sets = self._multilabel
-        return corpus, self._file_targets(path, names, ids, offsets, classes)
+        return corpus, self._file_targets(path, names, ids, offsets, classes, others)
 
     def _file_targets(
         self,
@@ -521,6 +530,7 @@ class TextClassifier(Classifier):
         ids: NDArray[Any],
         offsets: NDArray[np.int64],
         classes: NDArray[Any] | None,
+        others: bool,
     ) -> Targets:
         where = os.fspath(path)
         if classes is None:
@@ -529,12 +539,11 @@ class TextClassifier(Classifier):
                     f"{where!r} has no labels (words that begin with {self.label_prefix!r})"
                 )
             classes = np.array(sorted(names))
-        number = encode(np.array(names, dtype=object), classes, where)
+        number = encode(np.array(names, dtype=object), classes, where, others=others)
         counts = np.diff(offsets)
         if self._multilabel:
-            matrix = np.zeros((counts.size, classes.size), np.float32)
-            matrix[np.repeat(np.arange(counts.size), counts), number[ids]] = 1
-            return Targets(classes, matrix=matrix)
+            texts = np.repeat(np.arange(counts.size), counts)
+            return Targets.of_sets(classes, texts, number[ids], counts.size)
         for wrong, what in (
             (counts == 0, "no label"),
             (counts > 1, "several labels (see multilabel)"),
@@ -545,21 +554,21 @@ class TextClassifier(Classifier):
                 )
         return Targets(classes, codes=number[ids])
 
-    def _targets(self, y: Any, classes: NDArray[Any] | None, name: str, *, fit: bool) -> Targets:
+    def _targets(
+        self, y: Any, classes: NDArray[Any] | None, name: str, *, fit: bool, others: bool = False
+    ) -> Targets:
         if not self._multilabel:
-            labels = to_labels(y, type(self).__name__)
+            labels = to_labels(y, type(self).__name__, name, warn=not others)
             if classes is None:
                 return Targets(*find_classes(labels))
-            return Targets(classes, codes=encode(labels, classes, name))
-        as_sets = not (hasattr(y, "ndim") and y.ndim == 2)
+            return Targets(classes, codes=encode(labels, classes, name, others=others))
+        # lists of zeros and ones are labels where the model was trained on lists of labels
+        matrix = is_matrix(y) and (fit or not self._as_sets or not isinstance(y, (list, tuple)))
         if fit:
-            self._as_sets = as_sets
-        if as_sets:
-            return encode_sets(y, classes, name)
-        matrix = to_indicator(y)
-        if classes is not None and matrix.shape[1] != classes.size:
-            raise ValueError(f"{name} must have {classes.size} columns, got shape {matrix.shape}")
-        return Targets(np.arange(matrix.shape[1]) if classes is None else classes, matrix=matrix)
+            self._as_sets = not matrix
+        if matrix:
+            return matrix_targets(y, classes, name)
+        return set_targets(y, classes, name, others=others)
 
     def _read_growing(self, X: Texts, y: Any) -> tuple[Examples, Targets]:
         """More texts to train on, whose new words and n-grams get rows."""
@@ -726,6 +735,7 @@ def _texts(X: Any, y: Any, owner: str, suffix: str = "") -> Iterable[str]:
             f"Iterable over raw text documents expected for X{suffix}, {type(X).__name__} object "
             f"received; the path of a file goes without y{suffix}"
         )
+    check_texts(X, f"X{suffix}")
     if y is None:
         raise ValueError(
             f"This {owner} estimator requires y to be passed, but the target y{suffix} is None."

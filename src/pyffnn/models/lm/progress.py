@@ -6,6 +6,8 @@ import sys
 import time
 from typing import TextIO
 
+from pyffnn.progress import is_terminal, say
+
 
 class Progress:
     """Reports tokens a second and time left.
@@ -16,7 +18,7 @@ class Progress:
     def __init__(self, verbose: int, total: int, done: int = 0, file: TextIO | None = None) -> None:
         self.file = file if file is not None else sys.stderr
         self.on = bool(verbose)
-        self.live = self.on and self.file.isatty()
+        self.live = self.on and is_terminal(self.file)
         self.every = 0.2 if self.live else 30.0
         self.total = total
         self.first = done
@@ -42,17 +44,15 @@ class Progress:
         if self.on:
             self._write(text)
             if self.live:
-                self.file.write("\n")
+                say(self.file, "\n")
                 self.width = 0
-                self.file.flush()
 
     def _write(self, text: str) -> None:
         if self.live:
-            self.file.write("\r" + text.ljust(self.width))
+            say(self.file, "\r" + text.ljust(self.width))
             self.width = len(text)
         else:
-            self.file.write(text + "\n")
-        self.file.flush()
+            say(self.file, text + "\n")
 
 
 def _clock(seconds: float) -> str:
