@@ -36,6 +36,7 @@ LAYERS = [
     {"formats"},
     {"corpus", "text", "optimizers", "data", "metrics", "testing", "base"},
     {"ops", "runtime", "thread_control"},
+    {"precision"},
     {"_pyffnn"},
 ]
 # Imported by `import pyffnn` alone: everything else is found where it is used.

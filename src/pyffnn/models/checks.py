@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import warnings
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -17,6 +18,7 @@ __all__ = [
     "check_features",
     "check_same_length",
     "check_sample_weight",
+    "check_texts",
     "column_or_1d",
     "feature_names",
     "sklearn_class",
@@ -223,6 +225,21 @@ def check_sample_weight(sample_weight: Any, size: int) -> NDArray[np.float32] | 
     return weights
 
 
+def check_texts(X: Any, name: str = "X") -> None:
+    """Raise for what is no list or column of texts, though it can be gone through.
+
+    TypeError for a dict or a set, ValueError for a table: a data frame would give its columns' names.
+    """
+    if isinstance(X, (Mapping, set, frozenset)):
+        raise TypeError(f"{name} must be a list or a column of texts, got {type(X).__name__}")
+    shape = getattr(X, "shape", None)
+    if isinstance(shape, tuple) and len(shape) != 1:
+        raise ValueError(
+            f"{name} must be a list or a column of texts, got {type(X).__name__} of shape {shape}: "
+            "choose a column"
+        )
+
+
 def check_same_length(**sizes: int) -> None:
     """ValueError when arguments that belong together differ in length."""
     if len(set(sizes.values())) > 1:
@@ -233,15 +250,16 @@ def check_same_length(**sizes: int) -> None:
         )
 
 
-def column_or_1d(y: NDArray[Any]) -> NDArray[Any]:
-    """A 1-D array; a column [n, 1] is flattened with a warning, as scikit-learn does."""
+def column_or_1d(y: NDArray[Any], *, warn: bool = True) -> NDArray[Any]:
+    """A 1-D array; a column [n, 1] is flattened, with a warning, as scikit-learn does."""
     if y.ndim == 2 and y.shape[1] == 1:
-        warnings.warn(
-            "A column-vector y was passed when a 1d array was expected. Please change the shape "
-            "of y to (n_samples,), for example using ravel().",
-            sklearn_class("exceptions", "DataConversionWarning", UserWarning),
-            stacklevel=4,
-        )
+        if warn:
+            warnings.warn(
+                "A column-vector y was passed when a 1d array was expected. Please change the shape "
+                "of y to (n_samples,), for example using ravel().",
+                sklearn_class("exceptions", "DataConversionWarning", UserWarning),
+                stacklevel=4,
+            )
         return y.ravel()
     if y.ndim != 1:
         raise ValueError(f"y should be a 1d array, got an array of shape {y.shape} instead.")

@@ -16,21 +16,16 @@ from numpy.typing import ArrayLike, NDArray
 from pyffnn.formats import version_one
 from pyffnn.formats.model_file import ModelFile, PathLike, load_model, save_model
 from pyffnn.formats.settings_json import params_from_json, params_to_json
-from pyffnn.models.arguments import (
-    check_choice,
-    check_flag,
-    check_fraction,
-    check_integer,
-    check_non_negative,
-    is_number,
-)
-from pyffnn.models.checks import check_sample_weight
+from pyffnn.models.arguments import patience_of, sizes_of
+from pyffnn.models.blocks import likely_sets, top_classes
+from pyffnn.models.checks import check_same_length, check_sample_weight
 from pyffnn.models.fitted import Fitted, FittedModel
-from pyffnn.models.labels import ClassWeight, Targets
+from pyffnn.models.labels import ClassWeight, Targets, given_classes
+from pyffnn.models.parameters import check, check_one
 from pyffnn.net import Examples, Network, arrays_of, set_arrays
 from pyffnn.net import Targets as NetTargets
-from pyffnn.ops import precision_code
 from pyffnn.optimizers import LearningRate, Optimizer, Schedule, constant, resolve_optimizer
+from pyffnn.precision import precision_code, precision_name
 from pyffnn.training import (
     BEST,
     Callbacks,
@@ -51,10 +46,6 @@ from pyffnn.training import (
 )
 
 __all__ = ["Classifier", "ClassifierFitted"]
-
-_ACTIVATIONS = ("relu", "tanh", "sigmoid", "gelu", "identity")
-_OUTPUTS = ("softmax", "adaptive", "sampled")
-_PATIENCE = 5
 
 # what a fitted model's network and data are made of; other settings concern training alone
 _STRUCTURE = (
@@ -102,7 +93,7 @@ class Classifier(FittedModel[F]):
     class_weight: ClassWeight
     early_stopping: bool | int
     validation_fraction: float
-    precision: str
+    precision: str | None
     n_threads: int | None
     random_state: Any
     verbose: int
@@ -119,15 +110,7 @@ class Classifier(FittedModel[F]):
     # settings -----------------------------------------------------------------------------------
 
     def _hidden(self) -> list[int]:
-        sizes = self.hidden_layer_sizes
-        if isinstance(sizes, (int, np.integer)) and not isinstance(sizes, bool):
-            sizes = (int(sizes),)
-        try:
-            return [check_integer("hidden_layer_sizes", size, 1) for size in sizes]  # type: ignore[union-attr]
-        except TypeError:
-            raise ValueError(
-                f"hidden_layer_sizes must be a sequence of integers, got {sizes!r}"
-            ) from None
+        return sizes_of(self.hidden_layer_sizes)
 
     def _default_rate(self) -> float | None:
         """The rate of an optimizer given by name; None: the optimizer's own."""
@@ -139,42 +122,16 @@ class Classifier(FittedModel[F]):
         )
 
     def _patience(self) -> int | None:
-        if self.early_stopping is False or self.early_stopping is None:
-            return None
-        if self.early_stopping is True:
-            return _PATIENCE
-        return check_integer("early_stopping", self.early_stopping, 1)
+        return patience_of(self.early_stopping)
 
     def _threads(self) -> int:
-        return 0 if self.n_threads is None else check_integer("n_threads", self.n_threads, 1)
+        check_one(self, "n_threads")
+        return int(self.n_threads or 0)
 
     def _check_settings(self) -> None:
-        """Raise ValueError for a common constructor argument that is out of range."""
-        check_choice("activation", self.activation, _ACTIVATIONS)
-        check_choice("output", self.output, _OUTPUTS)
-        for name in ("residual", "layer_norm"):
-            check_flag(name, getattr(self, name))
-        if self.cutoffs is not None:
-            for cut in self.cutoffs:
-                check_integer("cutoffs", cut, 1)
-            if not self.cutoffs or list(self.cutoffs) != sorted(set(self.cutoffs)):
-                raise ValueError(f"cutoffs must rise, got {self.cutoffs!r}")
-        check_integer("samples", self.samples, 1)
-        precision_code(self.precision)
-        check_fraction("dropout", self.dropout, zero=True)
-        check_non_negative("l2", self.l2)
-        if self.clip_norm is not None and not (
-            is_number(self.clip_norm) and 0 < self.clip_norm < math.inf
-        ):
-            raise ValueError(f"clip_norm must be a positive number or None, got {self.clip_norm!r}")
-        check_fraction("validation_fraction", self.validation_fraction, zero=False)
-        check_integer(
-            "verbose", int(self.verbose) if isinstance(self.verbose, bool) else self.verbose, 0
-        )
-        self._hidden()
-        self._optimizer()
-        self._patience()
-        self._threads()
+        """ValueError or TypeError for a constructor argument that is wrong, naming it."""
+        check(self, fitted=self._fitted is not None)
+        precision_code(self.precision)  # warns where the machine lacks it
 
     def _structure_json(self) -> dict[str, Any]:
         """The settings that a fitted model cannot change, as JSON has them; others than JSON can express are left out."""
@@ -206,7 +163,7 @@ class Classifier(FittedModel[F]):
         spec = self._optimizer().spec()
         del spec["optimizer"]
         return {
-            "precision": self.precision,
+            "precision": precision_name(self.precision),
             "l2": float(self.l2),
             "clip": 0.0 if self.clip_norm is None else float(self.clip_norm),
             "dropout": float(self.dropout),
@@ -218,7 +175,7 @@ class Classifier(FittedModel[F]):
     ) -> Network:
         """A network without weights for the classes of ``targets`` over the given kind of input."""
         n_classes = int(targets.classes.size)
-        multilabel = targets.codes is None
+        multilabel = targets.multilabel
         if n_classes < 2 and not multilabel:
             raise ValueError(
                 f"y contains 1 class ({targets.classes[0]!r}); {type(self).__name__} needs samples "
@@ -273,12 +230,15 @@ class Classifier(FittedModel[F]):
     def _network_targets(
         targets: Targets, spec: dict[str, Any], weight: Any, by_class: Any
     ) -> NetTargets:
-        if targets.matrix is not None:
-            rows, columns = np.nonzero(targets.matrix)
-            indptr = np.searchsorted(rows, np.arange(targets.size + 1)).astype(np.int64)
+        if targets.multilabel:
+            assert targets.indptr is not None and targets.indices is not None
             outputs = None if by_class is None else by_class.astype(np.float32)
             return NetTargets.sets(
-                indptr, columns, int(targets.classes.size), weight, output_weight=outputs
+                targets.indptr,
+                targets.indices,
+                int(targets.classes.size),
+                weight,
+                output_weight=outputs,
             )
         assert targets.codes is not None
         if spec["loss"] == "sigmoid":
@@ -310,7 +270,9 @@ class Classifier(FittedModel[F]):
         patience = self._patience() if validate is not None else None
         state, best = State(history=fitted.history), None
         if saved is not None:
-            saved.check({"params": self._params_json(), "data": data_id})
+            # of another default precision the bits would be others
+            params = {**self._params_json(), "precision": fitted.network.spec["precision"]}
+            saved.check({"params": params, "data": data_id})
             state, best = saved.state(), saved.best()
             fitted = replace(fitted, history=state.history)
             saved_run = saved
@@ -385,8 +347,9 @@ class Classifier(FittedModel[F]):
         return validate
 
     def _known_classes(self, classes: ArrayLike | None, fitted: F) -> None:
+        owner = type(self).__name__
         if classes is not None and not np.array_equal(
-            np.unique(np.asarray(classes)), fitted.classes
+            given_classes(classes, owner), fitted.classes
         ):
             raise ValueError(
                 f"`classes={classes!r}` is not the same as on last call to partial_fit, was: "
@@ -395,18 +358,28 @@ class Classifier(FittedModel[F]):
 
     # prediction ---------------------------------------------------------------------------------
 
-    def _probabilities(self, fitted: F, examples: Examples) -> NDArray[np.float32]:
-        p = fitted.network.predict(examples, None, self.n_threads or 0)
+    def _probabilities(
+        self, fitted: F, examples: Examples, order: NDArray[np.int64] | None = None
+    ) -> NDArray[np.float32]:
+        p = fitted.network.predict(examples, order, self._threads())
         if fitted.one_unit:
             p = np.concatenate([1 - p, p], axis=1)
         return p
 
-    @staticmethod
-    def _labels(fitted: F, p: NDArray[np.float32]) -> NDArray[Any]:
+    def _predicted(self, fitted: F, examples: Examples) -> Targets:
+        """What the network takes the examples for."""
+
+        def predict(order: NDArray[np.int64] | None) -> NDArray[np.float32]:
+            return self._probabilities(fitted, examples, order)
+
+        size = len(examples)
         if fitted.multilabel:
-            return (p > 0.5).astype(np.int64)
-        labels: NDArray[Any] = fitted.classes[p.argmax(axis=1)]
-        return labels
+            return likely_sets(predict, size, fitted.classes)
+        return Targets(fitted.classes, top_classes(predict, size, fitted.classes.size))
+
+    def _score(self, fitted: F, examples: Examples, targets: Targets, sample_weight: Any) -> float:
+        check_same_length(X=len(examples), y=targets.size)
+        return accuracy(targets.same(self._predicted(fitted, examples)), sample_weight)
 
     # the model file -----------------------------------------------------------------------------
 
@@ -529,11 +502,8 @@ class Classifier(FittedModel[F]):
         )
 
 
-def accuracy(right: Any, sample_weight: ArrayLike | None) -> float:
-    """Share of the weight that is right; ``right`` [n] or [n, labels], where a row counts as a whole."""
-    right = np.asarray(right, dtype=bool)
-    if right.ndim == 2:
-        right = right.all(axis=1)
+def accuracy(right: NDArray[np.bool_], sample_weight: ArrayLike | None) -> float:
+    """Share of the weight that is right; ``right`` [n]."""
     return float(np.average(right, weights=check_sample_weight(sample_weight, right.size)))
 
 

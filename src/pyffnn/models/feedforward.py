@@ -11,7 +11,6 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from pyffnn.formats.model_file import ModelFile, PathLike
-from pyffnn.models.arguments import check_integer, check_non_negative
 from pyffnn.models.checks import (
     Features,
     check_feature_names,
@@ -20,8 +19,16 @@ from pyffnn.models.checks import (
     check_sample_weight,
     feature_names,
 )
-from pyffnn.models.classifier import Classifier, ClassifierFitted, accuracy
-from pyffnn.models.labels import ClassWeight, Targets, encode, find_classes, to_indicator, to_labels
+from pyffnn.models.classifier import Classifier, ClassifierFitted
+from pyffnn.models.label_sets import is_matrix, matrix_targets
+from pyffnn.models.labels import (
+    ClassWeight,
+    Targets,
+    encode,
+    find_classes,
+    given_classes,
+    to_labels,
+)
 from pyffnn.models.weighting import combined, weights_of_classes
 from pyffnn.optimizers import LearningRate, Optimizer, constant
 from pyffnn.training import Callbacks, Data, Saving, fingerprint
@@ -82,12 +89,13 @@ class FFNNClassifier(Classifier[FFNNFitted]):
     validation_fraction
         Share of the examples held out for early stopping when no validation data are given.
     precision
-        "auto", "float32", "bfloat16x3" or "bfloat16": how the products of the dense layers are taken
-        (see `pyffnn.ops`). "auto" is the fastest of "float32" and "bfloat16x3", which is of
-        float32's grade, on this machine; the bf16 modes need AMX and run in float32 with a warning
-        where there is none. Weights, the optimizer's state and results are float32.
+        How the products of the layers are taken (see `pyffnn.ops`): "float32", "bfloat16x3", "bfloat16",
+        or "auto", the fastest of the first two, which are of float32's grade, on this machine. None:
+        `pyffnn.get_default_precision()`, which is "float32" unless told otherwise: the same bits on
+        every machine with FMA. The bf16 modes need AMX and run in float32 with a warning where there
+        is none. Weights, the optimizer's state and results are float32.
     n_threads
-        Threads of training and prediction; None: `pyffnn.get_num_threads()`. The result does not
+        Threads of training and prediction, 1 to 1024; None: `pyffnn.get_num_threads()`. The result does not
         depend on it.
     random_state
         Seed of the initial weights, the order of the examples and dropout: an integer, a NumPy
@@ -135,7 +143,7 @@ class FFNNClassifier(Classifier[FFNNFitted]):
         class_weight: ClassWeight = None,
         early_stopping: bool | int = False,
         validation_fraction: float = 0.1,
-        precision: str = "auto",
+        precision: str | None = None,
         n_threads: int | None = None,
         random_state: Any = 0,
         verbose: int = 0,
@@ -219,7 +227,7 @@ class FFNNClassifier(Classifier[FFNNFitted]):
             In training, with ``model`` in the best state so far in the same way.
         """
         saving = Saving(checkpoint, checkpoint_steps, checkpoint_seconds, resume)
-        epochs = self._check_own_settings()
+        self._check_settings()
         owner = type(self).__name__
         names = feature_names(X)
         features = check_features(X, owner=owner)
@@ -228,7 +236,7 @@ class FFNNClassifier(Classifier[FFNNFitted]):
         weights: NDArray[np.floating[Any]] | None = check_sample_weight(
             sample_weight, features.size
         )
-        validation = self._validation_data(X_val, y_val, features, targets.classes)
+        validation = self._validation_data(X_val, y_val, features, targets)
         saved = saving.open(owner)
         seed = self._seed(saved)
         batch_size = self._batch(features.size)
@@ -263,7 +271,7 @@ class FFNNClassifier(Classifier[FFNNFitted]):
             history=[],
             settings=self._structure_json(),
             classes=targets.classes,
-            multilabel=targets.codes is None,
+            multilabel=targets.multilabel,
             n_features=features.width,
             feature_names=names,
         )
@@ -272,7 +280,7 @@ class FFNNClassifier(Classifier[FFNNFitted]):
             data,
             numbers=numbers,
             batch_size=batch_size,
-            epochs=epochs,
+            epochs=int(self.epochs),
             schedule=self._optimizer().schedule(self._default_schedule),
             validate=validate,
             restart=lambda: network.initialise(seed),
@@ -300,7 +308,7 @@ class FFNNClassifier(Classifier[FFNNFitted]):
         Settings that concern training alone may change between calls. A call that fails leaves the
         model as it was.
         """
-        self._check_own_settings()
+        self._check_settings()
         owner = type(self).__name__
         names = feature_names(X)
         weights_given = sample_weight
@@ -311,7 +319,9 @@ class FFNNClassifier(Classifier[FFNNFitted]):
             if classes is None:
                 targets = self._fit_targets(y)
             else:
-                targets = self._known_targets(y, np.unique(np.asarray(classes)), "y")
+                targets = self._known_targets(
+                    y, given_classes(classes, owner), _is_multilabel(y), "y"
+                )
             check_same_length(X=features.size, y=targets.size)
             weights = check_sample_weight(weights_given, features.size)
             by_class = weights_of_classes(self.class_weight, targets, weights)
@@ -327,7 +337,7 @@ class FFNNClassifier(Classifier[FFNNFitted]):
                 history=[],
                 settings=self._structure_json(),
                 classes=targets.classes,
-                multilabel=targets.codes is None,
+                multilabel=targets.multilabel,
                 n_features=features.width,
                 feature_names=names,
             )
@@ -344,7 +354,7 @@ class FFNNClassifier(Classifier[FFNNFitted]):
             features = check_features(X, expected=fitted.n_features, owner=owner)
             self._known_classes(classes, fitted)
             features = features.as_kind(fitted.network.spec["input"])
-            targets = self._known_targets(y, fitted.classes, "y")
+            targets = self._known_targets(y, fitted.classes, fitted.multilabel, "y")
             check_same_length(X=features.size, y=targets.size)
             weights = check_sample_weight(weights_given, features.size)
             by_class = weights_of_classes(self.class_weight, targets, weights)
@@ -367,12 +377,22 @@ class FFNNClassifier(Classifier[FFNNFitted]):
     def predict(self, X: Any) -> NDArray[Any]:
         """The most probable class of each example, shape (n,); multi-label: 0 or 1, (n, n_classes)."""
         with self._using() as fitted:
-            p = self._probabilities(fitted, self._read(X, fitted).examples())
-            return self._labels(fitted, p)
+            found = self._predicted(fitted, self._read(X, fitted).examples())
+        if found.codes is None:
+            return found.matrix().astype(np.int64)
+        labels: NDArray[Any] = fitted.classes[found.codes]
+        return labels
 
     def score(self, X: Any, y: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
-        """Accuracy; with multi-label, of whole rows."""
-        return accuracy(self.predict(X) == np.asarray(y), sample_weight)
+        """Accuracy; with multi-label, of whole rows. Labels that training has not met count as wrong.
+
+        Raises ValueError for labels of another number, or of a type that no class has.
+        """
+        with self._using() as fitted:
+            examples = self._read(X, fitted).examples()
+            known = fitted.classes
+            targets = self._known_targets(y, known, fitted.multilabel, "y", others=True)
+            return self._score(fitted, examples, targets, sample_weight)
 
     @property
     def n_features_in_(self) -> int:
@@ -409,38 +429,25 @@ class FFNNClassifier(Classifier[FFNNFitted]):
         # by cross-validation on small standard sets; a convex loss takes larger steps
         return (0.002 if self._hidden() else 0.03) if self.optimizer == "adam" else None
 
-    def _check_own_settings(self) -> int:
-        self._check_settings()
-        if self.tol is not None:
-            check_non_negative("tol", self.tol)
-        check_integer("n_iter_no_change", self.n_iter_no_change, 1)
-        self._batch(1)
-        return check_integer("epochs", self.epochs, 1)
-
     def _batch(self, size: int) -> int:
-        if isinstance(self.batch_size, str):
-            if self.batch_size != "auto":
-                raise ValueError(
-                    f"batch_size must be 'auto' or an integer, got {self.batch_size!r}"
-                )
-            return min(200, size)
-        return check_integer("batch_size", self.batch_size, 1)
+        # a larger batch has the same examples
+        return min(200 if self.batch_size == "auto" else int(self.batch_size), max(size, 1))
 
     def _fit_targets(self, y: Any) -> Targets:
-        matrix = _indicator(y)
-        if matrix is not None:
-            return Targets(np.arange(matrix.shape[1]), matrix=matrix)
+        if _is_multilabel(y):
+            return matrix_targets(y)
         return Targets(*find_classes(to_labels(y, type(self).__name__)))
 
-    def _known_targets(self, y: Any, classes: NDArray[Any], name: str) -> Targets:
-        matrix = _indicator(y)
-        if matrix is not None:
-            if matrix.shape[1] != classes.size:
-                raise ValueError(
-                    f"{name} must have {classes.size} columns, got shape {matrix.shape}"
-                )
-            return Targets(classes, matrix=matrix)
-        return Targets(classes, encode(to_labels(y, type(self).__name__), classes, name))
+    def _known_targets(
+        self, y: Any, classes: NDArray[Any], multilabel: bool, name: str, *, others: bool = False
+    ) -> Targets:
+        if multilabel != _is_multilabel(y) and y is not None:
+            wanted = "a matrix of zeros and ones" if multilabel else "one label an example"
+            raise ValueError(f"{name} must be {wanted}, as in fit")
+        if multilabel and y is not None:
+            return matrix_targets(y, classes, name)
+        labels = to_labels(y, type(self).__name__, name, warn=not others)
+        return Targets(classes, encode(labels, classes, name, others=others))
 
     def _read(self, X: Any, fitted: FFNNFitted) -> Features:
         """X as the network takes it."""
@@ -450,7 +457,7 @@ class FFNNClassifier(Classifier[FFNNFitted]):
         return features.as_kind(fitted.network.spec["input"])
 
     def _validation_data(
-        self, X_val: Any, y_val: Any, features: Features, classes: NDArray[Any]
+        self, X_val: Any, y_val: Any, features: Features, known: Targets
     ) -> tuple[Features, Targets] | None:
         if X_val is None and y_val is None:
             return None
@@ -460,7 +467,7 @@ class FFNNClassifier(Classifier[FFNNFitted]):
             others = check_features(X_val, expected=features.width, owner=type(self).__name__)
         except ValueError as error:
             raise ValueError(f"X_val: {error}") from None
-        targets = self._known_targets(y_val, classes, "y_val")
+        targets = self._known_targets(y_val, known.classes, known.multilabel, "y_val")
         check_same_length(X_val=others.size, y_val=targets.size)
         return others.as_kind(features.kind), targets
 
@@ -491,8 +498,7 @@ def _merge_repeats(
     In one batch this changes the rounding of the mean loss only, and makes it depend on the set
     alone: a weight of 3 then gives the same bits as three copies.
     """
-    y = targets.codes if targets.matrix is None else targets.matrix
-    assert y is not None
+    y = targets.rows() if targets.codes is None else targets.codes
     total: dict[tuple[bytes, ...], float] = {}
     at: dict[tuple[bytes, ...], int] = {}
     for i, row in enumerate(_rows(features)):
@@ -517,11 +523,7 @@ def _merge_repeats(
         )
     return (
         features._replace(arrays=arrays, size=order.size),
-        Targets(
-            targets.classes,
-            codes=None if targets.codes is None else targets.codes[order],
-            matrix=None if targets.matrix is None else targets.matrix[order],
-        ),
+        targets.take(order),
         np.array([total[key] for key in keys]),
     )
 
@@ -534,9 +536,6 @@ def _rows(features: Features) -> list[tuple[bytes, ...]]:
     return [(indices[a:b].tobytes(), data[a:b].tobytes()) for a, b in pairwise(indptr)]
 
 
-def _indicator(y: Any) -> NDArray[np.float32] | None:
-    """The matrix of a multi-label y, None for any other y."""
-    if y is None or hasattr(y, "tocsr") or isinstance(y, (str, bytes)):
-        return None
-    array = np.asarray(y)
-    return to_indicator(array) if array.ndim == 2 and array.shape[1] > 1 else None
+def _is_multilabel(y: Any) -> bool:
+    """Whether y has a column a label; one column alone is a label an example."""
+    return is_matrix(y) and (hasattr(y, "tocsr") or np.shape(y)[1] > 1)

@@ -24,18 +24,14 @@ def weights_of_classes(
 
     Raises ValueError as `class_weights` does.
     """
-    if class_weight is None:
-        return None
-    if targets.codes is None:
-        if isinstance(class_weight, str):
-            raise ValueError(
-                "class_weight needs one class an example: it must be None or a dict with "
-                f"multi-label y, got {class_weight!r}"
-            )
-        return class_weights(class_weight, targets.classes, np.zeros(0, np.int64))
     if class_weight != "balanced" or sample_weight is None:
-        return class_weights(class_weight, targets.classes, targets.codes)
-    counts = np.bincount(targets.codes, sample_weight, minlength=targets.classes.size)
+        return class_weights(class_weight, targets)
+    codes, weight = targets.codes, sample_weight
+    if codes is None:
+        assert targets.indptr is not None and targets.indices is not None
+        codes = targets.indices.astype(np.int64)
+        weight = np.repeat(sample_weight, np.diff(targets.indptr))
+    counts = np.bincount(codes, weight, minlength=targets.classes.size)
     present = counts > 0
     weights = np.zeros(counts.size)
     weights[present] = counts.sum() / (present.sum() * counts[present])

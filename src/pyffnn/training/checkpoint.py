@@ -86,7 +86,7 @@ class Saved:
         """ValueError when it was written by a run of other settings or data than ``config`` says."""
         # through JSON, as the saved ones went
         now = json.loads(json.dumps(config))
-        saved = self.config["params"]
+        saved = {**self.config["params"], "precision": self.config.get("run_precision")}
         for name, value in now["params"].items():
             if name not in FREE and saved.get(name) != value:
                 raise ValueError(
@@ -227,6 +227,7 @@ class Checkpoints:
         if best is not None:
             tensors |= {BEST + name: array for name, array in best.items()}
         run = asdict(state)
-        config |= {"run": run, "data": self._data}
+        # load() keeps "params" as they are; the run had this precision, whatever the default was
+        config |= {"run": run, "data": self._data, "run_precision": network.spec["precision"]}
         save_model(self.path, self._kind, config, tensors)
         self.begin(state)

@@ -26,7 +26,7 @@ from pyffnn.corpus import (
 )
 from pyffnn.formats.model_file import PathLike, load_model, save_model, write_atomic
 from pyffnn.formats.settings_json import params_from_json, params_to_json
-from pyffnn.models.arguments import check_integer, check_non_negative
+from pyffnn.models.arguments import check_integer, check_non_negative, patience_of
 from pyffnn.models.fitted import FittedModel
 from pyffnn.models.language_model import recipe
 from pyffnn.models.language_model.decoding import draw
@@ -34,6 +34,7 @@ from pyffnn.models.language_model.state import LanguageModelFitted, from_file, f
 from pyffnn.models.next_word import NextWordModel, best_ids
 from pyffnn.net import Network, arrays_of
 from pyffnn.optimizers import Adam, LearningRate, Optimizer
+from pyffnn.precision import precision_name
 from pyffnn.training import (
     Callbacks,
     Plan,
@@ -108,9 +109,10 @@ class LanguageModel(NextWordModel, FittedModel[LanguageModelFitted]):
         unknown word, a tenth of the words that occur once (but one in 2,000 tokens at least) count
         as ``unk_token`` in training, so that unknown words get a probability.
     optimizer, learning_rate
-        A name or a settings object; a plain rate falls in a straight line to 0 after a warm-up of
-        2 % of the steps, a schedule does as it says. Embeddings that are not tied have lazy
-        updates: rows that a batch does not touch rest. Weight decay concerns matrices only.
+        "sgd", "momentum", "adagrad", "adam", or a settings object of `pyffnn.nn`; a plain rate falls in
+        a straight line to 0 after a warm-up of 2 % of the steps, a schedule does as it says. Embeddings
+        that are not tied have lazy updates: rows that a batch does not touch rest. Weight decay
+        concerns matrices only.
     epochs, batch_size
         None: 6 epochs of batches of 512 tokens for a corpus of 102,400 tokens and more, smaller
         batches and more epochs for a smaller one. A batch is made of runs of neighbouring tokens
@@ -137,11 +139,12 @@ class LanguageModel(NextWordModel, FittedModel[LanguageModelFitted]):
         and ``fit`` gets no ``valid``.
     precision
         How the products of the layers and of the softmax are taken (see `pyffnn.ops`): "float32",
-        "bfloat16x3", "bfloat16", or "auto", the fastest of the first two, which are of float32's
-        grade, on this machine. The bf16 modes need AMX and run in float32 with a warning where
-        there is none. Weights, the optimizer's state and results are float32.
+        "bfloat16x3", "bfloat16", or "auto", the fastest of the first two, which are of float32's grade,
+        on this machine. None: `pyffnn.get_default_precision()`, which is "float32" unless told
+        otherwise: the same bits on every machine with FMA. The bf16 modes need AMX and run in float32
+        with a warning where there is none. Weights, the optimizer's state and results are float32.
     n_threads
-        None: as `pyffnn.get_num_threads`. The result does not depend on it.
+        1 to 1024; None: as `pyffnn.get_num_threads`. The result does not depend on it.
     random_state
         Seed of everything random: an integer, a NumPy RandomState or Generator, or None for a fresh
         one. Same seed, same data: the same bits.
@@ -196,7 +199,7 @@ class LanguageModel(NextWordModel, FittedModel[LanguageModelFitted]):
         clip_norm: float | None = 1.0,
         early_stopping: bool | int = False,
         validation_fraction: float = 0.1,
-        precision: str = "auto",
+        precision: str | None = None,
         n_threads: int | None = None,
         random_state: Any = 0,
         verbose: int = 0,
@@ -307,7 +310,7 @@ class LanguageModel(NextWordModel, FittedModel[LanguageModelFitted]):
         ids, held_out, vocabulary = data
         if not is_ids(corpus) and vocabulary.unk_id is not None:
             ids = recipe.train_unknown(ids, vocabulary.unk_id)
-        patience = recipe.patience(self.early_stopping)
+        patience = patience_of(self.early_stopping)
         if held_out is None and patience is not None:
             ids, held_out = recipe.split(ids, self.validation_fraction)
         if ids.size <= self.context:
@@ -540,7 +543,9 @@ class LanguageModel(NextWordModel, FittedModel[LanguageModelFitted]):
     def _check_same_run(
         self, saved: Saved, vocabulary: Vocabulary, data_id: dict[str, str]
     ) -> None:
-        saved.check({"params": self._params_json(), "data": data_id})
+        # of another default precision the bits would be others
+        params = {**self._params_json(), "precision": precision_name(self.precision)}
+        saved.check({"params": params, "data": data_id})
         if vocabulary_from_dict(saved.config["vocabulary"]) != vocabulary:
             raise ValueError(
                 f"the checkpoint {saved.path!r} is of another run: it has other training data"

@@ -3,30 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pyffnn.models.arguments import (
-    ArgumentTypeError,
-    check_choice,
-    check_flag,
-    check_fraction,
-    check_integer,
-    check_non_negative,
-    is_number,
-)
-from pyffnn.ops import precision_code
+from pyffnn.models import parameters
+from pyffnn.models.arguments import sizes_of
 from pyffnn.optimizers import Optimizer, Schedule, linear_decay, resolve_optimizer
-from pyffnn.training import seed_of
+from pyffnn.precision import precision_code, precision_name
 
 if TYPE_CHECKING:
     from pyffnn.models.language_model.model import LanguageModel
-
-ACTIVATIONS = ("tanh", "relu", "sigmoid", "gelu", "identity")
-OUTPUTS = ("softmax", "adaptive", "sampled")
 
 WARMUP = 0.02
 SEGMENT = 32
@@ -38,58 +26,9 @@ EPOCHS, BATCH = 6, 512
 
 
 def check(model: LanguageModel) -> None:
-    """ValueError or TypeError for an argument out of range, naming it."""
-    check_integer("context", model.context, 1)
-    check_integer("distant_kernels", model.distant_kernels, 0)
-    check_integer("distant_window", model.distant_window, 0)
-    if model.distant_kernels and not model.distant_window:
-        raise ValueError("distant_window must be at least 1 with distant_kernels, got 0")
-    check_integer("embedding_dim", model.embedding_dim, 1)
-    hidden(model)
-    check_choice("activation", model.activation, ACTIVATIONS)
-    check_choice("output", model.output, OUTPUTS)
-    if model.output == "adaptive" and model.tie_embeddings:
-        raise ValueError(
-            "output='adaptive' has no matrix of all words that could be tied: it needs "
-            "tie_embeddings=False"
-        )
-    if model.cutoffs is not None:
-        for cut in model.cutoffs:
-            check_integer("cutoffs", cut, 1)
-        if not model.cutoffs or list(model.cutoffs) != sorted(set(model.cutoffs)):
-            raise ValueError(f"cutoffs must rise, got {model.cutoffs!r}")
-    check_integer("samples", model.samples, 1)
-    for name in ("residual", "layer_norm", "direct", "tie_embeddings"):
-        check_flag(name, getattr(model, name))
-    for name in ("dropout", "embedding_dropout", "word_dropout"):
-        rate = getattr(model, name)
-        if rate is None and name == "embedding_dropout":
-            continue
-        check_fraction(name, rate, zero=True)
-    check_non_negative("l2", model.l2)
-    if model.clip_norm is not None and (not is_number(model.clip_norm) or not model.clip_norm > 0):
-        raise ValueError(f"clip_norm must be a positive number or None, got {model.clip_norm!r}")
-    for name in ("epochs", "batch_size", "n_threads"):
-        if getattr(model, name) is not None:
-            check_integer(name, getattr(model, name), 1)
-    patience(model.early_stopping)
-    check_fraction("validation_fraction", model.validation_fraction, zero=False)
-    if isinstance(model.random_state, (int, np.integer)) or not isinstance(
-        model.random_state, (np.random.RandomState, np.random.Generator)
-    ):
-        seed_of(model.random_state)  # draws nothing
-    precision_code(model.precision)
-    optimizer(model)
-
-
-def hidden(model: LanguageModel) -> list[int]:
-    """Units of the hidden layers."""
-    sizes: Any = model.hidden_layer_sizes
-    if isinstance(sizes, (int, np.integer)) and not isinstance(sizes, bool):
-        sizes = (int(sizes),)
-    if not isinstance(sizes, (Sequence, np.ndarray)) or isinstance(sizes, (str, bytes)):
-        raise ArgumentTypeError(f"hidden_layer_sizes must be a sequence of integers, got {sizes!r}")
-    return [check_integer("hidden_layer_sizes", size, 1) for size in sizes]
+    """ValueError or TypeError for an argument that is wrong, naming it."""
+    parameters.check(model)
+    precision_code(model.precision)  # warns where the machine lacks it
 
 
 def network_spec(model: LanguageModel, vocab: int, seed: int) -> dict[str, Any]:
@@ -101,7 +40,7 @@ def network_spec(model: LanguageModel, vocab: int, seed: int) -> dict[str, Any]:
         "context": int(model.context),
         "distant_kernels": int(model.distant_kernels),
         "distant_window": int(model.distant_window) if model.distant_kernels else 0,
-        "hidden": hidden(model),
+        "hidden": sizes_of(model.hidden_layer_sizes),
         "activation": model.activation,
         "residual": bool(model.residual),
         "layer_norm": bool(model.layer_norm),
@@ -110,7 +49,7 @@ def network_spec(model: LanguageModel, vocab: int, seed: int) -> dict[str, Any]:
         "n_outputs": vocab,
         "output": "vocabulary" if model.output == "softmax" else model.output,
         "loss": "softmax",
-        "precision": model.precision,
+        "precision": precision_name(model.precision),
         "dropout": float(model.dropout),
         "embedding_dropout": float(embedding),
         "output_dropout": float(model.dropout),
@@ -163,14 +102,6 @@ def schedule_size(model: LanguageModel, tokens: int) -> tuple[int, int]:
 
 def segment(model: LanguageModel, batch_size: int) -> int:
     return max(1, min(SEGMENT, batch_size // SEGMENTS)) if model.distant_kernels else 1
-
-
-def patience(early_stopping: Any) -> int | None:
-    if early_stopping is False or early_stopping is None:
-        return None
-    if early_stopping is True:
-        return 5
-    return check_integer("early_stopping", early_stopping, 1)
 
 
 def split(ids: NDArray[np.int32], fraction: float) -> tuple[NDArray[np.int32], NDArray[np.int32]]:

@@ -12,9 +12,8 @@ from numpy.typing import ArrayLike, NDArray
 from pyffnn import _pyffnn
 from pyffnn.data import Corpus, Featurizer, TokenizerLike
 from pyffnn.formats.model_file import ModelFile, PathLike
-from pyffnn.models.arguments import check_fraction, check_integer
-from pyffnn.models.checks import check_sample_weight
-from pyffnn.models.classifier import Classifier, ClassifierFitted, accuracy
+from pyffnn.models.checks import check_sample_weight, check_texts
+from pyffnn.models.classifier import Classifier, ClassifierFitted
 from pyffnn.models.labels import ClassWeight, Targets
 from pyffnn.models.text_classifier import recipe
 from pyffnn.models.text_classifier.growth import extend, grow_table
@@ -28,7 +27,6 @@ from pyffnn.training import Callbacks, Data, Saving, fingerprint
 __all__ = ["TextClassifier"]
 
 _FEATURES = "features."
-_POOLINGS = ("auto", "mean", "sqrtn", "sum", "concat")
 _STRUCTURE = (
     "embedding_dim", "pooling", "max_tokens", "word_ngrams", "char_ngrams", "buckets", "lowercase", "tokenizer", "multilabel",
 )  # fmt: skip
@@ -151,7 +149,7 @@ class TextClassifier(Classifier[TextFitted]):
         labels] of zeros and ones; each label has a sigmoid of its own.
     pretrained_vectors
         Starting values for the embeddings of words: a file in word2vec's text format, a mapping
-        from words to vectors, or (words, array).
+        from words to vectors, or (words, array); None: random ones.
     freeze_embeddings
         Leave the embeddings as they are.
     early_stopping
@@ -160,12 +158,13 @@ class TextClassifier(Classifier[TextFitted]):
     validation_fraction
         Share of the texts held out for early stopping when no validation data are given.
     precision
-        "auto", "float32", "bfloat16x3" or "bfloat16": how the products of the dense layers are taken
-        (see `pyffnn.ops`). "auto" is the fastest of "float32" and "bfloat16x3", which is of
-        float32's grade, on this machine; the bf16 modes need AMX and run in float32 with a warning
-        where there is none. Weights, the optimizer's state and results are float32.
+        How the products of the layers are taken (see `pyffnn.ops`): "float32", "bfloat16x3", "bfloat16",
+        or "auto", the fastest of the first two, which are of float32's grade, on this machine. None:
+        `pyffnn.get_default_precision()`, which is "float32" unless told otherwise: the same bits on
+        every machine with FMA. The bf16 modes need AMX and run in float32 with a warning where there
+        is none. Weights, the optimizer's state and results are float32.
     n_threads
-        Threads of training and prediction; None: `pyffnn.get_num_threads()`. The result does not
+        Threads of training and prediction, 1 to 1024; None: `pyffnn.get_num_threads()`. The result does not
         depend on it.
     random_state
         Seed of the initial weights, the order of the texts and dropout: an integer, a NumPy
@@ -219,7 +218,7 @@ class TextClassifier(Classifier[TextFitted]):
         freeze_embeddings: bool = False,
         early_stopping: bool | int = False,
         validation_fraction: float = 0.1,
-        precision: str = "auto",
+        precision: str | None = None,
         n_threads: int | None = None,
         random_state: Any = 0,
         verbose: int = 0,
@@ -317,7 +316,7 @@ class TextClassifier(Classifier[TextFitted]):
             In training, with ``model`` in the best state so far in the same way.
         """
         saving = Saving(checkpoint, checkpoint_steps, checkpoint_seconds, resume)
-        self._check_own_settings()
+        self._check_settings()
         saved = saving.open(type(self).__name__)
         reader = self._reader()
         read = reader.training(recipe.featurizer(self), X, y, None)
@@ -351,7 +350,7 @@ class TextClassifier(Classifier[TextFitted]):
             fitted,
             data,
             numbers=numbers,
-            batch_size=self.batch_size,
+            batch_size=int(self.batch_size),
             epochs=epochs,
             schedule=optimizer.schedule(self._default_schedule),
             validate=validate,
@@ -380,9 +379,9 @@ class TextClassifier(Classifier[TextFitted]):
         Settings that concern training alone may change between calls. A call that fails leaves the
         model as it was; others predict meanwhile, with the state before it.
         """
+        self._check_settings()
         X = collected(X)
         if self._fitted is None:
-            self._check_own_settings()
             read = self._reader().training(recipe.featurizer(self), X, y, classes)
             weight, by_class = self._weights(read.targets, sample_weight)
             fitted, restart = self._begin(read, weight, self._seed(None))
@@ -391,7 +390,6 @@ class TextClassifier(Classifier[TextFitted]):
             self._keep(replace(fitted, history=history))
             return self
         with self._changing() as fitted:
-            self._check_own_settings(fitted)
             self._check_structure(fitted)
             self._known_classes(classes, fitted)
             read, rows = self._read_growing(fitted, X, y)
@@ -415,7 +413,9 @@ class TextClassifier(Classifier[TextFitted]):
 
         Raises ValueError when not fitted, TypeError for what is not a collection of texts.
         """
-        return self._predicted(X)[0]
+        X = self._texts(X)
+        with self._using() as fitted:
+            return self._probabilities(fitted, self._encoded(fitted, X))
 
     def predict(self, X: Iterable[str]) -> Any:
         """The most probable class of each text, shape (n,).
@@ -423,37 +423,39 @@ class TextClassifier(Classifier[TextFitted]):
         With ``multilabel`` the labels of probability above 1/2, in the form of the training data: a
         list of tuples, or a matrix of zeros and ones [n, n_classes].
         """
-        p, fitted = self._predicted(X)
-        if not fitted.as_sets:
-            return self._labels(fitted, p)
-        names = fitted.classes.tolist()
-        return [
-            tuple(name for name, one in zip(names, row, strict=True) if one)
-            for row in (p > 0.5).tolist()
-        ]
-
-    def _predicted(self, X: Iterable[str]) -> tuple[NDArray[np.float32], TextFitted]:
-        self._check_fitted()
-        X = collected(X)
+        X = self._texts(X)
         with self._using() as fitted:
-            features = fitted.features
-            if features.tokenizer is None and not hasattr(X, "to_pylist"):
-                examples = _examples(features.core.encode_texts(X), fitted.length)
-            else:
-                examples = fitted.examples(features.encode(X))
-            return self._probabilities(fitted, examples), fitted
+            found = self._predicted(fitted, self._encoded(fitted, X))
+        if found.codes is not None:
+            return fitted.classes[found.codes]
+        if not fitted.as_sets:
+            return found.matrix().astype(np.int64)
+        names = fitted.classes.tolist()
+        return [tuple(names[i] for i in row) for row in found.rows()]
 
     def score(self, X: Texts, y: Any = None, sample_weight: ArrayLike | None = None) -> float:
-        """Accuracy; with ``multilabel`` a text counts as right if all its labels are."""
+        """Accuracy; with ``multilabel`` a text counts as right if all its labels are.
+
+        Labels that training has not met count as wrong. Raises ValueError for labels of another
+        number, or of a type that no class has.
+        """
         self._check_fitted()
         X = collected(X)
         with self._using() as fitted:
-            reader = self._reader(fitted)
-            corpus, targets, _ = reader.known(fitted.features, X, y, fitted.classes)
-            p = self._probabilities(fitted, fitted.examples(corpus))
-        if targets.matrix is not None:
-            return accuracy((p > 0.5) == (targets.matrix > 0.5), sample_weight)
-        return accuracy(p.argmax(axis=1) == targets.codes, sample_weight)
+            read = self._reader(fitted).known(fitted.features, X, y, fitted.classes, others=True)
+            return self._score(fitted, fitted.examples(read.corpus), read.targets, sample_weight)
+
+    def _texts(self, X: Any) -> Any:
+        self._check_fitted()
+        check_texts(X)
+        return collected(X)
+
+    @staticmethod
+    def _encoded(fitted: TextFitted, X: Any) -> Examples:
+        features = fitted.features
+        if features.tokenizer is None and not hasattr(X, "to_pylist"):
+            return _examples(features.core.encode_texts(X), fitted.length)
+        return fitted.examples(features.encode(X))
 
     @property
     def vocabulary_(self) -> list[str]:
@@ -465,39 +467,6 @@ class TextClassifier(Classifier[TextFitted]):
         return table
 
     # settings -----------------------------------------------------------------------------------
-
-    def _check_own_settings(self, fitted: TextFitted | None = None) -> None:
-        self._check_settings()
-        if self.pooling not in _POOLINGS:
-            names = ", ".join(map(repr, _POOLINGS))
-            raise ValueError(f"pooling must be one of {names}, got {self.pooling!r}")
-        for name in ("embedding_dim", "max_tokens", "buckets"):
-            if getattr(self, name) is not None:
-                check_integer(name, getattr(self, name), 1)
-        for name in ("word_ngrams", "min_count", "ngram_min_count", "batch_size"):
-            check_integer(name, getattr(self, name), 1)
-        if self.epochs != "auto":
-            check_integer("epochs", self.epochs, 1)
-        chars: Any = self.char_ngrams
-        own_chars = not (chars is None or (isinstance(chars, str) and chars == "auto"))
-        if own_chars:
-            try:
-                low, high = chars
-            except (TypeError, ValueError):
-                raise ValueError(
-                    f"char_ngrams must be None, (lo, hi) or 'auto', got {self.char_ngrams!r}"
-                ) from None
-            check_integer("char_ngrams[0]", low, 1)
-            check_integer("char_ngrams[1]", high, low)
-        check_fraction("word_dropout", self.word_dropout, zero=True)
-        if self.pooling == "concat" and (self.word_ngrams > 1 or own_chars):
-            raise ValueError(
-                "pooling='concat' has a place for each word and none for n-grams: word_ngrams must "
-                "be 1 and char_ngrams None"
-            )
-        # a model that was loaded has its vectors in its table
-        if self.freeze_embeddings and self.pretrained_vectors is None and fitted is None:
-            raise ValueError("freeze_embeddings needs pretrained_vectors")
 
     def _optimizer(self) -> Optimizer:
         return recipe.optimizer(self)
@@ -514,7 +483,8 @@ class TextClassifier(Classifier[TextFitted]):
 
     def _reader(self, fitted: TextFitted | None = None) -> Reader:
         multilabel = bool(self.multilabel) if fitted is None else fitted.multilabel
-        return Reader(type(self).__name__, self.label_prefix, multilabel)
+        as_sets = None if fitted is None else fitted.as_sets
+        return Reader(type(self).__name__, self.label_prefix, multilabel, as_sets)
 
     def _weights(
         self, targets: Targets, sample_weight: ArrayLike | None
@@ -584,7 +554,7 @@ class TextClassifier(Classifier[TextFitted]):
             history=[],
             settings=self._structure_json(),
             classes=read.targets.classes,
-            multilabel=read.targets.codes is None,
+            multilabel=read.targets.multilabel,
             features=features,
             as_sets=read.as_sets,
             length=inputs.get("max_tokens"),
@@ -607,7 +577,7 @@ class TextClassifier(Classifier[TextFitted]):
         optimizer = recipe.optimizer(self, sums=_sums(network))
         rate = optimizer.schedule(self._default_schedule).lr
         assert rate is not None
-        return self._one_pass(network, fitted, data, self.batch_size, rate)
+        return self._one_pass(network, fitted, data, int(self.batch_size), rate)
 
     def _set_vectors(self, network: Network, features: Featurizer, known_words: int) -> None:
         """Give words beyond the first so many their pretrained vectors."""

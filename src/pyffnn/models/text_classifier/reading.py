@@ -11,8 +11,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from pyffnn.data import Corpus, Featurizer
 from pyffnn.labelled import read_fasttext
-from pyffnn.models.checks import check_same_length
-from pyffnn.models.labels import Targets, encode, encode_sets, find_classes, to_indicator, to_labels
+from pyffnn.models.checks import check_same_length, check_texts
+from pyffnn.models.label_sets import is_matrix, matrix_targets, set_targets
+from pyffnn.models.labels import Targets, encode, find_classes, given_classes, to_labels
 
 __all__ = ["ReadTexts", "Reader", "Texts", "collected", "is_path"]
 
@@ -28,17 +29,22 @@ class ReadTexts(NamedTuple):
 
 
 class Reader(NamedTuple):
-    """How texts and labels are read; ``owner`` names the model in errors."""
+    """How texts and labels are read.
+
+    ``owner`` names the model in errors; ``as_sets`` says whether a fitted multi-label model was
+    given lists of labels; None: there is none yet.
+    """
 
     owner: str
     label_prefix: str
     multilabel: bool
+    as_sets: bool | None = None
 
     def training(
         self, features: Featurizer, X: Texts, y: Any, classes: ArrayLike | None
     ) -> ReadTexts:
         """Texts whose words make the vocabulary, and targets over ``classes`` or their own."""
-        known = None if classes is None else np.unique(np.asarray(classes))
+        known = None if classes is None else given_classes(classes, self.owner)
         read = self._read(features, X, y, known, "", fit=True)
         corpus = read.corpus
         if not len(corpus):
@@ -52,10 +58,17 @@ class Reader(NamedTuple):
         return read
 
     def known(
-        self, features: Featurizer, X: Texts, y: Any, classes: NDArray[Any], suffix: str = ""
+        self,
+        features: Featurizer,
+        X: Texts,
+        y: Any,
+        classes: NDArray[Any],
+        suffix: str = "",
+        *,
+        others: bool = False,
     ) -> ReadTexts:
-        """Other texts with targets among ``classes``; at least one."""
-        read = self._read(features, X, y, classes, suffix, fit=False)
+        """Other texts, at least one, with targets among ``classes``; ``others`` as in `encode`."""
+        read = self._read(features, X, y, classes, suffix, fit=False, others=others)
         if not len(read.corpus):
             raise ValueError(f"X{suffix} has no texts: {self.owner} needs a minimum of 1 sample")
         return read
@@ -69,13 +82,14 @@ class Reader(NamedTuple):
         suffix: str,
         *,
         fit: bool,
+        others: bool = False,
     ) -> ReadTexts:
         if is_path(X) and y is None:
-            read = self._file(features, X, classes, fit=fit)
+            read = self._file(features, X, classes, fit, others)
         else:
             texts = self.texts(X, y, suffix)
             corpus = features.fit(texts) if fit else features.encode(texts)
-            targets, as_sets = self._targets(y, classes, f"y{suffix}")
+            targets, as_sets = self._targets(y, classes, f"y{suffix}", others)
             read = ReadTexts(corpus, targets, as_sets)
         check_same_length(**{f"X{suffix}": len(read.corpus), f"y{suffix}": read.targets.size})
         return read
@@ -87,6 +101,7 @@ class Reader(NamedTuple):
                 f"Iterable over raw text documents expected for X{suffix}, {type(X).__name__} "
                 f"object received; the path of a file goes without y{suffix}"
             )
+        check_texts(X, f"X{suffix}")
         if y is None:
             raise ValueError(
                 f"This {self.owner} estimator requires y to be passed, but the target y{suffix} is "
@@ -96,10 +111,15 @@ class Reader(NamedTuple):
         return texts
 
     def _file(
-        self, features: Featurizer, path: Any, classes: NDArray[Any] | None, *, fit: bool
+        self,
+        features: Featurizer,
+        path: Any,
+        classes: NDArray[Any] | None,
+        fit: bool,
+        others: bool,
     ) -> ReadTexts:
         if features.tokenizer is not None:
-            texts, sets = read_fasttext(path, self.label_prefix)
+            texts, sets, _ = read_fasttext(path, self.label_prefix)
             corpus = features.fit(texts) if fit else features.encode(texts)
             names = sorted({label for labels in sets for label in labels})
             numbers = {name: i for i, name in enumerate(names)}
@@ -112,7 +132,7 @@ class Reader(NamedTuple):
             corpus = read(path, label_prefix=self.label_prefix)
             names = [name[len(self.label_prefix) :] for name in corpus.label_names]
             ids, offsets = corpus.labels
-        targets = self._file_targets(path, names, ids, offsets, classes)
+        targets = self._file_targets(path, names, ids, offsets, classes, others)
         return ReadTexts(corpus, targets, self.multilabel)
 
     def _file_targets(
@@ -122,6 +142,7 @@ class Reader(NamedTuple):
         ids: NDArray[Any],
         offsets: NDArray[np.int64],
         classes: NDArray[Any] | None,
+        others: bool,
     ) -> Targets:
         where = os.fspath(path)
         if classes is None:
@@ -130,12 +151,11 @@ class Reader(NamedTuple):
                     f"{where!r} has no labels (words that begin with {self.label_prefix!r})"
                 )
             classes = np.array(sorted(names))
-        number = encode(np.array(names, dtype=object), classes, where)
+        number = encode(np.array(names, dtype=object), classes, where, others=others)
         counts = np.diff(offsets)
         if self.multilabel:
-            matrix = np.zeros((counts.size, classes.size), np.float32)
-            matrix[np.repeat(np.arange(counts.size), counts), number[ids]] = 1
-            return Targets(classes, matrix=matrix)
+            texts = np.repeat(np.arange(counts.size), counts)
+            return Targets.of_sets(classes, texts, number[ids], counts.size)
         for wrong, what in (
             (counts == 0, "no label"),
             (counts > 1, "several labels (see multilabel)"),
@@ -147,19 +167,18 @@ class Reader(NamedTuple):
                 )
         return Targets(classes, codes=number[ids])
 
-    def _targets(self, y: Any, classes: NDArray[Any] | None, name: str) -> tuple[Targets, bool]:
+    def _targets(
+        self, y: Any, classes: NDArray[Any] | None, name: str, others: bool
+    ) -> tuple[Targets, bool]:
         if not self.multilabel:
-            labels = to_labels(y, self.owner)
+            labels = to_labels(y, self.owner, name, warn=not others)
             if classes is None:
                 return Targets(*find_classes(labels)), False
-            return Targets(classes, codes=encode(labels, classes, name)), False
-        if not (hasattr(y, "ndim") and y.ndim == 2):
-            return encode_sets(y, classes, name), True
-        matrix = to_indicator(y)
-        if classes is not None and matrix.shape[1] != classes.size:
-            raise ValueError(f"{name} must have {classes.size} columns, got shape {matrix.shape}")
-        found = np.arange(matrix.shape[1]) if classes is None else classes
-        return Targets(found, matrix=matrix), False
+            return Targets(classes, codes=encode(labels, classes, name, others=others)), False
+        # lists of zeros and ones are labels where the model was trained on lists of labels
+        if is_matrix(y) and not (self.as_sets and isinstance(y, (list, tuple))):
+            return matrix_targets(y, classes, name), False
+        return set_targets(y, classes, name, others=others), True
 
 
 def is_path(X: Any) -> TypeGuard[str | os.PathLike[str]]:

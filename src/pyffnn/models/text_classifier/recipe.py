@@ -123,8 +123,8 @@ def epochs(s: Settings, corpus: Corpus, *, sums: bool) -> int:
     """Passes over a corpus."""
     if s.epochs != "auto":
         return int(s.epochs)
-    features = max(corpus.num_tokens * s.word_ngrams, 1)
+    features = max(corpus.num_tokens * int(s.word_ngrams), 1)
     most = _SHORT_EPOCHS if sums else _AUTO_EPOCHS
     passes = min(max(round(_AUTO_FEATURES / features), 1), most)
-    steps = -(-len(corpus) // s.batch_size)
+    steps = -(-len(corpus) // int(s.batch_size))
     return max(passes, min(-(-_AUTO_STEPS // steps), _AUTO_MOST))
