@@ -31,24 +31,27 @@ def add_parser(commands: Commands) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
+    from contextlib import ExitStack
     from typing import Any
 
-    from pyffnn.labelled import is_fasttext, read_labelled
     from pyffnn.models.text_classifier import TextClassifier
+    from pyffnn.text.labelled import LabelledFile, read_labelled
 
     check_can_write(args.model)
     options = options_of(args)
     model = TextClassifier(verbose=not args.quiet, **options)
 
     def data(path: str) -> tuple[Any, Any]:
-        if is_fasttext(path, model.label_prefix):
-            return path, None  # read in C++
-        found = read_labelled(path, model.label_prefix, several=model.multilabel)
+        file = files.enter_context(LabelledFile(path))  # opened once: it may be a pipe
+        if file.is_fasttext(model.label_prefix):
+            return file, None  # read in C++
+        found = read_labelled(file, model.label_prefix, several=model.multilabel)
         return found.texts, found.labels if model.multilabel else found.single(path)
 
-    texts, labels = data(args.file)
-    held_out, held_out_labels = (None, None) if args.valid is None else data(args.valid)
-    model.fit(texts, labels, X_val=held_out, y_val=held_out_labels)
+    with ExitStack() as files:
+        texts, labels = data(args.file)
+        held_out, held_out_labels = (None, None) if args.valid is None else data(args.valid)
+        model.fit(texts, labels, X_val=held_out, y_val=held_out_labels)
     model.save(args.model)
     print(f"labels       {len(model.classes_):,}")
     print(f"vocabulary   {len(model.vocabulary_):,} words")

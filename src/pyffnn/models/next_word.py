@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pyffnn.corpus import (
-    Corpus,
     Evaluation,
+    StreamSource,
     Tokens,
     Vocabulary,
     encode_corpus,
@@ -54,14 +54,14 @@ class NextWordModel(Estimator, ABC):
         with self._one_state():
             return self._log_prob_of_ids(encode_tokens(tokens, self.vocabulary_))
 
-    def evaluate(self, corpus: Corpus) -> Evaluation:
+    def evaluate(self, corpus: StreamSource) -> Evaluation:
         """Perplexity of a corpus, with the numbers of tokens, unknown words and sentence ends."""
         self._check_fitted()
         with self._one_state():
             ids = encode_corpus(corpus, self.vocabulary_)
             return evaluate(self._log_prob_of_ids(ids), ids, self.vocabulary_)
 
-    def perplexity(self, corpus: Corpus) -> float:
+    def perplexity(self, corpus: StreamSource) -> float:
         """``exp`` of the mean negative log-probability of all tokens of a corpus.
 
         Every token counts: unknown words as ``unk_token``, and, if the model has an

@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pyffnn.corpus import (
-    Corpus,
     IdVocabulary,
+    StreamSource,
     Tokens,
     Vocabulary,
     VocabularyLike,
@@ -241,9 +241,9 @@ class LanguageModel(NextWordModel, FittedModel[LanguageModelFitted]):
 
     def fit(
         self,
-        corpus: Corpus,
+        corpus: StreamSource,
         *,
-        valid: Corpus | None = None,
+        valid: StreamSource | None = None,
         callbacks: Callbacks = (),
         checkpoint: PathLike | None = None,
         checkpoint_steps: int | None = None,

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pyffnn.corpus import (
-    Corpus,
+    StreamSource,
     VocabularyLike,
     read_corpus,
 )
@@ -101,7 +101,7 @@ class KneserNeyLM(NextWordModel):
         self.eos_token = eos_token
         self.lowercase = lowercase
 
-    def fit(self, corpus: Corpus, *, valid: Corpus | None = None) -> KneserNeyLM:
+    def fit(self, corpus: StreamSource, *, valid: StreamSource | None = None) -> KneserNeyLM:
         """Count the n-grams of a corpus: a path, an iterable of token lists, or a 1-D id array.
 
         ``valid`` changes nothing in the model; its perplexity becomes ``valid_perplexity_``, and
@@ -137,7 +137,7 @@ class KneserNeyLM(NextWordModel):
         weight: float | None = None,
         *,
         cache: bool | UnigramCache = False,
-        valid: Corpus | None = None,
+        valid: StreamSource | None = None,
     ) -> Mixture:
         """Mixture of a neural model with this one (Bengio et al. 2003, section 4).
 

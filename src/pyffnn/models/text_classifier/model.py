@@ -10,25 +10,26 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from pyffnn import _pyffnn
-from pyffnn.data import Corpus, Featurizer, TokenizerLike
 from pyffnn.formats.model_file import ModelFile, PathLike
 from pyffnn.models.checks import check_sample_weight, check_texts
 from pyffnn.models.classifier import Classifier, ClassifierFitted
 from pyffnn.models.labels import ClassWeight, Targets
 from pyffnn.models.text_classifier import recipe
-from pyffnn.models.text_classifier.growth import extend, grow_table
-from pyffnn.models.text_classifier.reading import Reader, ReadTexts, Texts, collected, is_path
-from pyffnn.models.vectors import PretrainedVectors, find_vectors, vectors_dim
+from pyffnn.models.text_classifier.reading import Reader, ReadTexts, Texts, collected
 from pyffnn.models.weighting import combined, weights_of_classes
 from pyffnn.net import Examples, Network
 from pyffnn.optimizers import Adagrad, LearningRate, Optimizer, linear_decay
+from pyffnn.text.corpus import Corpus
+from pyffnn.text.featurizer import Featurizer, TokenizerLike
+from pyffnn.text.vectors import PretrainedVectors, find_vectors, vectors_dim
 from pyffnn.training import Callbacks, Data, Saving, fingerprint
 
 __all__ = ["TextClassifier"]
 
 _FEATURES = "features."
 _STRUCTURE = (
-    "embedding_dim", "pooling", "max_tokens", "word_ngrams", "char_ngrams", "buckets", "lowercase", "tokenizer", "multilabel",
+    "embedding_dim", "pooling", "max_tokens", "word_ngrams", "char_ngrams", "buckets", "min_count", "ngram_min_count", "lowercase", "tokenizer",
+    "multilabel",
 )  # fmt: skip
 
 
@@ -392,7 +393,8 @@ class TextClassifier(Classifier[TextFitted]):
         with self._changing() as fitted:
             self._check_structure(fitted)
             self._known_classes(classes, fitted)
-            read, rows = self._read_growing(fitted, X, y)
+            known = fitted.features
+            read = self._reader(fitted).growing(known, X, y, fitted.classes)
             features = read.corpus.featurizer
             weight, by_class = self._weights(read.targets, sample_weight)
             fork = fitted.network.fork(
@@ -400,10 +402,7 @@ class TextClassifier(Classifier[TextFitted]):
                 rows=features.num_rows,
                 **self._training_spec(),
             )
-            if rows is not None:
-                grow_table(fork, rows)
-                _set_row_rates(fork, features)
-                self._set_vectors(fork, features, fitted.features.num_words)
+            self._set_new_rows(fork, features, known)
             history = self._learn(fork, fitted, read, weight, by_class)
             self._replace(fork, replace(fitted, history=history, features=features))
         return self
@@ -493,24 +492,6 @@ class TextClassifier(Classifier[TextFitted]):
         by_class = weights_of_classes(self.class_weight, targets, weights)
         return combined(by_class, targets, weights), by_class
 
-    def _read_growing(
-        self, fitted: TextFitted, X: Texts, y: Any
-    ) -> tuple[ReadTexts, NDArray[np.int64] | None]:
-        """More texts to train on, over a vocabulary with their new words and n-grams, and where the known rows are in it."""
-        reader, features = self._reader(fitted), fitted.features
-        fresh = recipe.featurizer(self, features)
-        if is_path(X) and y is None:
-            reader.known(features, X, y, fitted.classes)  # says what is wrong before anything grows
-            if features.tokenizer is None:
-                fresh.fit_file(X, label_prefix=self.label_prefix)
-            else:
-                reader.training(fresh, X, y, fitted.classes)
-        else:
-            fresh.fit(reader.texts(X, y))
-        grown = extend(features, fresh)
-        both, rows = (features, None) if grown is None else grown
-        return reader.known(both, X, y, fitted.classes), rows
-
     def _begin(
         self, read: ReadTexts, weight: NDArray[np.float32] | None, seed: int
     ) -> tuple[TextFitted, Any]:
@@ -579,12 +560,18 @@ class TextClassifier(Classifier[TextFitted]):
         assert rate is not None
         return self._one_pass(network, fitted, data, int(self.batch_size), rate)
 
-    def _set_vectors(self, network: Network, features: Featurizer, known_words: int) -> None:
-        """Give words beyond the first so many their pretrained vectors."""
+    def _set_new_rows(self, network: Network, features: Featurizer, known: Featurizer) -> None:
+        """Give the rows of what ``features`` has and ``known`` lacks their rates and pretrained vectors."""
+        if features.num_rows == known.num_rows:
+            return
+        if network.spec.get("row_rates"):
+            rates = network.state()["embedding.rate"]
+            rates[known.num_rows :] = 1
+            rates[features.char_rows_from(known.num_rows)] = recipe.CHAR_RATE
         if self.pretrained_vectors is not None:
-            at, values = find_vectors(self.pretrained_vectors, features.vocabulary)
-            new = at >= known_words
-            network.parameters()["embedding"][at[new]] = values[new]
+            words, rows = features.words(known.num_words)
+            found, values = find_vectors(self.pretrained_vectors, words)
+            network.parameters()["embedding"][rows[found]] = values
 
     # the model file -----------------------------------------------------------------------------
 

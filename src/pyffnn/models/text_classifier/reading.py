@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
-from typing import Any, NamedTuple, TypeAlias, TypeGuard
+from typing import Any, Literal, NamedTuple, TypeAlias, TypeGuard
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from pyffnn.data import Corpus, Featurizer
-from pyffnn.labelled import read_fasttext
 from pyffnn.models.checks import check_same_length, check_texts
 from pyffnn.models.label_sets import is_matrix, matrix_targets, set_targets
 from pyffnn.models.labels import Targets, encode, find_classes, given_classes, to_labels
+from pyffnn.text.corpus import Corpus
+from pyffnn.text.featurizer import Featurizer
+from pyffnn.text.labelled import name_of, read_fasttext
 
 __all__ = ["ReadTexts", "Reader", "Texts", "collected", "is_path"]
 
 Texts: TypeAlias = Iterable[str] | str | os.PathLike[str]
+Way: TypeAlias = Literal["fit", "encode", "extend"]
+"""What a featurizer does with texts."""
 
 
 class ReadTexts(NamedTuple):
@@ -45,7 +48,7 @@ class Reader(NamedTuple):
     ) -> ReadTexts:
         """Texts whose words make the vocabulary, and targets over ``classes`` or their own."""
         known = None if classes is None else given_classes(classes, self.owner)
-        read = self._read(features, X, y, known, "", fit=True)
+        read = self._read("fit", features, X, y, known)
         corpus = read.corpus
         if not len(corpus):
             raise ValueError(f"X has no texts: {self.owner} needs a minimum of 1 sample")
@@ -68,27 +71,33 @@ class Reader(NamedTuple):
         others: bool = False,
     ) -> ReadTexts:
         """Other texts, at least one, with targets among ``classes``; ``others`` as in `encode`."""
-        read = self._read(features, X, y, classes, suffix, fit=False, others=others)
+        read = self._read("encode", features, X, y, classes, suffix, others)
         if not len(read.corpus):
             raise ValueError(f"X{suffix} has no texts: {self.owner} needs a minimum of 1 sample")
         return read
 
+    def growing(self, features: Featurizer, X: Texts, y: Any, classes: NDArray[Any]) -> ReadTexts:
+        """Other texts, at least one, whose new words and n-grams the corpus' featurizer knows."""
+        read = self._read("extend", features, X, y, classes)
+        if not len(read.corpus):
+            raise ValueError(f"X has no texts: {self.owner} needs a minimum of 1 sample")
+        return read
+
     def _read(
         self,
+        way: Way,
         features: Featurizer,
         X: Texts,
         y: Any,
         classes: NDArray[Any] | None,
-        suffix: str,
-        *,
-        fit: bool,
+        suffix: str = "",
         others: bool = False,
     ) -> ReadTexts:
         if is_path(X) and y is None:
-            read = self._file(features, X, classes, fit, others)
+            read = self._file(way, features, X, classes, others)
         else:
             texts = self.texts(X, y, suffix)
-            corpus = features.fit(texts) if fit else features.encode(texts)
+            corpus = getattr(features, way)(texts)
             targets, as_sets = self._targets(y, classes, f"y{suffix}", others)
             read = ReadTexts(corpus, targets, as_sets)
         check_same_length(**{f"X{suffix}": len(read.corpus), f"y{suffix}": read.targets.size})
@@ -112,15 +121,15 @@ class Reader(NamedTuple):
 
     def _file(
         self,
+        way: Way,
         features: Featurizer,
         path: Any,
         classes: NDArray[Any] | None,
-        fit: bool,
         others: bool,
     ) -> ReadTexts:
         if features.tokenizer is not None:
             texts, sets, _ = read_fasttext(path, self.label_prefix)
-            corpus = features.fit(texts) if fit else features.encode(texts)
+            corpus = getattr(features, way)(texts)
             names = sorted({label for labels in sets for label in labels})
             numbers = {name: i for i, name in enumerate(names)}
             ids: NDArray[Any] = np.array(
@@ -128,8 +137,7 @@ class Reader(NamedTuple):
             )
             offsets = np.cumsum([0, *map(len, sets)])
         else:
-            read = features.fit_file if fit else features.encode_file
-            corpus = read(path, label_prefix=self.label_prefix)
+            corpus = getattr(features, f"{way}_file")(path, label_prefix=self.label_prefix)
             names = [name[len(self.label_prefix) :] for name in corpus.label_names]
             ids, offsets = corpus.labels
         targets = self._file_targets(path, names, ids, offsets, classes, others)
@@ -144,7 +152,7 @@ class Reader(NamedTuple):
         classes: NDArray[Any] | None,
         others: bool,
     ) -> Targets:
-        where = os.fspath(path)
+        where = name_of(path)
         if classes is None:
             if not names:
                 raise ValueError(
@@ -182,7 +190,8 @@ class Reader(NamedTuple):
 
 
 def is_path(X: Any) -> TypeGuard[str | os.PathLike[str]]:
-    return isinstance(X, (str, os.PathLike))
+    """Whether X is the path of a file, or an open one."""
+    return isinstance(X, (str, os.PathLike)) or callable(getattr(X, "read", None))
 
 
 def collected(texts: Any) -> Any:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 from typing import Any, Protocol
 
-from pyffnn.data import Corpus, Featurizer, TokenizerLike
-from pyffnn.models.vectors import PretrainedVectors
 from pyffnn.optimizers import LearningRate, Optimizer, resolve_optimizer
+from pyffnn.text.corpus import Corpus
+from pyffnn.text.featurizer import Featurizer, TokenizerLike
+from pyffnn.text.vectors import PretrainedVectors
 
 __all__ = [
     "CHAR_RATE",
@@ -84,16 +85,13 @@ def pool(s: Settings, corpus: Corpus) -> str:
     return "sum" if corpus.has_short_texts and may_sum(s) else "mean"
 
 
-def featurizer(s: Settings, known: Featurizer | None = None) -> Featurizer:
-    """For training texts; with the character n-grams of ``known``, where "auto" has chosen already."""
+def featurizer(s: Settings) -> Featurizer:
+    """For training texts."""
     chars: Any = s.char_ngrams
-    auto = chars == "auto" and known is None
+    auto = isinstance(chars, str)
     if auto:
         own = s.buckets is None and s.tokenizer is None
         chars = _SHORT_CHARS if own and may_sum(s) else None
-    elif chars == "auto":
-        assert known is not None
-        chars = known.char_ngrams
     return Featurizer(
         word_ngrams=s.word_ngrams,
         char_ngrams=None if chars is None else (chars[0], chars[1]),

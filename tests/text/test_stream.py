@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import pickle
 from collections import Counter
 from pathlib import Path
 
@@ -19,12 +20,11 @@ from pyffnn.corpus import (
     build_vocabulary,
     encode_corpus,
     encode_tokens,
-    encoding,
     evaluate,
     read_corpus,
-    reading,
     vocabulary_from_dict,
 )
+from pyffnn.text import id_file, stream
 
 SENTENCES = [["b", "a", "b"], [], ["c", "b", "a"], ["D"]]
 WORDS = st.sampled_from(["a", "b", "B", "c", "<unk>", "</s>", "é"])
@@ -72,7 +72,7 @@ def test_text_against_a_dictionary(sentences, min_count, max_vocab, eos_token, l
 @pytest.mark.parametrize("eos_token", [None, "</s>"])
 @pytest.mark.parametrize("block", [1, 2, 1 << 20])
 def test_path_tokens_gzip_and_memmap_agree(tmp_path, monkeypatch, eos_token, block):
-    for module in (encoding, reading):
+    for module in (stream, id_file):
         monkeypatch.setattr(module, "BLOCK", block)
     text = "\ufeffb a\tb \r\n\n  c b a\nD"
     (tmp_path / "text.txt").write_text(text, encoding="utf-8", newline="")
@@ -103,7 +103,7 @@ def test_a_failed_memmap_leaves_the_old_file(tmp_path):
 def test_small_corpora_keep_every_word_and_large_ones_those_seen_four_times(monkeypatch):
     sentences = [["a"] * 4 + ["b"] * 3 + ["c"]]
     assert read_corpus(sentences).vocabulary.words == ["<unk>", "a", "b", "c"]
-    monkeypatch.setattr(encoding, "AUTO_MIN_COUNT_TOKENS", 8)
+    monkeypatch.setattr(stream, "AUTO_MIN_COUNT_TOKENS", 8)
     assert read_corpus(sentences).vocabulary.words == ["<unk>", "a"]
     assert read_corpus(sentences, min_count=1).vocabulary.words == ["<unk>", "a", "b", "c"]
 
@@ -217,3 +217,40 @@ def test_word_ids_outside_the_vocabulary():
         vocabulary.decode([2])
     with pytest.raises(TypeError, match="must be integers"):
         encode_tokens(["a"], IdVocabulary(3))
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(
+        st.lists(st.sampled_from(["<UNK>", "<unk>", "É</S>", "é</s>", "A", "a", ""]), max_size=5),
+        max_size=6,
+    ).filter(any)
+)
+def test_special_tokens_keep_their_case(sentences):
+    specials = {"unk_token": "<UNK>", "eos_token": "É</S>", "lowercase": True}
+    ids, _, vocabulary = read_corpus(sentences, **specials)
+    want = [
+        word if word in ("<UNK>", "É</S>") else word.lower()
+        for sentence in sentences
+        if sentence
+        for word in [*sentence, "É</S>"]
+    ]
+    assert vocabulary.decode(ids) == want
+    np.testing.assert_array_equal(encode_corpus(sentences, vocabulary), ids)
+    words = [word for sentence in sentences for word in sentence]
+    assert vocabulary.decode(encode_tokens(words, vocabulary)) == [
+        word if word in ("<UNK>", "É</S>") else word.lower() for word in words
+    ]
+
+
+def test_words_outside_a_vocabulary_go_by_its_unknown_token():
+    vocabulary = WordVocabulary(["b", "<unk>", "a"])
+    assert vocabulary.unk_id == 1
+    assert encode_corpus([["a", "x", "b"], ["y"]], vocabulary).tolist() == [2, 1, 0, 1]
+    again = pickle.loads(pickle.dumps(vocabulary))
+    assert again == vocabulary and again["x"] == 1
+
+
+def test_lone_surrogates_are_no_text():
+    with pytest.raises(ValueError, match="corpus: a token holds a lone surrogate"):
+        read_corpus([["a", "\ud800"]])

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from pyffnn.corpus.vocabulary import Vocabulary
+from pyffnn.text.vocabulary import Vocabulary
 
 
 class Evaluation(NamedTuple):

@@ -8,17 +8,16 @@ A corpus is one of
 * an iterable of token lists (``[["the", "dog"], ["it", "barks"]]``); it is gone through once;
 * a 1-D integer array: token ids, taken as they are.
 
-Sentences are put end to end in one stream, as in Bengio et al. (2003, section 4): a model sees the
-words before a sentence as context. With ``eos_token`` an end-of-sentence token follows every
-sentence, in the context and among the predicted tokens alike; without it (the default) sentence
-ends leave no mark. A word outside the vocabulary is the token ``unk_token``, which is predicted
-and counted like any other.
+With ``eos_token`` an end-of-sentence token follows every sentence; a word outside the vocabulary is
+the token ``unk_token``. `pyffnn.text.stream` says more and holds the code.
 """
 
 from __future__ import annotations
 
-from pyffnn.corpus.encoding import (
+from pyffnn.text.evaluation import Evaluation, evaluate
+from pyffnn.text.stream import (
     CorpusIds,
+    StreamSource,
     Tokens,
     build_vocabulary,
     encode_corpus,
@@ -26,9 +25,7 @@ from pyffnn.corpus.encoding import (
     is_ids,
     read_corpus,
 )
-from pyffnn.corpus.evaluation import Evaluation, evaluate
-from pyffnn.corpus.reading import Corpus
-from pyffnn.corpus.vocabulary import (
+from pyffnn.text.vocabulary import (
     IdVocabulary,
     Vocabulary,
     VocabularyLike,
@@ -38,10 +35,10 @@ from pyffnn.corpus.vocabulary import (
 )
 
 __all__ = [
-    "Corpus",
     "CorpusIds",
     "Evaluation",
     "IdVocabulary",
+    "StreamSource",
     "Tokens",
     "Vocabulary",
     "VocabularyLike",

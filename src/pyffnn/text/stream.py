@@ -1,18 +1,36 @@
-"""Corpora and runs of tokens as id arrays."""
+"""Language models' text: a vocabulary, and one stream of word ids.
+
+Every language model of the package reads its data here, so that perplexities can be compared.
+Text is one of
+
+* a path (``str`` or ``os.PathLike``): UTF-8 text, one sentence a line, tokens parted by white
+  space; a name ending in ``.gz`` is read through gzip; blank lines are no sentences; it is read
+  once, so a pipe will do;
+* an iterable of token lists (``[["the", "dog"], ["it", "barks"]]``); it is gone through once;
+* a 1-D integer array: token ids, taken as they are.
+
+Sentences are put end to end in one stream, as in Bengio et al. (2003, section 4): a model sees the
+words before a sentence as context. With ``eos_token`` an end-of-sentence token follows every
+sentence, in the context and among the predicted tokens alike; without it (the default) sentence
+ends leave no mark. A word outside the vocabulary is the token ``unk_token``, which is predicted
+and counted like any other. The words are cut and counted in C++ (``src/cpp/text/stream.h``).
+"""
 
 from __future__ import annotations
 
+import gzip
 import os
 from array import array
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pyffnn.corpus.reading import BLOCK, Corpus, Counts, IdFile, stream
-from pyffnn.corpus.tables import GrowingTable
-from pyffnn.corpus.vocabulary import (
+from pyffnn import _pyffnn
+from pyffnn.text.id_file import BLOCK, IdFile, replace_ids
+from pyffnn.text.vocabulary import (
     IdArray,
     IdVocabulary,
     Vocabulary,
@@ -24,6 +42,9 @@ from pyffnn.corpus.vocabulary import (
     check_specials,
 )
 
+StreamSource: TypeAlias = (
+    str | os.PathLike[str] | Iterable[Sequence[str]] | NDArray[np.integer[Any]]
+)
 Tokens: TypeAlias = str | Sequence[str] | Sequence[int] | NDArray[Any]
 
 AUTO_MIN_COUNT = 4
@@ -41,9 +62,9 @@ class CorpusIds(NamedTuple):
 
 
 def read_corpus(
-    corpus: Corpus,
+    corpus: StreamSource,
     *,
-    valid: Corpus | None = None,
+    valid: StreamSource | None = None,
     vocabulary: VocabularyLike | None = None,
     min_count: int | None = None,
     max_vocab: int | None = None,
@@ -103,7 +124,7 @@ def read_corpus(
 
 
 def encode_corpus(
-    corpus: Corpus,
+    corpus: StreamSource,
     vocabulary: Vocabulary,
     *,
     memmap: str | os.PathLike[str] | None = None,
@@ -127,13 +148,10 @@ def encode_corpus(
         return np.zeros(0, np.int32)
     if isinstance(vocabulary, IdVocabulary):
         raise TypeError(f"the vocabulary is one of ids, so {name} must be a 1-D integer array")
-    table = vocabulary.table()
     if memmap is None:
-        blocks: list[IdArray] = []
-        stream(corpus, table, vocabulary.eos_token, blocks.append, name)
-        return np.concatenate(blocks) if blocks else np.zeros(0, np.int32)
+        return _whole(corpus, vocabulary.core, name)
     with IdFile(memmap) as file:
-        stream(corpus, table, vocabulary.eos_token, file, name)
+        _read(corpus, vocabulary.core, name, BLOCK, file)
     return file.open()
 
 
@@ -156,7 +174,7 @@ def encode_tokens(tokens: Tokens, vocabulary: Vocabulary, *, name: str = "tokens
 
 
 def build_vocabulary(
-    *corpora: Corpus,
+    *corpora: StreamSource,
     min_count: int | None = None,
     max_vocab: int | None = None,
     unk_token: str = "<unk>",
@@ -183,16 +201,13 @@ def build_vocabulary(
         A corpus of ids, or something that is no corpus.
     """
     limits = _check_limits(min_count, max_vocab, unk_token, eos_token)
-    table = GrowingTable(limits.specials, lowercase)
-    counts = Counts()
+    core = _pyffnn.TextStream(unk_token, eos_token, bool(lowercase))
+    core.add_words(limits.specials)
     for corpus in corpora:
         if _as_ids(corpus) is not None:
             raise TypeError("a corpus of ids has no words to build a vocabulary from")
-        stream(corpus, table, eos_token, counts)
-    words, numbers, _ = _select(list(table.ids), counts.total(len(table.ids)), limits)
-    return WordVocabulary(
-        words, numbers, unk_token=unk_token, eos_token=eos_token, lowercase=lowercase
-    )
+        _read(corpus, core, "corpus", BLOCK, lambda ids: None)
+    return _choose(core, limits, lowercase)[0]
 
 
 def is_ids(corpus: Any) -> bool:
@@ -201,71 +216,79 @@ def is_ids(corpus: Any) -> bool:
 
 
 def _read_text(
-    corpus: Corpus,
+    corpus: StreamSource,
     limits: _Limits,
     lowercase: bool,
     memmap: str | os.PathLike[str] | None,
 ) -> tuple[IdArray, WordVocabulary]:
-    specials = limits.specials
-    table = GrowingTable(specials, lowercase)
-    counts = Counts()
-    eos_token = specials[1] if len(specials) > 1 else None
-
-    def final() -> tuple[WordVocabulary, IdArray]:
-        words, numbers, new_ids = _select(list(table.ids), counts.total(len(table.ids)), limits)
-        vocabulary = WordVocabulary(
-            words, numbers, unk_token=specials[0], eos_token=eos_token, lowercase=lowercase
-        )
-        return vocabulary, new_ids
-
+    core = _pyffnn.TextStream(limits.specials[0], limits.eos_token, bool(lowercase))
+    core.add_words(limits.specials)
     if memmap is None:
-        blocks: list[IdArray] = []
-
-        def keep(ids: IdArray) -> None:
-            counts(ids)
-            blocks.append(ids)
-
-        stream(corpus, table, eos_token, keep)
-        vocabulary, new_ids = final()
-        return new_ids[np.concatenate(blocks)], vocabulary
+        ids = _whole(corpus, core, "corpus")
+        vocabulary, new_ids = _choose(core, limits, lowercase)
+        replace_ids(ids, new_ids)
+        return ids, vocabulary
     with IdFile(memmap) as file:
-
-        def write(ids: IdArray) -> None:
-            counts(ids)
-            file(ids)
-
-        stream(corpus, table, eos_token, write)
-        vocabulary, new_ids = final()
+        _read(corpus, core, "corpus", BLOCK, file)
+        vocabulary, new_ids = _choose(core, limits, lowercase)
         file.replace(new_ids)
     return file.open(), vocabulary
 
 
-def _select(
-    words: list[str], counts: NDArray[np.int64], limits: _Limits
-) -> tuple[list[str], NDArray[np.int64], IdArray]:
-    """Words to keep with their counts, and the new id of each provisional one."""
-    tokens = int(counts.sum())
+def _read(
+    corpus: Any,
+    core: _pyffnn.TextStream,
+    name: str,
+    block: int,
+    sink: Callable[[IdArray], object],
+) -> None:
+    """Send the ids of text to ``sink``, ``block`` and more at a time, or all at once for 0."""
+    if not isinstance(corpus, (str, os.PathLike)):
+        core.read_sentences(corpus, name, block, sink)
+        return
+    path = Path(corpus)
+    if path.suffix != ".gz":
+        core.read_file(str(path), str(path), block, sink)
+        return
+    with gzip.open(path, "rb") as file:
+        core.read_file(file, str(path), block, sink)
+
+
+def _whole(corpus: Any, core: _pyffnn.TextStream, name: str) -> IdArray:
+    blocks: list[IdArray] = []
+    _read(corpus, core, name, 0, blocks.append)
+    return blocks[0] if blocks else np.zeros(0, np.int32)
+
+
+def _choose(
+    core: _pyffnn.TextStream, limits: _Limits, lowercase: bool
+) -> tuple[WordVocabulary, IdArray]:
+    """The words to keep, and the new id of each provisional one."""
+    tokens = core.tokens
     if tokens == 0:
         raise ValueError("corpus is empty: it holds no token")
     min_count = limits.min_count
     if min_count is None:
         min_count = AUTO_MIN_COUNT if tokens >= AUTO_MIN_COUNT_TOKENS else 1
-    fixed = len(limits.specials)
-    kept = [i for i in range(fixed, len(words)) if counts[i] >= min_count]
-    kept.sort(key=lambda i: (-counts[i], words[i]))
-    if limits.max_vocab is not None:
-        kept = kept[: limits.max_vocab - fixed]
-    kept = [*range(fixed), *kept]
-    new_ids = np.zeros(len(words), np.int32)
-    new_ids[kept] = np.arange(len(kept))
-    total = np.bincount(new_ids, weights=counts, minlength=len(kept)).astype(np.int64)
-    return [words[i] for i in kept], total, new_ids
+    words, counts, new_ids = core.choose(min_count, limits.max_vocab or 0)
+    vocabulary = WordVocabulary(
+        words,
+        counts,
+        unk_token=limits.specials[0],
+        eos_token=limits.eos_token,
+        lowercase=lowercase,
+    )
+    return vocabulary, new_ids
 
 
 class _Limits(NamedTuple):
     min_count: int | None
     max_vocab: int | None
     specials: list[str]
+
+    @property
+    def eos_token(self) -> str | None:
+        return self.specials[1] if len(self.specials) > 1 else None
 
 
 def _check_limits(
@@ -314,7 +337,7 @@ def _size_of(ids: NDArray[np.integer[Any]], name: str) -> int:
     return int(ids.max()) + 1
 
 
-def _valid_size(valid: Corpus | None) -> int:
+def _valid_size(valid: StreamSource | None) -> int:
     ids = None if valid is None else _as_ids(valid, "valid")
     return 1 if ids is None else _size_of(ids, "valid")
 

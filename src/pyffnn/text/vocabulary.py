@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from pyffnn.corpus.tables import FixedTable
+from pyffnn import _pyffnn
 
 IdArray: TypeAlias = NDArray[np.int32]
 
@@ -78,6 +78,20 @@ class WordVocabulary:
                     raise ValueError(f"lowercase=True, but the word {word!r} is not lower case")
         self.unk_id = self._ids[unk_token]
         self.eos_id = None if eos_token is None else self._ids[eos_token]
+        self._core: _pyffnn.TextStream | None = None
+
+    @property
+    def core(self) -> _pyffnn.TextStream:
+        """The compiled table of the words. Read-only, so any number of threads may use it."""
+        if self._core is None:
+            core = _pyffnn.TextStream(self.unk_token, self.eos_token, self.lowercase)
+            core.add_words(self.words)
+            core.close()
+            self._core = core
+        return self._core
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_core": None}
 
     def __len__(self) -> int:
         return len(self.words)
@@ -109,11 +123,7 @@ class WordVocabulary:
 
     def encode(self, tokens: Iterable[str]) -> IdArray:
         """Ids of ``tokens``, int32, shape (number of tokens,); TypeError for a non-string."""
-        return np.fromiter(map(self.table().__getitem__, tokens), np.int32)
-
-    def table(self) -> FixedTable:
-        """A new word -> id mapping that gives ``unk_id`` for a word outside the vocabulary."""
-        return FixedTable(self._ids, self.unk_id, self.lowercase)
+        return self.core.encode(tokens, "tokens")
 
     def to_dict(self) -> dict[str, Any]:
         """All of it as a JSON-able dict, for model files; `vocabulary_from_dict` reads it."""
