@@ -340,8 +340,15 @@ def test_multi_label():
     model.partial_fit(X, Y)
     with pytest.raises(ValueError, match="3 columns"):
         model.partial_fit(X, Y[:, :2])
-    with pytest.raises(ValueError, match="class_weight"):
-        FFNNClassifier(class_weight="balanced").fit(X, Y)
+    counts = Y.sum(axis=0)
+    by_hand = {j: counts.sum() / (3 * counts[j]) for j in range(3)}
+    balanced, same = (
+        FFNNClassifier((), class_weight=w).fit(X, Y) for w in ("balanced", by_hand)
+    )
+    np.testing.assert_allclose(balanced.predict_proba(X), same.predict_proba(X), atol=1e-6)
+    # a label that weighs nothing is not learned
+    off = FFNNClassifier((), class_weight={1: 0.0}, l2=0).fit(X, Y)
+    assert not off.coefs_[0][:, 1].std() > FFNNClassifier((), l2=0).fit(X, Y).coefs_[0][:, 1].std()
     with pytest.raises(ValueError, match="zeros and ones"):
         FFNNClassifier().fit(X, Y * 2)
 

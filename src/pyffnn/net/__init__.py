@@ -1,6 +1,6 @@
 """Networks and the data that they train on: the one door to the compiled engine."""
 
-from pyffnn.net.examples import Examples, Targets
+from pyffnn._pyffnn import Examples, Targets
 from pyffnn.net.network import Network, Order, Runs, TrainResult, arrays_of, copy_arrays, set_arrays
 
 __all__ = [

@@ -1,40 +1,30 @@
-"""One network for all models: its parameters, its steps, private copies to train on, and the lock of its readers."""
+"""One network for all models: its parameters, its steps, and private copies to train on."""
 
 from __future__ import annotations
 
-import operator
-from collections import deque
 from collections.abc import Callable, Mapping
-from functools import partial
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
-from pyffnn.net.compiled import Engine, Views, make_engine
-from pyffnn.net.examples import Examples, Targets
-from pyffnn.net.locks import SharedLock
+from pyffnn import _pyffnn
+from pyffnn._pyffnn import Examples, Targets
+from pyffnn.net.locks import TurnLock
 
 __all__ = [
     "Network",
     "Order",
     "Runs",
     "TrainResult",
+    "Views",
     "arrays_of",
     "copy_arrays",
     "set_arrays",
 ]
 
+Views: TypeAlias = dict[str, NDArray[Any]]
 STATE = "state."
-BY_FREQUENCY = "by_frequency"
-TRAINING_KEYS = frozenset(
-    ("precision", "beta1", "beta2", "eps", "l2", "weight_decay", "clip", "embedding_lr", "freeze_embeddings", "dropout",
-     "input_dropout", "embedding_dropout", "output_dropout", "word_dropout", "samples", "seed")
-)  # fmt: skip
-"""Settings that concern training alone: a fork may have others."""
-
-
-_call: Callable[[Callable[[], Any]], Any] = operator.call
 
 
 class Runs(NamedTuple):
@@ -59,22 +49,23 @@ class TrainResult(NamedTuple):
 class Network:
     """A network with its optimizer's state, in float32; parameters are zero until `initialise`.
 
-    ``spec`` says what it is made of; unknown keys are a ValueError. ``by_frequency``: all outputs,
-    the most frequent first, which the outputs "adaptive" and "sampled" need.
+    ``spec`` says what it is made of (src/cpp/net/spec.h); unknown keys are a ValueError.
+    ``by_frequency``: all outputs, the most frequent first, which the outputs "adaptive" and
+    "sampled" need.
+
+    Threads may predict and evaluate at once; whoever changes it is alone (docs/sharing.md).
     """
 
     def __init__(
         self, spec: Mapping[str, Any], by_frequency: NDArray[np.int64] | None = None
     ) -> None:
-        self._spec = dict(spec)
         self._by_frequency = by_frequency
-        self._engine: Any = make_engine(self._spec, by_frequency)
-        self._lock = SharedLock()
-        self._turn = SharedLock()
+        self._core = _pyffnn.Network(dict(spec), by_frequency)
+        self._turn = TurnLock()
 
     @property
     def spec(self) -> dict[str, Any]:
-        return dict(self._spec)
+        return self._core.spec
 
     @property
     def by_frequency(self) -> NDArray[np.int64] | None:
@@ -83,25 +74,23 @@ class Network:
     @property
     def step(self) -> int:
         """Training steps done."""
-        return int(self._engine.step)
+        return self._core.step
 
     @step.setter
     def step(self, step: int) -> None:
-        self._engine.step = step
+        self._core.step = step
 
     def parameters(self) -> Views:
         """Live views by name: writing into them changes the network."""
-        engine: Engine = self._engine
-        return engine.parameters()
+        return self._core.parameters()
 
     def state(self) -> Views:
         """Live views of the optimizer's state by name."""
-        engine: Engine = self._engine
-        return engine.state()
+        return self._core.state()
 
     def initialise(self, seed: int, counts: NDArray[np.int64] | None = None) -> None:
         """First weights. ``counts`` of the outputs: their biases start at the log of relative frequencies."""
-        self._engine.initialise(seed, counts)
+        self._core.initialise(seed, counts)
 
     def train(
         self,
@@ -113,7 +102,9 @@ class Network:
         n_threads: int = 0,
     ) -> TrainResult:
         """A step a batch of ``order``, at the rates ``lr``; stops before that of the first loss that is not finite."""
-        return TrainResult(*self._engine.train(examples, targets, order, batch_size, lr, n_threads))
+        return TrainResult(
+            *self._core.train(examples, targets, order, batch_size, lr, n_threads)
+        )
 
     def evaluate(
         self,
@@ -121,81 +112,81 @@ class Network:
         targets: Targets,
         order: Order | None = None,
         n_threads: int = 0,
+        *,
+        accuracy: bool = True,
     ) -> tuple[float, float, float]:
         """Sums of weighted losses, of weights, and of the weights of what is right; without an update."""
-        result: tuple[float, float, float] = self._engine.evaluate(
-            examples, targets, order, n_threads
-        )
-        return result
+        return self._core.evaluate(examples, targets, order, accuracy, n_threads)
 
     def predict(
         self, examples: Examples, order: NDArray[np.int64] | None = None, n_threads: int = 0
     ) -> NDArray[np.float32]:
         """Probabilities, shape (examples, n_outputs)."""
-        p: NDArray[np.float32] = self._engine.predict(examples, order, n_threads)
-        return p
+        return self._core.predict(examples, order, n_threads)
+
+    def top_k(
+        self,
+        examples: Examples,
+        k: int,
+        threshold: float = 0.0,
+        order: NDArray[np.int64] | None = None,
+        n_threads: int = 0,
+    ) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
+        """The k likeliest outputs of each example and their probabilities, falling; -1 and 0 below ``threshold``."""
+        return self._core.top_k(examples, k, threshold, order, n_threads)
 
     def log_prob(
         self, examples: Examples, targets: Targets, begin: int, end: int, n_threads: int = 0
     ) -> NDArray[np.float64]:
         """Log-probability of the targets of examples ``begin .. end - 1``."""
-        p: NDArray[np.float64] = self._engine.log_prob(examples, begin, end, n_threads)
-        return p
+        return self._core.log_prob(examples, targets, begin, end, n_threads)
 
     def distribution(self, ids: NDArray[np.int32], n_threads: int = 0) -> NDArray[np.float64]:
         """Probability of each token after ``ids``."""
-        p: NDArray[np.float64] = self._engine.distribution(ids, n_threads)
-        return p
+        return self._core.distribution(ids, n_threads)
 
     def kept_bytes(self) -> int:
         """Memory of what is kept between predictions."""
-        return int(self._engine.kept_bytes())
+        return self._core.kept_bytes()
 
     # private copies, and the way back
 
-    def fork(
-        self,
-        examples: Examples | None = None,
-        rows: int = 0,
-        n_outputs: int = 0,
-        **training: Any,
-    ) -> Network:
-        """A private copy to train on ``examples`` aside, with at least so many rows and outputs.
+    def fork(self, examples: Examples | None = None, rows: int = 0, **training: Any) -> Network:
+        """A private copy to train on ``examples`` aside, its table grown to ``rows`` rows.
 
+        Of a large table only the rows that the examples touch are copied, so `parameters` of the
+        fork has those alone; `set_rows` and `set_row_rates` take the numbers of the whole.
         ``training``: settings that concern training alone and are to be others than here.
         """
-        unknown = training.keys() - TRAINING_KEYS
-        if unknown:
-            raise ValueError(f"a fork cannot change {', '.join(sorted(unknown))}")
-        fork = Network({**self._spec, **training}, self._by_frequency)
-        set_arrays(fork, arrays_of(self))
-        larger = {"rows": rows, "n_outputs": n_outputs}
-        if any(value > self._spec.get(key, 0) for key, value in larger.items()):
-            fork._engine.grow(rows, n_outputs)
-            for key, value in larger.items():
-                if value:
-                    fork._spec[key] = max(value, self._spec.get(key, 0))
+        fork = Network.__new__(Network)
+        fork._by_frequency = self._by_frequency
+        fork._core = self._core.fork(examples, rows, training)
+        fork._turn = TurnLock()
         return fork
 
-    def absorb(self, fork: Network, *also: Callable[[], Any]) -> None:
-        """Become what ``fork`` has learned, at once, when nobody reads; the fork must not be used after this.
+    def absorb(self, fork: Network, then: Callable[[], Any] | None = None) -> None:
+        """Take over what ``fork`` has learned, at once, when nobody reads.
 
-        ``also``: compiled functions (or `functools.partial` of such) that are called with it in one
-        breath. No byte code runs between them, so no signal handler can part them.
+        ``then`` is called in one piece with it; it must be compiled (`functools.partial` of a
+        method of a built-in type, say), so that no signal handler comes between.
         """
-        own: Callable[[], Any] = partial(
-            self.__dict__.update, _spec=fork._spec, _engine=fork._engine
-        )
-        with self._lock.writing:
-            deque(map(_call, (own, *also)), maxlen=0)
+        self._core.absorb(fork._core, then)
+
+    def set_rows(self, ids: ArrayLike, values: ArrayLike) -> None:
+        """Write rows of the embedding table."""
+        self._core.set_rows(ids, values)
+
+    def set_row_rates(self, ids: ArrayLike, rate: float) -> None:
+        """Set the factor on the learning rate of rows of the table."""
+        self._core.set_row_rates(ids, rate)
 
     def reading(self) -> Any:
         """Context manager of those who use the network: meanwhile nobody else changes it."""
-        return self._lock.reading
+        return self._core.reading()
 
-    def turn(self) -> Any:
+    def turn(self) -> TurnLock:
         """Context manager from `fork` to `absorb`: one after the other, so that nothing learned is lost."""
-        return self._turn.writing
+        return self._turn
 
     def copy(self) -> Network:
         """An independent network of the same content."""
@@ -206,7 +197,7 @@ class Network:
 
     def __reduce__(self) -> tuple[Any, ...]:
         with self.reading():
-            return _restored, (self._spec, self._by_frequency, copy_arrays(self))
+            return _restored, (self.spec, self._by_frequency, copy_arrays(self))
 
 
 def _restored(

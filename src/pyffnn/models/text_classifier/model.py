@@ -527,7 +527,7 @@ class TextClassifier(Classifier[TextFitted]):
             network.initialise(seed)
             _set_row_rates(network, features)
             if found is not None:
-                network.parameters()["embedding"][found[0]] = found[1]
+                network.set_rows(*found)
 
         fitted = TextFitted(
             network=network,
@@ -564,14 +564,12 @@ class TextClassifier(Classifier[TextFitted]):
         """Give the rows of what ``features`` has and ``known`` lacks their rates and pretrained vectors."""
         if features.num_rows == known.num_rows:
             return
-        if network.spec.get("row_rates"):
-            rates = network.state()["embedding.rate"]
-            rates[known.num_rows :] = 1
-            rates[features.char_rows_from(known.num_rows)] = recipe.CHAR_RATE
+        if network.spec["row_rates"]:
+            network.set_row_rates(features.char_rows_from(known.num_rows), recipe.CHAR_RATE)
         if self.pretrained_vectors is not None:
             words, rows = features.words(known.num_words)
             found, values = find_vectors(self.pretrained_vectors, words)
-            network.parameters()["embedding"][rows[found]] = values
+            network.set_rows(rows[found], values)
 
     # the model file -----------------------------------------------------------------------------
 
@@ -613,7 +611,7 @@ class TextClassifier(Classifier[TextFitted]):
             **parts,
             features=features,
             as_sets=file.config["as_sets"],
-            length=network.spec.get("max_tokens"),
+            length=network.spec["max_tokens"] or None,
         )
 
     @classmethod
