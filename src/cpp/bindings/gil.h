@@ -3,6 +3,8 @@
 #include <pybind11/pybind11.h>
 #include <unistd.h>
 
+#include <type_traits>
+
 namespace pyffnn::bindings {
 
 // Like py::gil_scoped_release, but a daemon thread that is still at work when the interpreter exits does no harm. Before Python 3.14
@@ -26,5 +28,14 @@ class ReleaseGil {
  private:
   PyThreadState* state_;
 };
+
+// f() with the GIL released. f holds plain values (`[=]`): without the GIL no reference may be counted, and another thread may give an
+// array another shape. A Python object held by value does not compile; tests/test_layers.py refuses one held by reference.
+template <class F>
+auto released(F f) {
+  static_assert(std::is_trivially_copyable_v<F>, "work without the GIL holds numbers and pointers alone");
+  const ReleaseGil release;
+  return f();
+}
 
 }  // namespace pyffnn::bindings
