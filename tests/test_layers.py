@@ -99,6 +99,15 @@ def test_arch_flags_stand_in_the_arch_table_alone():
             )
 
 
+@pytest.mark.skipif(not CPP.is_dir(), reason="no sources beside the tests")
+def test_work_without_the_gil_holds_plain_values():
+    """What `released` runs takes copies (`[=]`): the compiler refuses a Python object among them."""
+    for path in sorted((CPP / "bindings").glob("*")):
+        if path.name != "gil.h":
+            captures = re.findall(r"\breleased\(\s*(\[.*?\])", path.read_text())
+            assert set(captures) <= {"[=]"}, f"{path.name}: {captures}"
+
+
 def modules() -> list[Path]:
     return sorted(PACKAGE.rglob("*.py"))
 
