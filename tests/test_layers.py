@@ -30,10 +30,14 @@ LAYERS = [
     {"cli", "commands", "demo", "__main__", "bench"},
     {"integrations"},
     {"models", "features"},
-    {"training", "network"},
-    {"nn", "autograd", "plot", "progress"},
-    {"corpus", "text", "io", "optimizers", "data", "metrics", "testing", "base"},
+    {"training"},
+    {"net", "nn", "autograd", "plot"},
+    {"corpus", "data"},
+    {"text", "io"},
+    {"formats"},
+    {"optimizers", "metrics", "testing", "base"},
     {"ops", "runtime", "thread_control"},
+    {"precision"},
     {"_pyffnn"},
 ]
 # Imported by `import pyffnn` alone: everything else is found where it is used.

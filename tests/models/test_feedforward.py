@@ -61,6 +61,7 @@ def numpy_sgd(X, y, W, b, *, lr, batch, orders, l2):
 
 @pytest.mark.parametrize("kind", ["dense", "sparse"])
 def test_fit_is_the_sgd_of_the_textbook(data, kind):
+    from pyffnn.net import Network
     from pyffnn.training import epoch_order, seed_of
 
     X, y = data
@@ -68,11 +69,11 @@ def test_fit_is_the_sgd_of_the_textbook(data, kind):
     model = FFNNClassifier(
         (), optimizer="sgd", learning_rate=0.5, epochs=3, batch_size=32, l2=l2, tol=None
     )
-    start = pyffnn.network.Network(
+    start = Network(
         {"input": "dense", "n_inputs": 5, "n_outputs": 3, "hidden": [], "loss": "softmax"}
     )
     start.initialise(seed_of(0))
-    W, b = (start.parameters()[k].copy() for k in ("weight0", "bias0"))
+    W, b = (start.parameters()[f"output.{k}"].copy() for k in ("weight", "bias"))
     orders = [epoch_order(np.arange(len(y)), 0, epoch) for epoch in range(3)]
     W, b = numpy_sgd(X.astype(np.float64), y, W, b, lr=0.5, batch=32, orders=orders, l2=l2)
     model.fit(sparse.csr_array(X) if kind == "sparse" else X, y)

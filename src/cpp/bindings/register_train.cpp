@@ -269,10 +269,15 @@ class PyNetwork {
     const py::array visit = order_of(order, e.source->size());
     const Index steps = (visit.shape(0) + batch_size - 1) / batch_size;
     const py::array rates = rates_of(lr, steps);
+    py::array losses = new_array({steps}, kFloat64), weights = new_array({steps}, kFloat64);
     const train::Progress p = run(n_threads, [&] {
-      return net_->train(*e.source, t.targets, in<std::int64_t>(visit), visit.shape(0), batch_size, in<double>(rates));
+      return net_->train(*e.source, t.targets, in<std::int64_t>(visit), visit.shape(0), batch_size, in<double>(rates), out<double>(losses),
+                         out<double>(weights));
     });
-    return progress_dict(p, false);
+    py::dict result = progress_dict(p, false);
+    result["losses"] = losses;
+    result["weights"] = weights;
+    return result;
   }
   py::dict evaluate(const Examples<T>& e, py::handle y, py::handle sample_weight, py::handle order, int n_threads) {
     const TargetArrays<T> t = targets_of<T>(spec(), e.source->size(), y, sample_weight);

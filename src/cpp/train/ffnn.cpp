@@ -113,8 +113,9 @@ bool Network<T>::train_step(const Call& call, Index s, int member, int size, thr
   loss(w, call.targets, batch, total, slice, true);
   backward(w, slice);
   if (size > 1) team.barrier();
+  double mean = 0;
   if (total > 0) {
-    const double mean = sum_of_losses(w, m);
+    mean = sum_of_losses(w, m);
     progress.finite = std::isfinite(mean);
     if (!progress.finite) return false;
     Sink sink = optimizer_step(call.lr[s], slice.step);
@@ -123,6 +124,10 @@ bool Network<T>::train_step(const Call& call, Index s, int member, int size, thr
     progress.loss += mean * total;
     progress.weight += total;
   }
+  if (member == 0) {
+    call.losses[s] = mean;
+    call.weights[s] = total;
+  }
   ++progress.steps;
   if (size > 1) team.barrier();
   return true;
@@ -130,11 +135,11 @@ bool Network<T>::train_step(const Call& call, Index s, int member, int size, thr
 
 template <class T>
 Progress Network<T>::train(const Source<T>& source, const Targets<T>& targets, const std::int64_t* order, Index count, Index batch_size,
-                           const double* lr) {
+                           const double* lr, double* losses, double* weights) {
   const std::unique_lock<std::shared_mutex> lock(mutex_);
   weights_changed();
   WorkspaceLease<T> lease(workspaces_);
-  const Call call{source, targets, order, count, std::min(batch_size, std::max<Index>(count, 1)), lr, *lease};
+  const Call call{source, targets, order, count, std::min(batch_size, std::max<Index>(count, 1)), lr, losses, weights, *lease};
   const Index entries = most_entries(source, order, count, call.batch_size);
   const double work_of_step = 3 * work(call.batch_size, entries);
   const int wanted =

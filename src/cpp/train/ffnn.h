@@ -50,8 +50,9 @@ class Network {
 
   // One step for each `batch_size` examples of order[0..count), at rate lr[step of this call]. The gradient of a batch is that of the
   // weighted mean of its losses; a batch whose weights sum to 0 changes nothing. Stops before a step whose loss is not finite.
+  // Mean loss and sum of weights of each step done go into losses and weights.
   Progress train(const Source<T>& source, const Targets<T>& targets, const std::int64_t* order, Index count, Index batch_size,
-                 const double* lr);
+                 const double* lr, double* losses, double* weights);
   Progress evaluate(const Source<T>& source, const Targets<T>& targets, const std::int64_t* order, Index count);
   // out [count, n_outputs]: probabilities
   void predict(const Source<T>& source, const std::int64_t* order, Index count, T* out);
@@ -87,6 +88,8 @@ class Network {
     const std::int64_t* order;
     Index count, batch_size;
     const double* lr;
+    double* losses;
+    double* weights;
     Space& w;
     Index steps() const { return (count + batch_size - 1) / batch_size; }
   };

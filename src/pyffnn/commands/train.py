@@ -7,10 +7,9 @@ import argparse
 from .arguments import (
     Commands,
     add_model,
-    add_training_options,
+    add_quiet,
     check_can_write,
     options_of,
-    size_range,
 )
 
 
@@ -18,6 +17,7 @@ def add_parser(commands: Commands) -> None:
     parser = commands.add_parser(
         "train",
         model="pyffnn.models.text_classifier:TextClassifier",
+        without=("tokenizer", "verbose"),
         usage="%(prog)s FILE --model M [options]",
         help="train a text classifier",
         description="Train a text classifier. FILE: UTF-8, a text a line, either in fastText's "
@@ -26,46 +26,7 @@ def add_parser(commands: Commands) -> None:
     parser.add_argument("file", metavar="FILE", help="labelled texts to train on")
     add_model(parser, "where to write the model (.safetensors)")
     parser.add_argument("--valid", metavar="FILE", help="labelled texts to look at each epoch")
-    option = parser.option
-    option("--word-ngrams", type=int, metavar="N", help="longest n-gram of words")
-    option(
-        "--char-ngrams",
-        type=size_range,
-        metavar="LO,HI",
-        help="n-grams of characters inside words (default: 4,4 for short texts, else none)",
-    )
-    option("--ngram-min-count", type=int, metavar="N", help="n-grams seen less often are left out")
-    option(
-        "--buckets",
-        type=int,
-        metavar="N",
-        help="rows that n-grams share by their hash (default: a row an n-gram)",
-    )
-    option(
-        "--pooling",
-        choices=("auto", "mean", "sqrtn", "sum", "concat"),
-        help="how words become one input",
-    )
-    option(
-        "--max-tokens",
-        type=int,
-        metavar="N",
-        help="first words of a text that count (default: all; concat: at most 100)",
-    )
-    add_training_options(parser)
-    option(
-        "--class-weight",
-        choices=("balanced",),
-        help="give all labels the same weight (default: no)",
-    )
-    option("--multilabel", action="store_true", help="a text has any number of labels")
-    option("--label-prefix", metavar="TEXT", help="marks labels in fastText's form")
-    option(
-        "--pretrained-vectors",
-        metavar="FILE",
-        help="first embeddings, in word2vec's text form (default: random)",
-    )
-    option("--freeze-embeddings", action="store_true", help="leave them as they are")
+    add_quiet(parser)
     parser.set_defaults(run=run)
 
 
