@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from pyffnn.io import PathLike
@@ -24,11 +24,10 @@ _TEXT_NAMES = {"text", "texts", "sentence", "sentences", "document", "content", 
 
 
 class LabelledTexts(NamedTuple):
-    """Texts, and the labels (without prefix) of each; ``note``: what a user should know of how the file was read."""
+    """Texts, and the labels (without prefix) of each."""
 
     texts: list[str]
     labels: list[list[str]]
-    note: str = ""
 
     def single(self, path: PathLike) -> list[str]:
         """The one label of each text; ValueError, naming ``path``, if one has none or several."""
@@ -54,14 +53,25 @@ def is_fasttext(path: PathLike, prefix: str = PREFIX) -> bool:
     raise ValueError(f"{os.fspath(path)!r} is empty")
 
 
-def read_labelled(path: PathLike, prefix: str = PREFIX, *, several: bool = False) -> LabelledTexts:
+def read_labelled(
+    path: PathLike,
+    prefix: str = PREFIX,
+    *,
+    several: bool = False,
+    note: Callable[[str], None] | None = None,
+) -> LabelledTexts:
     """All texts of a file in either form; ``several``: commas part labels before a tab.
+
+    ``note`` is called with what a user should know: that the first line is taken for a header, or
+    may be one.
 
     Raises OSError, and ValueError for what is in neither form or not UTF-8.
     """
     if is_fasttext(path, prefix):
         return read_fasttext(path, prefix)
-    texts, labels, header = [], [], ""
+    texts: list[str] = []
+    labels: list[list[str]] = []
+    header = ""
     for number, line in _lines(path):
         label, tab, text = line.partition("\t")
         if not texts and not header and _is_header(label, text):
@@ -74,7 +84,10 @@ def read_labelled(path: PathLike, prefix: str = PREFIX, *, several: bool = False
         labels.append([name for name in map(str.strip, names) if name])
     if not texts:
         raise ValueError(f"{os.fspath(path)!r} has a header and no example")
-    return LabelledTexts(texts, labels, header or _lonely_label(path, labels))
+    said = header or _lonely_label(path, labels)
+    if said and note is not None:
+        note(said)
+    return LabelledTexts(texts, labels)
 
 
 def _is_header(label: str, text: str) -> bool:
