@@ -145,8 +145,8 @@ class TextClassifier(Classifier[TextFitted]):
         None, "balanced" (n / (classes * count), where a weighted text counts by its weight), or a
         dict from class to weight; with ``multilabel`` of each label's part of the loss.
     multilabel
-        A text has any number of labels: y is a list of labels for each text, or a matrix [n,
-        labels] of zeros and ones; each label has a sigmoid of its own.
+        A text has any number of labels: y is a list of labels for each text, a dict from label to 0
+        or 1, or a matrix [n, labels] of zeros and ones; each label has a sigmoid of its own.
     pretrained_vectors
         Starting values for the embeddings of words: a file in word2vec's text format, a mapping
         from words to vectors, or (words, array); None: random ones.
@@ -286,10 +286,11 @@ class TextClassifier(Classifier[TextFitted]):
         ----------
         X
             Texts: a list, an iterator, an Arrow, pandas or NumPy column of strings. Without ``y``:
-            the path of a file in fastText's format, a text a line with its labels among the words.
+            the path of a file in fastText's format, a text a line with its labels among the words, or
+            such a file opened for reading bytes.
         y
-            A label a text; with ``multilabel`` a list of labels a text, or a matrix of zeros and
-            ones [n, labels].
+            A label a text; with ``multilabel`` a list of labels a text, a dict from label to 0 or 1,
+            or a matrix of zeros and ones [n, labels], dense or of SciPy.
         sample_weight : array-like of shape (n,)
             Weight of each text in the mean loss, at least 0.
         X_val, y_val
