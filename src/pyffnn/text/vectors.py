@@ -34,7 +34,7 @@ def find_vectors(
     """The numbers of those of ``words`` that have a vector, and the vectors [found, dim].
 
     ``vectors`` is a path to a file in word2vec's text format (a word and its numbers a line, parted
-    by spaces, UTF-8; a byte order mark is left out; a first line with two numbers is a header), a mapping from words to vectors,
+    by spaces, UTF-8; a first line with two numbers is a header), a mapping from words to vectors,
     or words and an array [words, dim]. Words of a file that stand there twice count the first time.
 
     Raises OSError (no such file), ValueError (malformed, not finite, different lengths).
