@@ -21,7 +21,7 @@ def test_form_with_tabs(tmp_path):
     path.write_text("good film\tone two\r\n\nbad,long\tthree\tfour\n")
     assert not is_fasttext(path)
     found = read_labelled(path)
-    assert found == (["one two", "three\tfour"], [["good film"], ["bad,long"]])
+    assert found[:2] == (["one two", "three\tfour"], [["good film"], ["bad,long"]])
     assert found.single(path) == ["good film", "bad,long"]
     assert read_labelled(path, several=True).labels == [["good film"], ["bad", "long"]]
 
