@@ -50,6 +50,14 @@ class TextFitted(ClassifierFitted):
     def examples(self, corpus: Corpus) -> Examples:
         return _examples(corpus.core, self.length)
 
+    def encoded(self, texts: Any) -> Examples:
+        """Texts as the network reads them."""
+        if type(texts) is list and self.features.tokenizer is None:
+            # the short way: a prediction of one text has no time for more
+            corpus = self.features.core.encode_texts(texts)
+            return Examples.text(corpus) if self.length is None else _examples(corpus, self.length)
+        return self.examples(self.features.encode(texts))
+
     def __getstate__(self) -> dict[str, Any]:
         state = dict(self.__dict__)
         state["features"] = (self.features.state(), self.features.tokenizer)
@@ -416,8 +424,7 @@ class TextClassifier(Classifier[TextFitted]):
         Raises ValueError when not fitted, TypeError for what is not a collection of texts.
         """
         X = self._texts(X)
-        with self._using() as fitted:
-            return self._probabilities(fitted, self._encoded(fitted, X))
+        return self._consistently(lambda fitted: self._probabilities(fitted, fitted.encoded(X)))
 
     def predict(self, X: Iterable[str]) -> Any:
         """The most probable class of each text, shape (n,).
@@ -426,8 +433,9 @@ class TextClassifier(Classifier[TextFitted]):
         list of tuples, or a matrix of zeros and ones [n, n_classes].
         """
         X = self._texts(X)
-        with self._using() as fitted:
-            found = self._predicted(fitted, self._encoded(fitted, X))
+        fitted, found = self._consistently(
+            lambda fitted: (fitted, self._predicted(fitted, fitted.encoded(X)))
+        )
         if found.codes is not None:
             return fitted.classes[found.codes]
         if not fitted.as_sets:
@@ -449,15 +457,10 @@ class TextClassifier(Classifier[TextFitted]):
 
     def _texts(self, X: Any) -> Any:
         self._check_fitted()
+        if type(X) is list:
+            return X
         check_texts(X)
         return collected(X)
-
-    @staticmethod
-    def _encoded(fitted: TextFitted, X: Any) -> Examples:
-        features = fitted.features
-        if features.tokenizer is None and not hasattr(X, "to_pylist"):
-            return _examples(features.core.encode_texts(X), fitted.length)
-        return fitted.examples(features.encode(X))
 
     @property
     def vocabulary_(self) -> list[str]:
