@@ -3,8 +3,8 @@
 #include <cstring>
 
 #include "core/dispatch.h"
-#include "ops/dense.h"
-#include "ops/tile_gemm.h"
+#include "ops/products/dense.h"
+#include "ops/products/tile_gemm.h"
 #include "train/ffnn.h"
 #include "train/ffnn_random.h"
 

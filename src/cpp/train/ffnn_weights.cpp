@@ -4,8 +4,8 @@
 #include "core/cpu.h"
 #include "core/dispatch.h"
 #include "core/workspace.h"
-#include "ops/dense.h"
-#include "ops/tile_gemm.h"
+#include "ops/products/dense.h"
+#include "ops/products/tile_gemm.h"
 #include "train/ffnn.h"
 
 namespace pyffnn::train {

@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "ops/row_step.h"
-#include "ops/tile_weights.h"
+#include "ops/products/tile_weights.h"
 #include "train/ffnn_parameters.h"
 #include "train/ffnn_source.h"
 

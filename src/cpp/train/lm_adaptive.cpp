@@ -6,7 +6,7 @@
 #include <string>
 
 #include "core/dispatch.h"
-#include "ops/dense.h"
+#include "ops/products/dense.h"
 
 namespace pyffnn::train::lm {
 namespace {

@@ -5,7 +5,7 @@
 
 #include "core/dispatch.h"
 #include "core/thread_pool.h"
-#include "ops/dense.h"
+#include "ops/products/dense.h"
 
 namespace pyffnn::train::lm {
 namespace {

@@ -8,7 +8,7 @@
 
 #include "core/dispatch.h"
 #include "core/thread_pool.h"
-#include "ops/tile_gemm.h"
+#include "ops/products/tile_gemm.h"
 
 namespace pyffnn::train::lm {
 namespace {

@@ -7,7 +7,7 @@
 
 #include "core/dispatch.h"
 #include "core/thread_pool.h"
-#include "ops/dense.h"
+#include "ops/products/dense.h"
 #include "train/lm_params.h"
 
 namespace pyffnn::train::lm {

@@ -1,6 +1,6 @@
-// What the drivers of products share: the side of C in their arguments, parts of it, and how k is cut.
+// What the drivers of products share: the side of C in their arguments, and parts of it.
 #pragma once
-#include "ops/dense.h"
+#include "ops/products/dense.h"
 
 namespace pyffnn::ops {
 
@@ -36,19 +36,6 @@ GemmArgs<T> output_part(GemmArgs<T> g, Index r0, Index r1, Index c0, Index c1) {
   g.m = r1 - r0;
   g.n = c1 - c0;
   return g;
-}
-
-// A row distance that maps a column of the matrix to one or two cache sets: lines are evicted before their other elements are used.
-template <class T>
-bool aliased(Index distance, Index rows) {
-  return rows > 8 && distance * static_cast<Index>(sizeof(T)) % 4096 == 0;
-}
-
-// Rows of B that a tile takes before its sums return to C. A longer chain only saves loads and stores of C, whose cost is 1/k: at 512 it is
-// under 1 %. A rest of less than half a block is part of the block before.
-inline Index block_of_k(Index k) {
-  constexpr Index kBlock = 512;
-  return k <= kBlock + kBlock / 2 ? (k > 0 ? k : 1) : kBlock;
 }
 
 }  // namespace pyffnn::ops
