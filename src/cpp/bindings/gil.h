@@ -1,9 +1,10 @@
-// Releasing the GIL around C++ work.
+// Releasing the GIL around C++ work, and taking it back in the middle of such work.
 #pragma once
 #include <pybind11/pybind11.h>
 #include <unistd.h>
 
 #include <type_traits>
+#include <utility>
 
 namespace pyffnn::bindings {
 
@@ -13,20 +14,56 @@ namespace pyffnn::bindings {
 class ReleaseGil {
  public:
   // With `release` false the GIL is kept: for work that is shorter than the exchange.
-  explicit ReleaseGil(bool release = true) : state_(release ? PyEval_SaveThread() : nullptr) {}
+  explicit ReleaseGil(bool release = true) : state_(release ? PyEval_SaveThread() : nullptr), outer_(std::exchange(current(), this)) {}
   ReleaseGil(const ReleaseGil&) = delete;
   ReleaseGil& operator=(const ReleaseGil&) = delete;
   ~ReleaseGil() noexcept(false) {
+    current() = outer_;
+    take();
+  }
+
+  // The innermost one of this thread that is alive, or nullptr.
+  static ReleaseGil*& current() {
+    static thread_local ReleaseGil* innermost = nullptr;
+    return innermost;
+  }
+
+ private:
+  friend class HoldGil;
+  void take() {
     if (state_ == nullptr) return;
     try {
-      PyEval_RestoreThread(state_);
+      PyEval_RestoreThread(std::exchange(state_, nullptr));
     } catch (...) {
       for (;;) ::pause();
     }
   }
 
+  PyThreadState* state_;  // nullptr while this thread has the GIL
+  ReleaseGil* outer_;
+};
+
+// Takes the GIL back within the life of a ReleaseGil, and gives it away again at the end; without one the thread has it anyway. A lock that
+// some thread waits for while it has the GIL must not be held here.
+class HoldGil {
+ public:
+  HoldGil() : released_(ReleaseGil::current()) {
+    if (released_ != nullptr && released_->state_ != nullptr)
+      released_->take();
+    else
+      released_ = nullptr;
+  }
+  HoldGil(const HoldGil&) = delete;
+  HoldGil& operator=(const HoldGil&) = delete;
+  // An error of Python that is on its way out keeps the GIL.
+  ~HoldGil() {
+    if (released_ != nullptr && !keep_) released_->state_ = PyEval_SaveThread();
+  }
+  void keep() { keep_ = true; }
+
  private:
-  PyThreadState* state_;
+  ReleaseGil* released_;
+  bool keep_ = false;
 };
 
 // f() with the GIL released. f holds plain values (`[=]`): without the GIL no reference may be counted, and another thread may give an

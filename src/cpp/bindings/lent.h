@@ -5,16 +5,16 @@
 #include <utility>
 
 #include "bindings/arrays.h"
-#include "train/kept_weights.h"
+#include "net/kept_weights.h"
 
 namespace pyffnn::bindings {
 
 // The base of a view: it keeps `memory` alive and, while any array over it lives, the array of this version (or null) lent.
 template <class Memory>
-py::capsule lent(Memory memory, const std::shared_ptr<train::Version>& version) {
+py::capsule lent(Memory memory, const std::shared_ptr<net::Version>& version) {
   struct Owner {
     Memory memory;
-    std::optional<train::Loan> loan;
+    std::optional<net::Loan> loan;
   };
   auto owner = std::make_unique<Owner>();
   owner->memory = std::move(memory);

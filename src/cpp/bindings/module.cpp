@@ -10,8 +10,9 @@ PYBIND11_MODULE(_pyffnn, m, pybind11::mod_gil_not_used()) {
   register_losses(m);
   register_embedding(m);
   register_text(m);
-  register_train(m);
-  register_lm(m);
+  register_stream(m);
+  register_examples(m);
+  register_network(m);
   register_kernels(m);
   register_hot_calls(m);
 }

@@ -1,11 +1,12 @@
-// The dict that describes a network, read strictly: an unknown key, or a value of the wrong kind, is an error that names it.
+// The spec of a network as a dict: one list of its keys, for reading and writing.
 #pragma once
-#include <pybind11/pybind11.h>
-
-#include "train/ffnn_spec.h"
+#include "bindings/settings.h"
+#include "net/spec.h"
 
 namespace pyffnn::bindings {
 
-train::Spec network_spec(const pybind11::dict& dict);
+// Throws for an unknown or missing key and for a value of the wrong kind; the values themselves are Spec::check()'s.
+net::Spec network_spec(const py::dict& dict);
+py::dict spec_dict(const net::Spec& spec);
 
 }  // namespace pyffnn::bindings

@@ -11,8 +11,9 @@ void register_rowwise(pybind11::module_& m);
 void register_losses(pybind11::module_& m);
 void register_embedding(pybind11::module_& m);
 void register_text(pybind11::module_& m);
-void register_train(pybind11::module_& m);
-void register_lm(pybind11::module_& m);
+void register_stream(pybind11::module_& m);
+void register_examples(pybind11::module_& m);  // before register_network, which takes them
+void register_network(pybind11::module_& m);
 void register_kernels(pybind11::module_& m);
 void register_hot_calls(pybind11::module_& m);  // after those whose functions it wraps
 

@@ -1,52 +1,8 @@
 // Dense products: blocking, packing and threads over the gemm kernel. ISA-free.
 #pragma once
-#include "core/types.h"
+#include "ops/products/args.h"
 
 namespace pyffnn::ops {
-
-// Element (i, j) at p[i * rs + j * cs]; rs or cs must be 1.
-template <class T>
-struct ConstMat {
-  const T* p;
-  Index rs, cs;
-};
-
-// What to do with each finished sum; see Epilogue. Pointers are laid out like C.
-template <class T>
-struct Fuse {
-  Epilogue epilogue = Epilogue::store;
-  Act act = Act::identity;
-  const T* bias = nullptr;
-  const T* y = nullptr;
-  Index ldy = 0;
-  const OptimStep<T>* opt = nullptr;
-  T* s1 = nullptr;
-  T* s2 = nullptr;
-
-  static Fuse linear(const T* bias, Act act) {
-    Fuse f;
-    f.epilogue = bias == nullptr && act == Act::identity ? Epilogue::store : Epilogue::bias_act;
-    f.act = act;
-    f.bias = bias;
-    return f;
-  }
-  static Fuse dact(Act act, const T* y, Index ldy) {
-    Fuse f;
-    f.epilogue = act == Act::identity ? Epilogue::store : Epilogue::times_dact;
-    f.act = act;
-    f.y = y;
-    f.ldy = ldy;
-    return f;
-  }
-  static Fuse update(const OptimStep<T>& opt, T* s1, T* s2) {
-    Fuse f;
-    f.epilogue = Epilogue::update;
-    f.opt = &opt;
-    f.s1 = s1;
-    f.s2 = s2;
-    return f;
-  }
-};
 
 // C_mn = fuse(A_mk B_kn), or fuse(C + A B) with `accumulate` (never with update). The same bits at any thread count and blocking.
 // C must not alias A or B. precision: of a float32 product.

@@ -1,8 +1,8 @@
 // Products of float32 matrices on bf16 tiles: blocking, packing and threads.
 #pragma once
 #include "core/math.h"
+#include "ops/products/args.h"
 #include "ops/products/choice.h"
-#include "ops/products/dense.h"
 
 namespace pyffnn::ops {
 

@@ -1,0 +1,33 @@
+// The pooled rows of a bag of ids: a deep averaging network's input (Iyyer et al. 2015).
+#pragma once
+#include "net/inputs/input.h"
+
+namespace pyffnn::net {
+
+template <class T>
+class BagInput final : public Input<T> {
+ public:
+  BagInput(const Spec& spec, ParamSet<T>& params);
+  SourceKind reads() const override { return SourceKind::bags; }
+  Param<T>* table() const override { return table_; }
+  bool wants_gradient() const override { return !frozen_; }
+  std::unique_ptr<State> make_state() const override;
+  void plan(Space<T>& space, const Plan& plan) const override;
+  void forward(const Pass<T>& pass) const override;
+  void backward(const Pass<T>& pass) const override;
+
+ protected:
+  RowGrads<T> gradients_of(const Pass<T>& pass, int member) const override;
+
+ private:
+  struct Scales : State {
+    std::vector<T> of;  // of each bag
+  };
+  Pool pool_;
+  Index dim_;
+  double dropout_, word_dropout_;
+  bool frozen_;
+  Param<T>* table_;
+};
+
+}  // namespace pyffnn::net
