@@ -199,7 +199,7 @@ class FFNNClassifier(Classifier[FFNNFitted]):
         Parameters
         ----------
         X : array-like or SciPy sparse matrix of shape (n, features)
-        y : array-like of shape (n,), or (n, labels) of zeros and ones for multi-label
+        y : array-like of shape (n,), or (n, labels) of zeros and ones (also a SciPy sparse matrix) for multi-label
         sample_weight : array-like of shape (n,)
             Weight of each example in the mean loss, at least 0.
         X_val, y_val

@@ -28,8 +28,7 @@ __all__ = ["TextClassifier"]
 
 _FEATURES = "features."
 _STRUCTURE = (
-    "embedding_dim", "pooling", "max_tokens", "word_ngrams", "char_ngrams", "buckets", "min_count", "ngram_min_count", "lowercase", "tokenizer",
-    "multilabel",
+    "embedding_dim", "pooling", "max_tokens", "word_ngrams", "char_ngrams", "buckets", "lowercase", "tokenizer", "multilabel",
 )  # fmt: skip
 
 
@@ -146,8 +145,8 @@ class TextClassifier(Classifier[TextFitted]):
         None, "balanced" (n / (classes * count), where a weighted text counts by its weight), or a
         dict from class to weight; with ``multilabel`` of each label's part of the loss.
     multilabel
-        A text has any number of labels: y is a list of labels for each text, or a matrix [n,
-        labels] of zeros and ones; each label has a sigmoid of its own.
+        A text has any number of labels: y is a list of labels for each text, a dict from label to 0
+        or 1, or a matrix [n, labels] of zeros and ones; each label has a sigmoid of its own.
     pretrained_vectors
         Starting values for the embeddings of words: a file in word2vec's text format, a mapping
         from words to vectors, or (words, array); None: random ones.
@@ -287,10 +286,11 @@ class TextClassifier(Classifier[TextFitted]):
         ----------
         X
             Texts: a list, an iterator, an Arrow, pandas or NumPy column of strings. Without ``y``:
-            the path of a file in fastText's format, a text a line with its labels among the words.
+            the path of a file in fastText's format, a text a line with its labels among the words, or
+            such a file opened for reading bytes.
         y
-            A label a text; with ``multilabel`` a list of labels a text, or a matrix of zeros and
-            ones [n, labels].
+            A label a text; with ``multilabel`` a list of labels a text, a dict from label to 0 or 1,
+            or a matrix of zeros and ones [n, labels], dense or of SciPy.
         sample_weight : array-like of shape (n,)
             Weight of each text in the mean loss, at least 0.
         X_val, y_val
@@ -393,8 +393,11 @@ class TextClassifier(Classifier[TextFitted]):
         with self._changing() as fitted:
             self._check_structure(fitted)
             self._known_classes(classes, fitted)
-            known = fitted.features
-            read = self._reader(fitted).growing(known, X, y, fitted.classes)
+            least = {
+                "min_count": int(self.min_count),
+                "ngram_min_count": int(self.ngram_min_count),
+            }
+            read = self._reader(fitted).growing(fitted.features, X, y, fitted.classes, least)
             features = read.corpus.featurizer
             weight, by_class = self._weights(read.targets, sample_weight)
             fork = fitted.network.fork(
@@ -402,7 +405,7 @@ class TextClassifier(Classifier[TextFitted]):
                 rows=features.num_rows,
                 **self._training_spec(),
             )
-            self._set_new_rows(fork, features, known)
+            self._start_rows(fork, fitted.features, features)
             history = self._learn(fork, fitted, read, weight, by_class)
             self._replace(fork, replace(fitted, history=history, features=features))
         return self
@@ -560,8 +563,8 @@ class TextClassifier(Classifier[TextFitted]):
         assert rate is not None
         return self._one_pass(network, fitted, data, int(self.batch_size), rate)
 
-    def _set_new_rows(self, network: Network, features: Featurizer, known: Featurizer) -> None:
-        """Give the rows of what ``features`` has and ``known`` lacks their rates and pretrained vectors."""
+    def _start_rows(self, network: Network, known: Featurizer, features: Featurizer) -> None:
+        """What is new in ``features`` has rows behind all others: their rates and pretrained vectors."""
         if features.num_rows == known.num_rows:
             return
         if network.spec["row_rates"]:
