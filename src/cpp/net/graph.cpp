@@ -5,7 +5,7 @@
 #include "core/dispatch.h"
 #include "core/random.h"
 #include "net/inputs/windows.h"
-#include "ops/tile_weights.h"
+#include "ops/products/tile_weights.h"
 
 namespace pyffnn::net {
 namespace {
