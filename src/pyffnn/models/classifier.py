@@ -6,7 +6,7 @@ import functools
 import math
 import sys
 from abc import abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Self, TypeVar
@@ -233,7 +233,7 @@ class Classifier(FittedModel[F]):
 
     @staticmethod
     def _network_targets(
-        targets: Targets, spec: dict[str, Any], weight: Any, by_class: Any
+        targets: Targets, spec: Mapping[str, Any], weight: Any, by_class: Any
     ) -> NetTargets:
         if targets.multilabel:
             assert targets.indptr is not None and targets.indices is not None
@@ -516,7 +516,7 @@ def _all(data: Data) -> NDArray[np.int64]:
     return np.arange(len(data.examples), dtype=np.int64)
 
 
-def _guess(spec: dict[str, Any]) -> float:
+def _guess(spec: Mapping[str, Any]) -> float:
     """The loss of a network that knows nothing."""
     outputs: int = spec["n_outputs"]
     return outputs * math.log(2) if spec["loss"] == "sigmoid" else math.log(outputs)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import functools
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -342,6 +342,7 @@ def check_one(model: Any, name: str) -> None:
 
 
 @functools.cache
-def model_name(cls: type) -> str:
+def model_name(cls: Hashable) -> str:
     """The name of a model class in the tables; a subclass has its parent's settings."""
+    assert isinstance(cls, type)
     return next(base.__name__ for base in cls.__mro__ if base.__name__ in SETTINGS)

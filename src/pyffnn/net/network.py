@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from types import MappingProxyType
 from typing import Any, NamedTuple, TypeAlias
 
@@ -129,6 +130,12 @@ class Network:
     ) -> NDArray[np.float32]:
         """Probabilities, shape (examples, n_outputs)."""
         return self._core.predict(examples, order, n_threads)
+
+    def of_texts(
+        self, encode: Callable[[Any], Any]
+    ) -> Callable[[list[str], int, int], NDArray[np.float32]]:
+        """``f(texts, length, n_threads)``: `predict` of the corpus that ``encode(texts)`` gives, without what lies between."""
+        return partial(self._core.predict_texts, encode)
 
     def top_k(
         self,

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import functools
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal, Self
 
@@ -52,14 +53,27 @@ class TextFitted(ClassifierFitted):
 
     def encoded(self, texts: Any) -> Examples:
         """Texts as the network reads them."""
-        if type(texts) is list and self.features.tokenizer is None:
-            # the short way: a prediction of one text has no time for more
-            corpus = self.features.core.encode_texts(texts)
-            return Examples.text(corpus) if self.length is None else _examples(corpus, self.length)
         return self.examples(self.features.encode(texts))
+
+    @functools.cached_property
+    def _predict_texts(self) -> Callable[[list[str], int, int], NDArray[np.float32]] | None:
+        """From lists of texts to probabilities in one call, where no tokenizer stands between."""
+        if self.features.tokenizer is not None:
+            return None
+        return self.network.of_texts(self.features.core.encode_texts)
+
+    def probabilities(self, texts: Any, n_threads: int) -> NDArray[np.float32]:
+        """Of each class for each text."""
+        predict = self._predict_texts
+        if predict is not None and type(texts) is list:
+            p = predict(texts, self.length or 0, n_threads)
+        else:
+            p = self.network.predict(self.encoded(texts), None, n_threads)
+        return p if not self.one_unit else np.concatenate([1 - p, p], axis=1)
 
     def __getstate__(self) -> dict[str, Any]:
         state = dict(self.__dict__)
+        state.pop("_predict_texts", None)
         state["features"] = (self.features.state(), self.features.tokenizer)
         return state
 
@@ -423,8 +437,13 @@ class TextClassifier(Classifier[TextFitted]):
 
         Raises ValueError when not fitted, TypeError for what is not a collection of texts.
         """
-        X = self._texts(X)
-        return self._consistently(lambda fitted: self._probabilities(fitted, fitted.encoded(X)))
+        if type(X) is not list:
+            X = self._texts(X)
+        fitted, n_threads = self._state(), self._threads()
+        p = fitted.probabilities(X, n_threads)
+        if self._state() is fitted:
+            return p
+        return self._consistently(lambda fitted: fitted.probabilities(X, n_threads))
 
     def predict(self, X: Iterable[str]) -> Any:
         """The most probable class of each text, shape (n,).
@@ -456,9 +475,9 @@ class TextClassifier(Classifier[TextFitted]):
             return self._score(fitted, fitted.examples(read.corpus), read.targets, sample_weight)
 
     def _texts(self, X: Any) -> Any:
-        self._check_fitted()
         if type(X) is list:
             return X
+        self._check_fitted()
         check_texts(X)
         return collected(X)
 
