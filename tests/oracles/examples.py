@@ -94,8 +94,8 @@ class Data:
         elif self.kind == "sparse":
             self.x = np.zeros((n, spec["n_inputs"]), self.dtype)
             for i in range(n):
-                ids = rng.permutation(spec["n_inputs"])
-                ids = ids[: rng.integers(0, min(max_len, spec["n_inputs"]))]
+                count = rng.integers(0, min(max_len, spec["n_inputs"]))
+                ids = rng.choice(spec["n_inputs"], count, replace=False)
                 self.x[i, ids] = rng.normal(size=len(ids))
                 self.rows.append(ids.tolist())
             values = [self.x[i, ids] for i, ids in enumerate(self.rows)]
