@@ -6,6 +6,7 @@ import io
 import json
 import os
 import random
+import re
 import subprocess
 import sys
 
@@ -14,10 +15,12 @@ import pytest
 
 import pyffnn
 from pyffnn import TextClassifier
-from pyffnn.cli import main
+from pyffnn.cli import _parser, main
+from pyffnn.commands.arguments import options_of
 from pyffnn.metrics import score_labels
 from pyffnn.models.language_model import LanguageModel
 from pyffnn.models.ngram import KneserNeyLM
+from pyffnn.models.parameters import SETTINGS
 
 TINY_LM = ["--embedding-dim", "8", "--hidden-layer-sizes", "8", "--epochs", "2", "--quiet"]
 
@@ -113,6 +116,13 @@ def failed(capsys, argv):
         ["lm", "train", "x.txt", "--model", "m", "--hidden-layer-sizes", "8;8"],
         ["lm", "train", "x.txt", "--model", "m", "--resume"],
         ["lm", "train", "x.txt", "--model", "m", "--optimiser", "adam"],
+        ["lm", "train", "x.txt", "--model", "m", "--optimizer", "lbfgs"],
+        ["lm", "train", "x.txt", "--model", "m", "--epochs", "0"],
+        ["lm", "train", "x.txt", "--model", "m", "--dropout", "nan"],
+        ["lm", "train", "x.txt", "--model", "m", "--cutoffs", "5,5"],
+        ["train", "x.txt", "--model", "m", "--word-ngrams", "17"],
+        ["train", "x.txt", "--model", "m", "--char-ngrams", "3,2"],
+        ["train", "x.txt", "--model", "m", "--precision", "double"],
         ["lm", "perplexity", "x.txt", "--model", "m", "--cache"],
         ["lm", "generate", "--model", "m", "-n", "2.5"],
     ],
@@ -131,12 +141,48 @@ def test_help_and_version_are_0(capsys):
     assert "info" in listed and "lm" in listed
 
 
-def test_help_shows_the_constructors_defaults(capsys):
-    assert main(["lm", "train", "--help"]) == 0
+@pytest.mark.parametrize(
+    ("command", "cls", "without"),
+    [(["train"], TextClassifier, {"tokenizer"}), (["lm", "train"], LanguageModel, {"vocabulary"})],
+)
+def test_help_shows_defaults_and_choices(capsys, command, cls, without):
+    assert main([*command, "--help"]) == 0
     shown = " ".join(capsys.readouterr().out.split())
-    defaults = LanguageModel().get_params()
-    assert f"--context N words in the window (default: {defaults['context']})" in shown
-    assert f"(default: {','.join(map(str, defaults['hidden_layer_sizes']))})" in shown
+    for name, default in cls().get_params().items():
+        if name in without | {"verbose"}:
+            continue
+        flag = {"random_state": "seed", "n_threads": "threads"}.get(name, name.replace("_", "-"))
+        setting = SETTINGS[cls.__name__][name]
+        if isinstance(default, tuple):
+            default = ",".join(map(str, default)) or "none"
+        elif isinstance(default, bool):
+            default = "yes" if default else "no"
+        default = "none" if default is None else default
+        found = re.search(rf" --{flag}[ ,]", shown)
+        assert found, flag
+        help_of_flag = shown[found.start() :].split("(default: ", 1)
+        assert setting.doc in help_of_flag[0], flag
+        assert help_of_flag[1].startswith(f"{default})"), flag
+        if len(setting.choices) > 1:
+            assert "/".join(setting.choices) in help_of_flag[0], flag
+    assert all(f"--{name.replace('_', '-')} " not in shown for name in without)
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "value"),
+    [
+        ("--epochs=auto", "epochs", "auto"), ("--epochs=3", "epochs", 3),
+        ("--hidden-layer-sizes=none", "hidden_layer_sizes", ()), ("--hidden-layer-sizes=8,4", "hidden_layer_sizes", (8, 4)),
+        ("--char-ngrams=2,3", "char_ngrams", (2, 3)), ("--char-ngrams=none", "char_ngrams", None),
+        ("--char-ngrams=auto", "char_ngrams", "auto"), ("--buckets=none", "buckets", None), ("--no-lowercase", "lowercase", False),
+        ("--dropout=0.5", "dropout", 0.5), ("--seed=7", "random_state", 7), ("--threads=2", "n_threads", 2),
+        ("--class-weight=balanced", "class_weight", "balanced"), ("--pretrained-vectors=a.vec", "pretrained_vectors", "a.vec"),
+    ],
+)  # fmt: skip
+def test_options_become_settings(text, name, value):
+    args = _parser().parse_args(["train", "x.txt", "--model", "m", text])
+    options = options_of(args)
+    assert options == {name: value} and type(options[name]) is type(value)
 
 
 def test_info_is_show_config(capsys):
@@ -297,7 +343,7 @@ def test_classifier_failures_are_one_line(classifier, reviews, tmp_path, capsys)
     assert "2 labels" in failed(capsys, ["test", several, "--model", classifier])
     assert "No such file" in failed(capsys, ["train", tmp_path / "none", "--model", model])
     train = ["train", reviews / "train.txt", "--model", model]
-    assert "word_ngrams" in failed(capsys, [*train, "--word-ngrams", "0"])
+    assert "freeze_embeddings needs" in failed(capsys, [*train, "--freeze-embeddings"])
     assert "No such file" in failed(capsys, ["predict", tmp_path / "none", "--model", classifier])
     assert "not a pyffnn model" in failed(capsys, ["predict", plain, "--model", plain])
     assert not model.exists()
@@ -393,7 +439,7 @@ def test_lm_failures_are_one_line(language_model, sentences, tmp_path, capsys):
     assert "none.txt: No such file" in failed(capsys, [*fit, tmp_path / "none.txt"])
     assert "empty" in failed(capsys, [*fit, empty])
     assert "UTF-8" in failed(capsys, [*fit, binary])
-    assert "epochs" in failed(capsys, [*fit, train, "--epochs", "0"])
+    assert "tie_embeddings" in failed(capsys, [*fit, train, "--output", "adaptive"])
     assert "No such file" in failed(
         capsys, ["lm", "train", train, "--model", tmp_path / "no" / "m"]
     )

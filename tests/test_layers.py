@@ -30,10 +30,14 @@ LAYERS = [
     {"cli", "commands", "demo", "__main__", "bench"},
     {"integrations"},
     {"models", "features"},
-    {"training", "network"},
-    {"nn", "autograd", "plot", "progress"},
-    {"corpus", "text", "io", "optimizers", "data", "labelled", "metrics", "testing", "base"},
+    {"training"},
+    {"net", "nn", "autograd", "plot"},
+    {"corpus", "text", "data"},
+    {"io"},
+    {"formats"},
+    {"optimizers", "metrics", "testing", "base"},
     {"ops", "runtime", "thread_control"},
+    {"precision"},
     {"_pyffnn"},
 ]
 # Imported by `import pyffnn` alone: everything else is found where it is used.
@@ -93,6 +97,15 @@ def test_arch_flags_stand_in_the_arch_table_alone():
             assert not re.search(r"fast-math|Ofast|unsafe-math|fopenmp", path.read_text()), (
                 path.name
             )
+
+
+@pytest.mark.skipif(not CPP.is_dir(), reason="no sources beside the tests")
+def test_work_without_the_gil_holds_plain_values():
+    """What `released` runs takes copies (`[=]`): the compiler refuses a Python object among them."""
+    for path in sorted((CPP / "bindings").glob("*")):
+        if path.name != "gil.h":
+            captures = re.findall(r"\breleased\(\s*(\[.*?\])", path.read_text())
+            assert set(captures) <= {"[=]"}, f"{path.name}: {captures}"
 
 
 def modules() -> list[Path]:

@@ -58,12 +58,21 @@ class Oracle:
         min_count: int = 1,
         ngram_min_count: int = 2,
     ) -> None:
+        self.options = {
+            "word_ngrams": word_ngrams,
+            "char_ngrams": char_ngrams,
+            "buckets": buckets,
+            "min_count": min_count,
+            "ngram_min_count": ngram_min_count,
+        }
         self.word_ngrams, self.char_ngrams, self.buckets = word_ngrams, char_ngrams, buckets
         counts = Counter(w for d in documents for w in d)
         words = sorted(counts, key=lambda w: -counts[w])  # stable: first met, first
         self.words = [w for w in words if counts[w] >= min_count]
         self.counts = [counts[w] for w in self.words]
         self.ids = {w: i for i, w in enumerate(self.words)}
+        self.word_rows = dict(self.ids)
+        self.first_bucket = len(self.words)
         self.rows: dict[object, int] = {}
         self.num_rows = len(self.words)
         if buckets is not None:
@@ -90,6 +99,20 @@ class Oracle:
             self.rows[gram] = self.num_rows
             self.num_rows += 1
 
+    def extend(self, documents: Sequence[Sequence[str]]) -> None:
+        """Rows behind all others for what an oracle of these documents has and this one lacks."""
+        fresh = Oracle(documents, **self.options)  # type: ignore[arg-type]
+        for word, count in zip(fresh.words, fresh.counts, strict=True):
+            if word in self.ids:
+                self.counts[self.ids[word]] += count
+                continue
+            self.ids[word] = len(self.words)
+            self.words.append(word)
+            self.counts.append(count)
+            self.word_rows[word] = self.num_rows
+            self.num_rows += 1
+        self._add([gram for gram in fresh.rows if gram not in self.rows])
+
     def hashed(self, gram: Sequence[str]) -> int:
         def g(word: str) -> int:
             return (self.ids[word] + 1) * A & MASK
@@ -98,17 +121,17 @@ class Oracle:
         for word in gram[1:]:
             h = fold(h ^ B, g(word) ^ C)
         assert self.buckets is not None
-        return len(self.words) + (h * self.buckets >> 64)
+        return self.first_bucket + (h * self.buckets >> 64)
 
     def bag(self, document: Sequence[str]) -> list[int]:
         """Rows in the documented order: words, character n-grams, word n-grams."""
-        bag = [self.ids[w] for w in document if w in self.ids]
+        bag = [self.word_rows[w] for w in document if w in self.ids]
         if self.char_ngrams:
             for word in document:
                 for gram in char_grams(word, *self.char_ngrams):
                     if self.buckets is not None:
                         bag.append(
-                            len(self.words) + (word_hash(gram.encode()) * self.buckets >> 64)
+                            self.first_bucket + (word_hash(gram.encode()) * self.buckets >> 64)
                         )
                     elif gram in self.rows:
                         bag.append(self.rows[gram])

@@ -252,8 +252,8 @@ class TestState:
 
     def test_a_newer_version(self) -> None:
         state = self.state()
-        state["options"][0] = 2
-        with pytest.raises(ValueError, match="version 2, this library reads version 1"):
+        state["version"][0] = 3
+        with pytest.raises(ValueError, match="version 3, this library reads up to version 2"):
             Featurizer.from_state(state)
 
 

@@ -254,7 +254,8 @@ class TestFiles:
         filler = b"plain words\n" * 40_000
         data = filler + b"fine \xc3\xa9\n" + line + b"\nafter\n"
         with pytest.raises(
-            ValueError, match=rf"corpus.txt, line 40002: byte {byte} begins no UTF-8 character"
+            ValueError,
+            match=rf"corpus.txt, line 40002 is not UTF-8: byte {byte} begins no character",
         ):
             self.fit(tmp_path, data)
         text = data.decode("utf-8", "replace")
@@ -303,7 +304,7 @@ class TestFiles:
         if valid:
             self.fit(path, data)
         else:
-            with pytest.raises(ValueError, match="begins no UTF-8 character"):
+            with pytest.raises(ValueError, match="is not UTF-8: byte"):
                 self.fit(path, data)
 
     def test_files_that_cannot_be_read(self, tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ PYBIND11_MODULE(_pyffnn, m, pybind11::mod_gil_not_used()) {
   register_packed(m);
   register_ops(m);
   register_text(m);
+  register_stream(m);
   register_examples(m);
   register_network(m);
   register_kernels(m);

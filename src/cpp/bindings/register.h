@@ -9,6 +9,7 @@ void register_runtime(pybind11::module_& m);
 void register_packed(pybind11::module_& m);  // before register_ops, which takes packed matrices
 void register_ops(pybind11::module_& m);
 void register_text(pybind11::module_& m);
+void register_stream(pybind11::module_& m);
 void register_examples(pybind11::module_& m);  // before register_network, which takes them
 void register_network(pybind11::module_& m);
 void register_kernels(pybind11::module_& m);

@@ -272,7 +272,7 @@ class PyNetwork {
     if (rows < 0) value_error("rows", "must not be negative, got " + std::to_string(rows));
     net::Spec settings = net_->spec();
     if (training.size() > 0) {
-      constexpr const char* free[] = {"beta1",         "beta2",           "eps",
+      constexpr const char* free[] = {"precision", "beta1",         "beta2",           "eps",
                                       "l2",            "weight_decay",    "clip",
                                       "embedding_lr",  "dropout",         "input_dropout",
                                       "word_dropout",  "embedding_dropout", "output_dropout",

@@ -1,5 +1,6 @@
 #include <pybind11/stl.h>
 
+#include "bindings/ids.h"
 #include "bindings/operands.h"
 #include "bindings/register.h"
 #include "ops/dense.h"
@@ -18,10 +19,8 @@ py::array matrix(py::handle x, const char* name) {
   return a;
 }
 
-Act act_of(int code) { return static_cast<Act>(code); }
-
 // act(a b + bias), a transposed with ta; the names are those of the arguments.
-py::array packed_product(py::handle a_in, const char* a_name, bool ta, const PyPacked& b, const char* b_name, py::handle bias_in, int act,
+py::array packed_product(py::handle a_in, const char* a_name, bool ta, const PyPacked& b, const char* b_name, py::handle bias_in, Act act,
                          py::handle out_in, int precision) {
   check_packed(b, b_name, precision);
   const auto fit = [&](const py::array& x, const char* name) {
@@ -41,9 +40,13 @@ py::array packed_product(py::handle a_in, const char* a_name, bool ta, const PyP
     check_shape(bias, {n}, "b");
   }
   py::array c = has_bias ? result(out_in, {m, n}, b.num(), {&a, &bias}) : result(out_in, {m, n}, b.num(), {&a});
-  compute(b.num(), [&](auto t) {
+  by_dtype(b.num(), [&](auto t) {
     using T = decltype(t);
-    ops::gemm<T>(m, operand<T>(a, ta), *b.of<T>(), out<T>(c), n, ops::Fuse<T>::linear(has_bias ? in<T>(bias) : nullptr, act_of(act)));
+    const ops::ConstMat<T> left = operand<T>(a, ta);
+    const ops::PackedMatrix<T>* const right = b.of<T>();
+    const auto fuse = ops::Fuse<T>::linear(has_bias ? in<T>(bias) : nullptr, act);
+    T* const to = out<T>(c);
+    released([=] { ops::gemm<T>(m, left, *right, to, n, fuse); });
   });
   return c;
 }
@@ -51,8 +54,9 @@ py::array packed_product(py::handle a_in, const char* a_name, bool ta, const PyP
 py::array matmul(py::handle a_in, py::handle b_in, bool ta, bool tb, py::handle out_in, int precision) {
   if (const PyPacked* packed = as_packed(b_in)) {
     if (tb) value_error("transpose_b", "must be False with a packed b, got True: pack(b, transpose=True) packs the transpose");
-    return packed_product(a_in, "a", ta, *packed, "b", py::none(), 0, out_in, precision);
+    return packed_product(a_in, "a", ta, *packed, "b", py::none(), Act::identity, out_in, precision);
   }
+  const Precision wanted = precision_of(precision);
   py::array a = matrix(a_in, "a"), b = matrix(b_in, "b");
   const int num = wider({&a, &b});
   a = as_matrix(as_dtype(a, num));
@@ -62,15 +66,19 @@ py::array matmul(py::handle a_in, py::handle b_in, bool ta, bool tb, py::handle 
     value_error("a", "and b do not fit: a" + std::string(ta ? "^T" : "") + " has shape " + shape_text({m, k}) + ", b" + (tb ? "^T" : "") +
                          " has shape " + shape_text({kb, n}));
   py::array c = result(out_in, {m, n}, num, {&a, &b});
-  compute(num, [&](auto t) {
+  by_dtype(num, [&](auto t) {
     using T = decltype(t);
-    ops::gemm<T>(m, n, k, operand<T>(a, ta), operand<T>(b, tb), out<T>(c), n, {}, false, precision_of(precision));
+    const ops::ConstMat<T> left = operand<T>(a, ta), right = operand<T>(b, tb);
+    T* const to = out<T>(c);
+    released([=] { ops::gemm<T>(m, n, k, left, right, to, n, {}, false, wanted); });
   });
   return c;
 }
 
-py::array linear(py::handle x_in, py::handle w_in, py::handle b_in, int act, py::handle out_in, int precision) {
+py::array linear(py::handle x_in, py::handle w_in, py::handle b_in, int act_in, py::handle out_in, int precision) {
+  const Act act = act_of(act_in);
   if (const PyPacked* packed = as_packed(w_in)) return packed_product(x_in, "x", false, *packed, "w", b_in, act, out_in, precision);
+  const Precision wanted = precision_of(precision);
   py::array x = matrix(x_in, "x"), w = matrix(w_in, "w"), b;
   const bool has_bias = !b_in.is_none();
   int num = wider({&x, &w});
@@ -87,17 +95,21 @@ py::array linear(py::handle x_in, py::handle w_in, py::handle b_in, int act, py:
     b = contiguous(as_dtype(b, num));
   }
   py::array y = has_bias ? result(out_in, {m, n}, num, {&x, &w, &b}) : result(out_in, {m, n}, num, {&x, &w});
-  compute(num, [&](auto t) {
+  by_dtype(num, [&](auto t) {
     using T = decltype(t);
-    ops::gemm<T>(m, n, k, operand<T>(x), operand<T>(w), out<T>(y), n, ops::Fuse<T>::linear(has_bias ? in<T>(b) : nullptr, act_of(act)),
-                 false, precision_of(precision));
+    const ops::ConstMat<T> left = operand<T>(x), right = operand<T>(w);
+    const auto fuse = ops::Fuse<T>::linear(has_bias ? in<T>(b) : nullptr, act);
+    T* const to = out<T>(y);
+    released([=] { ops::gemm<T>(m, n, k, left, right, to, n, fuse, false, wanted); });
   });
   return y;
 }
 
-py::tuple linear_backward(py::handle dy_in, py::handle x_in, py::handle w_in, py::handle y_in, int act, bool need_dx, int precision) {
+py::tuple linear_backward(py::handle dy_in, py::handle x_in, py::handle w_in, py::handle y_in, int act_in, bool need_dx, int precision) {
+  const Act act = act_of(act_in);
+  const Precision wanted = precision_of(precision);
   py::array dy = matrix(dy_in, "dy"), x = matrix(x_in, "x"), w = matrix(w_in, "w"), y;
-  const bool has_y = act_of(act) != Act::identity;
+  const bool has_y = act != Act::identity;
   if (has_y && y_in.is_none()) value_error("y", "(the saved output) is needed when activation is given, got None");
   int num = wider({&dy, &x, &w});
   const Index m = x.shape(0), k = x.shape(1), n = w.shape(1);
@@ -114,38 +126,40 @@ py::tuple linear_backward(py::handle dy_in, py::handle x_in, py::handle w_in, py
   w = contiguous(as_dtype(w, num));
   py::array dx = need_dx ? new_array({m, k}, num) : py::array(), dw = new_array({k, n}, num), db = new_array({n}, num);
   py::array dz = has_y ? new_array({m, n}, num) : dy;
-  compute(num, [&](auto t) {
+  by_dtype(num, [&](auto t) {
     using T = decltype(t);
-    if (has_y) ops::activation_backward<T>(act_of(act), in<T>(dy), in<T>(y), out<T>(dz), m * n);
-    ops::linear_backward<T>(m, n, k, in<T>(x), k, in<T>(w), n, in<T>(dz), n, need_dx ? out<T>(dx) : nullptr, k, out<T>(dw), n, out<T>(db),
-                            precision_of(precision));
+    const T *const dy_p = in<T>(dy), *const y_p = has_y ? in<T>(y) : nullptr, *const x_p = in<T>(x), *const w_p = in<T>(w);
+    const T* const dz_p = in<T>(dz);
+    T *const to = has_y ? out<T>(dz) : nullptr, *const dx_p = need_dx ? out<T>(dx) : nullptr, *const dw_p = out<T>(dw),
+             *const db_p = out<T>(db);
+    released([=] {
+      if (to != nullptr) ops::activation_backward<T>(act, dy_p, y_p, to, m * n);
+      ops::linear_backward<T>(m, n, k, x_p, k, w_p, n, dz_p, n, dx_p, k, dw_p, n, db_p, wanted);
+    });
   });
   return py::make_tuple(need_dx ? py::object(dx) : py::none(), dw, db);
 }
 
-py::array activation(int act, py::handle x_in, py::handle out_in) {
-  const py::array given = as_floats(x_in, "x");
-  const int num = dtype_num(given);
-  py::array y = result(out_in, shape_of(given), num, {&given}, InPlace::allowed);
-  const py::array x = contiguous(given);
-  compute(num, [&](auto t) {
-    using T = decltype(t);
-    ops::activation<T>(act_of(act), in<T>(x), out<T>(y), x.size());
-  });
-  return y;
-}
-
+// f(x, y, entries) on arrays of one shape, of which y may be x.
 template <class F>
 py::array map_flat(py::handle x_in, py::handle out_in, F f) {
   const py::array given = as_floats(x_in, "x");
   const int num = dtype_num(given);
   py::array y = result(out_in, shape_of(given), num, {&given}, InPlace::allowed);
   const py::array x = contiguous(given);
-  compute(num, [&](auto t) {
+  by_dtype(num, [&](auto t) {
     using T = decltype(t);
-    f(in<T>(x), out<T>(y), x.size());
+    const T* const from = in<T>(x);
+    T* const to = out<T>(y);
+    const Index count = x.size();
+    released([=] { f(from, to, count); });
   });
   return y;
+}
+
+py::array activation(int code, py::handle x, py::handle o) {
+  const Act act = act_of(code);
+  return map_flat(x, o, [act](auto* p, auto* q, Index n) { ops::activation(act, p, q, n); });
 }
 
 // Two arrays of one shape -> one; the last axis is n.
@@ -158,9 +172,11 @@ py::array backward2(py::handle dy_in, py::handle y_in, py::handle out_in, F f) {
   dy = contiguous(as_dtype(dy, num));
   y = contiguous(as_dtype(y, num));
   const Index n = y.ndim() > 0 ? y.shape(y.ndim() - 1) : 1, m = n > 0 ? y.size() / n : 0;
-  compute(num, [&](auto t) {
+  by_dtype(num, [&](auto t) {
     using T = decltype(t);
-    f(in<T>(dy), in<T>(y), out<T>(dx), m, n);
+    const T *const dy_p = in<T>(dy), *const y_p = in<T>(y);
+    T* const to = out<T>(dx);
+    released([=] { f(dy_p, y_p, to, m, n); });
   });
   return dx;
 }
@@ -169,23 +185,15 @@ template <class F>
 py::array map_rows(py::handle x_in, py::handle out_in, F f) {
   const py::array given = as_floats(x_in, "x");
   if (given.ndim() == 0) value_error("x", "must have at least 1 dimension, got a scalar");
-  const int num = dtype_num(given);
-  py::array y = result(out_in, shape_of(given), num, {&given}, InPlace::allowed);
-  const py::array x = contiguous(given);
-  const Index n = x.shape(x.ndim() - 1), m = n > 0 ? x.size() / n : 0;
-  compute(num, [&](auto t) {
-    using T = decltype(t);
-    f(in<T>(x), out<T>(y), m, n);
-  });
-  return y;
+  const Index n = given.shape(given.ndim() - 1), m = n > 0 ? given.size() / n : 0;
+  return map_flat(given, out_in, [=](auto* p, auto* q, Index) { f(p, q, m, n); });
 }
 
-void check_targets(const py::array& targets, Index m, Index classes) {
-  check_shape(targets, {m}, "targets");
-  const Index bad = ops::first_bad_id(in<std::int64_t>(targets), m, classes);
-  if (bad >= 0)
-    throw py::index_error("targets[" + std::to_string(bad) + "] = " + std::to_string(in<std::int64_t>(targets)[bad]) + " is outside [0, " +
-                          std::to_string(classes) + ")");
+Ids class_ids(py::handle x, Index m, Index classes) {
+  Ids targets(x, "targets", Ids::Width::int64);
+  check_shape(targets.array(), {m}, "targets");
+  targets.check_below(classes);
+  return targets;
 }
 
 // An optional vector of n non-negative finite weights, in the common dtype.
@@ -212,14 +220,16 @@ py::tuple cross_entropy(py::handle z_in, py::handle t_in, py::handle cw_in, py::
   py::array z = matrix(z_in, "logits");
   const int num = dtype_num(z);
   z = contiguous(z);
-  const py::array t = as_int64(t_in, "targets");
   const Index m = z.shape(0), n = z.shape(1);
-  check_targets(t, m, n);
+  const Ids t = class_ids(t_in, m, n);
   const py::array cw = as_weights(cw_in, n, num, "class_weight"), sw = as_weights(sw_in, m, num, "sample_weight");
   py::array dz = new_array({m, n}, num);
-  const double loss = compute(num, [&](auto tag) {
+  const double loss = by_dtype(num, [&](auto tag) {
     using T = decltype(tag);
-    return ops::cross_entropy<T>(in<T>(z), in<std::int64_t>(t), or_null<T>(cw, cw_in), or_null<T>(sw, sw_in), out<T>(dz), m, n);
+    const T *const z_p = in<T>(z), *const cw_p = or_null<T>(cw, cw_in), *const sw_p = or_null<T>(sw, sw_in);
+    const std::int64_t* const t_p = t.view().int64();
+    T* const to = out<T>(dz);
+    return released([=] { return ops::cross_entropy<T>(z_p, t_p, cw_p, sw_p, to, m, n); });
   });
   return py::make_tuple(loss, dz);
 }
@@ -241,14 +251,17 @@ py::tuple binary_cross_entropy(py::handle z_in, py::handle t_in, py::handle sw_i
     value_error("targets", "must lie in [0, 1]; entry " + std::to_string(i) + " (flat) does not");
   const py::array sw = as_weights(sw_in, m, num, "sample_weight");
   py::array dz = new_array(shape_of(z), num);
-  const double loss = compute(num, [&](auto tag) {
+  const double loss = by_dtype(num, [&](auto tag) {
     using T = decltype(tag);
-    return ops::binary_cross_entropy<T>(in<T>(z), in<T>(t), or_null<T>(sw, sw_in), out<T>(dz), m, n);
+    const T *const z_p = in<T>(z), *const t_p = in<T>(t), *const sw_p = or_null<T>(sw, sw_in);
+    T* const to = out<T>(dz);
+    return released([=] { return ops::binary_cross_entropy<T>(z_p, t_p, sw_p, to, m, n); });
   });
   return py::make_tuple(loss, dz);
 }
 
 py::tuple linear_cross_entropy(py::handle x_in, py::handle w_in, py::handle b_in, py::handle t_in, py::handle sw_in, int precision) {
+  const Precision wanted = precision_of(precision);
   py::array x = matrix(x_in, "x"), w = matrix(w_in, "w"), b = b_in.is_none() ? py::array() : as_floats(b_in, "b");
   int num = b_in.is_none() ? wider({&x, &w}) : wider({&x, &w, &b});
   const Index m = x.shape(0), k = x.shape(1), n = w.shape(1);
@@ -259,40 +272,23 @@ py::tuple linear_cross_entropy(py::handle x_in, py::handle w_in, py::handle b_in
     check_shape(b, {n}, "b");
     b = contiguous(as_dtype(b, num));
   }
-  const py::array t = as_int64(t_in, "targets");
-  check_targets(t, m, n);
+  const Ids t = class_ids(t_in, m, n);
   const py::array sw = as_weights(sw_in, m, num, "sample_weight");
   py::array dx = new_array({m, k}, num), dw = new_array({k, n}, num), db = new_array({n}, num);
-  const double loss = compute(num, [&](auto tag) {
+  const double loss = by_dtype(num, [&](auto tag) {
     using T = decltype(tag);
-    if constexpr (sizeof(T) == sizeof(float)) {
-      if (const Precision chosen = ops::choose(precision_of(precision), m, n, k); chosen != Precision::float32)
-        return train::linear_xent_tiles(m, n, k, in<T>(x), in<T>(w), or_null<T>(b, b_in), in<std::int64_t>(t), or_null<T>(sw, sw_in),
-                                        out<T>(dx), out<T>(dw), out<T>(db), chosen == Precision::bfloat16x3);
-    }
-    return train::linear_xent<T>(m, n, k, in<T>(x), in<T>(w), or_null<T>(b, b_in), in<std::int64_t>(t), or_null<T>(sw, sw_in), out<T>(dx),
-                                 out<T>(dw), out<T>(db));
+    const T *const x_p = in<T>(x), *const w_p = in<T>(w), *const b_p = or_null<T>(b, b_in), *const sw_p = or_null<T>(sw, sw_in);
+    const std::int64_t* const t_p = t.view().int64();
+    T *const dx_p = out<T>(dx), *const dw_p = out<T>(dw), *const db_p = out<T>(db);
+    return released([=] {
+      if constexpr (sizeof(T) == sizeof(float)) {
+        if (const Precision chosen = ops::choose(wanted, m, n, k); chosen != Precision::float32)
+          return train::linear_xent_tiles(m, n, k, x_p, w_p, b_p, t_p, sw_p, dx_p, dw_p, db_p, chosen == Precision::bfloat16x3);
+      }
+      return train::linear_xent<T>(m, n, k, x_p, w_p, b_p, t_p, sw_p, dx_p, dw_p, db_p);
+    });
   });
   return py::make_tuple(loss, dx, dw, db);
-}
-
-// f(ids as int32 or int64 pointer).
-template <class F>
-void with_ids(const py::array& ids, F f) {
-  if (ids.itemsize() == 4)
-    f(in<std::int32_t>(ids));
-  else
-    f(in<std::int64_t>(ids));
-}
-
-void check_ids(const py::array& ids, Index rows) {
-  Index bad = -1;
-  with_ids(ids, [&](auto p) { bad = ops::first_bad_id(p, ids.size(), rows); });
-  if (bad < 0) return;
-  long long value = 0;
-  with_ids(ids, [&](auto p) { value = static_cast<long long>(p[bad]); });
-  throw py::index_error("ids entry " + std::to_string(bad) + " = " + std::to_string(value) + " is outside [0, " + std::to_string(rows) +
-                        ")");
 }
 
 // A table is read in place when its rows are contiguous, whatever the distance between them.
@@ -301,18 +297,26 @@ py::array as_table(const py::array& a) {
       aligned(a) && a.strides(1) == a.itemsize() && a.strides(0) >= a.shape(1) * a.itemsize() && a.strides(0) % a.itemsize() == 0;
   return fits ? a : contiguous(a);
 }
+template <class T>
+Index row_distance(const py::array& table) {
+  return table.strides(0) / static_cast<Index>(sizeof(T));
+}
 
 py::array embedding(py::handle table_in, py::handle ids_in, py::handle out_in) {
-  const py::array table = as_table(matrix(table_in, "table")), ids = as_ids(ids_in, "ids");
-  const int num = dtype_num(table);
+  const py::array table = as_table(matrix(table_in, "table"));
+  const Ids ids(ids_in, "ids");
   const Index d = table.shape(1);
-  check_ids(ids, table.shape(0));
-  std::vector<Index> shape = shape_of(ids);
+  ids.check_below(table.shape(0));
+  std::vector<Index> shape = shape_of(ids.array());
   shape.push_back(d);
-  py::array y = result(out_in, shape, num, {&table, &ids});
-  compute(num, [&](auto tag) {
+  py::array y = result(out_in, shape, dtype_num(table), {&table, &ids.given()});
+  by_dtype(dtype_num(table), [&](auto tag) {
     using T = decltype(tag);
-    with_ids(ids, [&](auto p) { ops::embedding<T>(in<T>(table), table.strides(0) / table.itemsize(), p, ids.size(), d, out<T>(y), d); });
+    const T* const rows = in<T>(table);
+    const Index ld = row_distance<T>(table);
+    const IdsView at = ids.view();
+    T* const to = out<T>(y);
+    released([=] { at.visit([=](auto p) { ops::embedding<T>(rows, ld, p, at.count, d, to, d); }); });
   });
   return y;
 }
@@ -323,69 +327,75 @@ Index positive_rows(Index rows) {
 }
 
 py::array embedding_backward(py::handle dy_in, py::handle ids_in, Index rows, py::handle out_in) {
-  const py::array dy = contiguous(as_floats(dy_in, "dy")), ids = as_ids(ids_in, "ids");
-  std::vector<Index> shape = shape_of(ids);
-  if (dy.ndim() != ids.ndim() + 1)
-    value_error("dy", "must have shape ids.shape + (d,), got " + shape_text(dy) + " for ids of shape " + shape_text(ids));
+  const py::array dy = contiguous(as_floats(dy_in, "dy"));
+  const Ids ids(ids_in, "ids");
+  std::vector<Index> shape = shape_of(ids.array());
+  if (dy.ndim() != ids.array().ndim() + 1)
+    value_error("dy", "must have shape ids.shape + (d,), got " + shape_text(dy) + " for ids of shape " + shape_text(shape));
   const Index d = dy.shape(dy.ndim() - 1);
   shape.push_back(d);
   check_shape(dy, shape, "dy");
-  check_ids(ids, positive_rows(rows));
-  const int num = dtype_num(dy);
-  py::array grad = result(out_in, {rows, d}, num, {&dy, &ids});
-  compute(num, [&](auto tag) {
+  ids.check_below(positive_rows(rows));
+  py::array grad = result(out_in, {rows, d}, dtype_num(dy), {&dy, &ids.given()});
+  by_dtype(dtype_num(dy), [&](auto tag) {
     using T = decltype(tag);
-    with_ids(ids, [&](auto p) { ops::embedding_backward<T>(in<T>(dy), p, ids.size(), rows, d, out<T>(grad)); });
+    const T* const from = in<T>(dy);
+    const IdsView at = ids.view();
+    T* const to = out<T>(grad);
+    released([=] { at.visit([=](auto p) { ops::embedding_backward<T>(from, p, at.count, rows, d, to); }); });
   });
   return grad;
 }
 
-void check_offsets(const py::array& offsets, Index count) {
-  if (offsets.size() < 1) value_error("offsets", "must have at least one entry (bags + 1), got none");
-  const auto* o = in<std::int64_t>(offsets);
-  if (o[0] < 0) value_error("offsets", "must not be negative, got " + std::to_string(o[0]));
-  for (Index i = 1; i < offsets.size(); ++i)
-    if (o[i] < o[i - 1]) value_error("offsets", "must not decrease; offsets[" + std::to_string(i) + "] = " + std::to_string(o[i]));
-  if (o[offsets.size() - 1] > count)
-    value_error("offsets", "end at " + std::to_string(o[offsets.size() - 1]) + ", beyond the " + std::to_string(count) + " ids");
-}
+// Bags of ids, and what each id weighs.
+struct Bags {
+  Ids ids, offsets;
+  py::array weights;
+  bool weighted;
+
+  Bags(py::handle ids_in, py::handle offsets_in, py::handle w_in, Index rows, int num)
+      : ids(ids_in, "ids"), offsets(offsets_in, "offsets", Ids::Width::int64), weighted(!w_in.is_none()) {
+    check_rank(ids.array(), 1, "ids");
+    check_rank(offsets.array(), 1, "offsets");
+    offsets.check_bounds(ids.size());
+    ids.check_below(rows);
+    weights = as_weights(w_in, ids.size(), num, "weights");
+  }
+  Index count() const { return offsets.size() - 1; }
+};
 
 py::array mean_pool(py::handle table_in, py::handle ids_in, py::handle offsets_in, py::handle w_in, py::handle out_in) {
-  const py::array table = as_table(matrix(table_in, "table")), ids = as_ids(ids_in, "ids"), offsets = as_int64(offsets_in, "offsets");
-  check_rank(ids, 1, "ids");
-  check_rank(offsets, 1, "offsets");
-  check_offsets(offsets, ids.size());
-  check_ids(ids, table.shape(0));
+  const py::array table = as_table(matrix(table_in, "table"));
   const int num = dtype_num(table);
-  const py::array w = as_weights(w_in, ids.size(), num, "weights");
-  const Index bags = offsets.size() - 1, d = table.shape(1);
-  py::array y = result(out_in, {bags, d}, num, {&table, &ids, &offsets, &w});
-  compute(num, [&](auto tag) {
+  const Bags bags(ids_in, offsets_in, w_in, table.shape(0), num);
+  const Index count = bags.count(), d = table.shape(1);
+  py::array y = result(out_in, {count, d}, num, {&table, &bags.ids.given(), &bags.offsets.given(), &bags.weights});
+  by_dtype(num, [&](auto tag) {
     using T = decltype(tag);
-    with_ids(ids, [&](auto p) {
-      ops::mean_pool<T>(in<T>(table), table.strides(0) / table.itemsize(), p, in<Index>(offsets), or_null<T>(w, w_in), bags, d, out<T>(y),
-                        d);
-    });
+    const T *const rows = in<T>(table), *const w = bags.weighted ? in<T>(bags.weights) : nullptr;
+    const Index ld = row_distance<T>(table);
+    const IdsView at = bags.ids.view();
+    const Index* const offsets = bags.offsets.view().int64();
+    T* const to = out<T>(y);
+    released([=] { at.visit([=](auto p) { ops::mean_pool<T>(rows, ld, p, offsets, w, count, d, to, d); }); });
   });
   return y;
 }
 
 py::array mean_pool_backward(py::handle dy_in, py::handle ids_in, py::handle offsets_in, Index rows, py::handle w_in, py::handle out_in) {
-  const py::array dy = contiguous(matrix(dy_in, "dy")), ids = as_ids(ids_in, "ids"), offsets = as_int64(offsets_in, "offsets");
-  check_rank(ids, 1, "ids");
-  check_rank(offsets, 1, "offsets");
-  check_offsets(offsets, ids.size());
-  check_ids(ids, positive_rows(rows));
-  const Index bags = offsets.size() - 1, d = dy.shape(1);
-  if (dy.shape(0) != bags) value_error("dy", "must have one row a bag (" + std::to_string(bags) + "), got shape " + shape_text(dy));
+  const py::array dy = contiguous(matrix(dy_in, "dy"));
   const int num = dtype_num(dy);
-  const py::array w = as_weights(w_in, ids.size(), num, "weights");
-  py::array grad = result(out_in, {rows, d}, num, {&dy, &ids, &offsets, &w});
-  compute(num, [&](auto tag) {
+  const Bags bags(ids_in, offsets_in, w_in, positive_rows(rows), num);
+  const Index count = bags.count(), d = dy.shape(1);
+  if (dy.shape(0) != count) value_error("dy", "must have one row a bag (" + std::to_string(count) + "), got shape " + shape_text(dy));
+  py::array grad = result(out_in, {rows, d}, num, {&dy, &bags.ids.given(), &bags.offsets.given(), &bags.weights});
+  by_dtype(num, [&](auto tag) {
     using T = decltype(tag);
-    with_ids(ids, [&](auto p) {
-      ops::mean_pool_backward<T>(in<T>(dy), p, in<Index>(offsets), or_null<T>(w, w_in), bags, rows, d, out<T>(grad));
-    });
+    const T *const from = in<T>(dy), *const w = bags.weighted ? in<T>(bags.weights) : nullptr;
+    const IdsView at = bags.ids.view();
+    const Index* const offsets = bags.offsets.view().int64();
+    T* const to = out<T>(grad);
+    released([=] { at.visit([=](auto p) { ops::mean_pool_backward<T>(from, p, offsets, w, count, rows, d, to); }); });
   });
   return grad;
 }
@@ -393,8 +403,15 @@ py::array mean_pool_backward(py::handle dy_in, py::handle ids_in, py::handle off
 // Bytes in index order, so that two equal arrays of different strides have one fingerprint.
 std::uint64_t fingerprint(const py::array& given) {
   const py::array a = contiguous(given);
-  const ReleaseGil release;
-  return ops::fingerprint(a.data(), a.nbytes());
+  const void* const bytes = a.data();
+  const Index count = a.nbytes();
+  return released([=] { return ops::fingerprint(bytes, count); });
+}
+
+Index linear_cross_entropy_bytes(Index m, Index n, Index k, bool split) {
+  for (const Index size : {m, n, k})
+    if (size < 0 || size > (Index{1} << 31)) value_error("m, n and k", "must be sizes of arrays, got " + shape_text({m, n, k}));
+  return train::linear_xent_tiles_bytes(m, n, k, split);
 }
 
 }  // namespace
@@ -404,9 +421,10 @@ void register_ops(py::module_& m) {
   m.def("linear", &linear);
   m.def("linear_backward", &linear_backward);
   m.def("activation", &activation);
-  m.def("activation_backward", [](int act, py::handle dy, py::handle y, py::handle o) {
+  m.def("activation_backward", [](int code, py::handle dy, py::handle y, py::handle o) {
+    const Act act = act_of(code);
     return backward2(dy, y, o,
-                     [act](auto* d, auto* v, auto* dx, Index rows, Index n) { ops::activation_backward(act_of(act), d, v, dx, rows * n); });
+                     [act](auto* d, auto* v, auto* dx, Index rows, Index n) { ops::activation_backward(act, d, v, dx, rows * n); });
   });
   m.def("exp", [](py::handle x, py::handle o) { return map_flat(x, o, [](auto* p, auto* q, Index n) { ops::exp(p, q, n); }); });
   m.def("log", [](py::handle x, py::handle o) { return map_flat(x, o, [](auto* p, auto* q, Index n) { ops::log(p, q, n); }); });
@@ -422,7 +440,7 @@ void register_ops(py::module_& m) {
   m.def("cross_entropy", &cross_entropy);
   m.def("binary_cross_entropy", &binary_cross_entropy);
   m.def("linear_cross_entropy", &linear_cross_entropy);
-  m.def("linear_cross_entropy_bytes", &train::linear_xent_tiles_bytes, py::arg("m"), py::arg("n"), py::arg("k"), py::arg("split"));
+  m.def("linear_cross_entropy_bytes", &linear_cross_entropy_bytes, py::arg("m"), py::arg("n"), py::arg("k"), py::arg("split"));
   m.def("embedding", &embedding);
   m.def("embedding_backward", &embedding_backward);
   m.def("mean_pool", &mean_pool);

@@ -13,29 +13,27 @@ std::unique_ptr<PyPacked> pack(py::handle w_in, bool transpose, int precision) {
   py::array w = as_floats(w_in, "w");
   check_rank(w, 2, "w");
   w = as_matrix(w);
-  auto packed = std::make_unique<PyPacked>();
   const Index k = w.shape(transpose ? 1 : 0), n = w.shape(transpose ? 0 : 1);
-  const int num = dtype_num(w);
-  const auto make = [&](auto t) {
+  const Precision chosen = precision_of(precision);
+  auto packed = std::make_unique<PyPacked>();
+  by_dtype(dtype_num(w), [&](auto t) {
     using T = decltype(t);
-    return std::make_unique<const ops::PackedMatrix<T>>(k, n, operand<T>(w, transpose), precision_of(precision));
-  };
-  const ReleaseGil release;
-  if (num == kFloat32)
-    packed->f32 = make(float{});
-  else
-    packed->f64 = make(double{});
+    const ops::ConstMat<T> from = operand<T>(w, transpose);
+    auto* const slot = &packed->slot<T>();
+    released([=] { *slot = std::make_unique<const ops::PackedMatrix<T>>(k, n, from, chosen); });
+  });
   return packed;
 }
 
 }  // namespace
 
 void check_packed(const PyPacked& b, const char* name, int code) {
+  const Precision wanted = precision_of(code);
   if (!b.usable())
     value_error(name, "was packed in " + std::string(precision_text(b)) + " on ISA '" + b.isa() + "', and ISA '" + dispatch::active().isa +
                           "' has no tiles: pack it again");
   // Without tiles every precision is float32; float64 takes no notice of it.
-  if (code == kUnsaid || b.num() == kFloat64 || !dispatch::active().has_tiles() || precision_of(code) == b.precision()) return;
+  if (code == kUnsaid || b.num() == kFloat64 || !dispatch::active().has_tiles() || wanted == b.precision()) return;
   value_error("precision", "must be left out or that of the packed " + std::string(name) + ", '" + precision_text(b) + "', got '" +
                                kPrecisions[code] + "'");
 }

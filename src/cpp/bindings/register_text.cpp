@@ -1,10 +1,9 @@
 #include <pybind11/stl.h>
 
-#include <system_error>
+#include <algorithm>
 
-#include "bindings/arrays.h"
-#include "bindings/gil.h"
 #include "bindings/register.h"
+#include "bindings/text_input.h"
 #include "text/corpus_builder.h"
 
 namespace pyffnn::bindings {
@@ -13,150 +12,176 @@ namespace {
 using text::Corpus;
 using text::CorpusBuilder;
 using text::FeatureOptions;
+using text::FeaturesPtr;
 using text::Featurizer;
-using FeaturesPtr = std::shared_ptr<const Featurizer>;
-
-// The UTF-8 form of a str, which the str keeps. `where` names it in errors.
-template <class Where>
-std::string_view utf8(py::handle item, Where&& where) {
-  if (!PyUnicode_Check(item.ptr())) throw py::type_error(where() + " must be str, got " + Py_TYPE(item.ptr())->tp_name);
-  Py_ssize_t size = 0;
-  const char* const data = PyUnicode_AsUTF8AndSize(item.ptr(), &size);
-  if (data == nullptr) {
-    if (!PyErr_ExceptionMatches(PyExc_UnicodeEncodeError)) throw py::error_already_set();
-    PyErr_Clear();
-    throw py::value_error(where() + " holds a lone surrogate, which no text does");
-  }
-  return {data, static_cast<std::size_t>(size)};
-}
 
 py::object iterate(py::handle items, const char* name, const char* what) {
-  if (PyUnicode_Check(items.ptr()) || PyBytes_Check(items.ptr()) || PyByteArray_Check(items.ptr()))
-    throw py::type_error(std::string(name) + " must be an iterable of " + what + ", got " + Py_TYPE(items.ptr())->tp_name +
-                         "; wrap a single one in a list");
-  PyObject* const iterator = PyObject_GetIter(items.ptr());
-  if (iterator == nullptr) {
-    if (!PyErr_ExceptionMatches(PyExc_TypeError)) throw py::error_already_set();
-    PyErr_Clear();
-    throw py::type_error(std::string(name) + " must be an iterable of " + what + ", got " + Py_TYPE(items.ptr())->tp_name);
-  }
-  return py::reinterpret_steal<py::object>(iterator);
+  const auto wrong = [&](const char* more) {
+    return py::type_error(std::string(name) + " must be an iterable of " + what + ", got " + Py_TYPE(items.ptr())->tp_name + more);
+  };
+  if (is_string(items)) throw wrong("; wrap a single one in a list");
+  const py::object iterator = iterator_of(items);
+  if (!iterator) throw wrong("");
+  return iterator;
 }
 
-py::object next(py::handle iterator) {
-  PyObject* const item = PyIter_Next(iterator.ptr());
-  if (item == nullptr && PyErr_Occurred()) throw py::error_already_set();
-  return py::reinterpret_steal<py::object>(item);
-}
-
-void add_texts(CorpusBuilder& builder, py::handle texts) {
+void add_texts(CorpusBuilder& builder, py::handle texts, Interrupts& interrupts) {
   const py::object iterator = iterate(texts, "texts", "str");
+  text::Cutter& cutter = builder.cutter();
+  SlowPoll slow(interrupts, 64);
   Index i = 0;
   for (py::object item = next(iterator); item; item = next(iterator), ++i) {
+    slow.step();
     const std::string_view bytes = utf8(item, [i] { return "texts[" + std::to_string(i) + "]"; });
-    if (builder.is_full()) {
+    if (cutter.is_full()) {
       ReleaseGil release;
-      builder.cut_texts();
+      cutter.cut_texts();
     }
-    builder.add_text(bytes);
+    cutter.add_text(bytes);
   }
 }
 
-void add_documents_of_words(CorpusBuilder& builder, py::handle documents) {
+void add_documents_of_words(CorpusBuilder& builder, py::handle documents, Interrupts& interrupts) {
   const py::object iterator = iterate(documents, "documents", "sequences of str");
   std::vector<std::string_view> words;
   std::vector<py::object> kept;
+  SlowPoll slow(interrupts, 256);
   Index i = 0;
   for (py::object document = next(iterator); document; document = next(iterator), ++i) {
     const std::string name = "documents[" + std::to_string(i) + "]";
     const py::object inner = iterate(document, name.c_str(), "str");
     words.clear();
     kept.clear();
+    slow.step();
     for (py::object word = next(inner); word; word = next(inner)) {
+      slow.step();
       words.push_back(utf8(word, [&] { return name + "[" + std::to_string(words.size()) + "]"; }));
       kept.push_back(std::move(word));
     }
-    builder.add_words(words.data(), static_cast<Index>(words.size()));
+    builder.cutter().add_words(words.data(), static_cast<Index>(words.size()));
   }
 }
 
-void add_file(CorpusBuilder& builder, const std::string& path, const std::string& label_prefix, bool replace) {
-  try {
+// What is read, and how: the arguments of a file.
+struct LabelledFile {
+  py::object file;
+  std::string name, label_prefix;
+  bool replace;
+};
+
+void add_file(CorpusBuilder& builder, const LabelledFile& input, Interrupts& interrupts) {
+  with_source(input.file, interrupts, [&](text::ByteSource& source) {
     ReleaseGil release;
-    builder.add_file(path, label_prefix, replace ? text::Invalid::replace : text::Invalid::refuse);
-  } catch (const std::system_error& error) {
-    errno = error.code().value();
-    PyErr_SetFromErrnoWithFilename(PyExc_OSError, path.c_str());
-    throw py::error_already_set();
-  }
+    builder.add_file(source, input.name, input.label_prefix, input.replace ? text::Invalid::replace : text::Invalid::refuse);
+  });
 }
 
-std::shared_ptr<Corpus> finish(CorpusBuilder& builder) {
+// A corpus with a vocabulary of its own.
+template <class Input, class AddInput>
+std::shared_ptr<Corpus> fit(const FeatureOptions& options, const Input& input, AddInput add) {
+  Interrupts interrupts;
+  CorpusBuilder builder(options, interrupts);
+  add(builder, input, interrupts);
   ReleaseGil release;
   return std::make_shared<Corpus>(builder.finish());
 }
-
-FeatureOptions options_of(bool lowercase, int word_ngrams, int char_low, int char_high, Index buckets, std::int64_t min_count,
-                          std::int64_t ngram_min_count, Index max_tokens, bool char_if_short) {
-  return {lowercase, word_ngrams, char_low, char_high, buckets, min_count, ngram_min_count, max_tokens, char_if_short};
+// One with that of a featurizer.
+template <class Input, class AddInput>
+std::shared_ptr<Corpus> encode(const std::shared_ptr<Featurizer>& features, const Input& input, AddInput add) {
+  Interrupts interrupts;
+  CorpusBuilder builder(features, interrupts);
+  add(builder, input, interrupts);
+  ReleaseGil release;
+  return std::make_shared<Corpus>(builder.finish());
+}
+// One with that of a featurizer and what is new here.
+template <class Input, class AddInput>
+std::shared_ptr<Corpus> extend(const std::shared_ptr<Featurizer>& features, const Input& input, AddInput add) {
+  Interrupts interrupts;
+  CorpusBuilder builder(features->options(), interrupts);
+  add(builder, input, interrupts);
+  ReleaseGil release;
+  return std::make_shared<Corpus>(builder.finish_extending(*features));
 }
 
-template <class T>
-py::array_t<T> to_array(const T* data, Index n) {
-  py::array_t<T> a(n);
-  if (n > 0) std::memcpy(a.mutable_data(), data, static_cast<std::size_t>(n) * sizeof(T));
-  return a;
-}
-template <class T>
-py::array_t<T> to_array(const std::vector<T>& v) {
-  return to_array(v.data(), static_cast<Index>(v.size()));
-}
-template <class T>
-py::array_t<T> to_array(const text::Pages<T>& v) {
-  return to_array(v.data(), v.size());
+FeatureOptions options_of(const py::dict& given) {
+  FeatureOptions options;
+  std::size_t read = 0;
+  const auto take = [&](const char* name, auto& value) {
+    using T = std::decay_t<decltype(value)>;
+    if (!given.contains(name)) return;
+    ++read;
+    try {
+      value = py::cast<T>(given[name]);
+    } catch (const py::cast_error&) {
+      throw py::type_error(std::string(name) + (std::is_same_v<T, bool> ? " must be a bool, got " : " must be an integer, got ") +
+                           std::string(py::repr(given[name])));
+    }
+  };
+  text::for_options(options, take);
+  take("char_if_short", options.char_if_short);
+  if (read != given.size()) throw py::value_error("unknown options among " + std::string(py::repr(py::list(given))));
+  return options;
 }
 
-py::str to_str(std::string_view s) { return py::str(s.data(), s.size()); }
+py::dict to_dict(const FeatureOptions& options) {
+  py::dict found;
+  text::for_options(options, [&](const char* name, auto value) { found[name] = value; });
+  return found;
+}
 
-py::list words_of(const text::Vocabulary& vocabulary) {
-  py::list words(static_cast<std::size_t>(vocabulary.size()));
-  for (Index i = 0; i < vocabulary.size(); ++i) words[static_cast<std::size_t>(i)] = to_str(vocabulary.word(i));
+py::list words_of(const text::Vocabulary& vocabulary, Index begin = 0) {
+  Interrupts interrupts;
+  SlowPoll slow(interrupts, 1024);
+  begin = std::max(Index{0}, std::min(begin, vocabulary.size()));
+  py::list words(static_cast<std::size_t>(vocabulary.size() - begin));
+  for (Index i = begin; i < vocabulary.size(); ++i) {
+    slow.step();
+    words[static_cast<std::size_t>(i - begin)] = to_str(vocabulary.word(i));
+  }
   return words;
 }
 
+py::array word_rows(const Featurizer& features, Index begin) {
+  begin = std::max(Index{0}, begin);
+  std::vector<std::int64_t> rows;
+  for (Index i = begin; i < features.num_words(); ++i) rows.push_back(features.rows().word_row(i));
+  return to_array(rows);
+}
+
 py::dict state_of(const Featurizer& features) {
-  const text::FeaturizerState s = features.state();
-  return py::dict(py::arg("options") = to_array(s.options), py::arg("word_bytes") = to_array(s.word_bytes),
-                  py::arg("word_ends") = to_array(s.word_ends), py::arg("word_counts") = to_array(s.word_counts),
-                  py::arg("gram_sizes") = to_array(s.gram_sizes), py::arg("gram_keys") = to_array(s.gram_keys),
-                  py::arg("char_bytes") = to_array(s.char_bytes), py::arg("char_ends") = to_array(s.char_ends));
+  text::State state;
+  {
+    ReleaseGil release;
+    state = features.state();
+  }
+  py::dict found;
+  for (const auto& entry : state) std::visit([&](const auto& values) { found[entry.first.c_str()] = to_array(values); }, entry.second);
+  return found;
 }
 
 template <class T>
-std::vector<T> state_part(const py::dict& state, const char* name) {
-  if (!state.contains(name)) throw py::value_error(std::string("the featurizer's state lacks \"") + name + "\"");
-  const py::array a = as_array(state[name], name);
-  if (!py::isinstance<py::array_t<T>>(a) || a.ndim() != 1)
-    throw py::value_error(std::string("the featurizer's state \"") + name + "\" must be a 1-D array of " +
-                          std::string(py::str(py::dtype::of<T>())) + ", got " + std::string(py::str(a.dtype())) + " of shape " +
-                          shape_text(a));
+bool take_array(const py::array& a, text::StateArray& to) {
+  if (!py::isinstance<py::array_t<T>>(a)) return false;
   const py::array whole = contiguous(a);
   const T* const data = in<T>(whole);
-  return {data, data + whole.size()};
+  to = std::vector<T>(data, data + whole.size());
+  return true;
 }
 
-FeaturesPtr from_state(const py::dict& state) {
-  text::FeaturizerState s;
-  s.options = state_part<std::int64_t>(state, "options");
-  s.word_bytes = state_part<std::uint8_t>(state, "word_bytes");
-  s.word_ends = state_part<std::int64_t>(state, "word_ends");
-  s.word_counts = state_part<std::int64_t>(state, "word_counts");
-  s.gram_sizes = state_part<std::int64_t>(state, "gram_sizes");
-  s.gram_keys = state_part<std::uint64_t>(state, "gram_keys");
-  s.char_bytes = state_part<std::uint8_t>(state, "char_bytes");
-  s.char_ends = state_part<std::int64_t>(state, "char_ends");
+FeaturesPtr from_state(const py::dict& given) {
+  text::State state;
+  for (const auto& item : given) {
+    const std::string name = py::cast<std::string>(item.first);
+    const py::array a = as_array(item.second, name.c_str());
+    text::StateArray& to = state[name];
+    if (a.ndim() != 1 || !(take_array<std::uint8_t>(a, to) || take_array<std::int64_t>(a, to) || take_array<std::uint64_t>(a, to)))
+      throw py::value_error("the featurizer's state \"" + name + "\" must be a 1-D array of uint8, int64 or uint64, got " +
+                            std::string(py::str(a.dtype())) + " of shape " + shape_text(a));
+  }
+  Interrupts interrupts;
   ReleaseGil release;
-  return std::make_shared<const Featurizer>(Featurizer::from_state(s));
+  return Featurizer::from_state(state, interrupts);
 }
 
 std::vector<std::int64_t> documents_of(const Corpus& corpus, py::handle documents) {
@@ -175,15 +200,28 @@ std::vector<std::int64_t> documents_of(const Corpus& corpus, py::handle document
   return chosen;
 }
 
+// Documents a time that the GIL is away without a look at signals.
+constexpr Index kSlice = 4096;
+
 py::tuple expand(const Corpus& corpus, py::handle documents) {
   const std::vector<std::int64_t> chosen = documents_of(corpus, documents);
-  std::vector<std::int32_t> rows;
-  std::vector<std::int64_t> offsets;
+  const auto n = static_cast<Index>(chosen.size());
+  std::vector<std::int64_t> offsets{0};
+  text::Pages<std::int32_t> rows;
+  Interrupts interrupts;
   {
     ReleaseGil release;
-    corpus.expand_batch(chosen.data(), static_cast<Index>(chosen.size()), rows, offsets);
+    std::vector<std::int32_t> some;
+    std::vector<std::int64_t> ends;
+    offsets.reserve(chosen.size() + 1);
+    for (Index i = 0; i < n; i += kSlice) {
+      corpus.expand_batch(chosen.data() + i, std::min(kSlice, n - i), some, ends);
+      for (std::size_t k = 1; k < ends.size(); ++k) offsets.push_back(rows.size() + ends[k]);
+      rows.append(some.data(), static_cast<Index>(some.size()));
+      interrupts.poll();
+    }
   }
-  return py::make_tuple(to_array(rows), to_array(offsets));
+  return py::make_tuple(hand_over(std::move(rows)), to_array(offsets));
 }
 
 py::array sequences(const Corpus& corpus, Index length, py::handle documents) {
@@ -194,9 +232,13 @@ py::array sequences(const Corpus& corpus, Index length, py::handle documents) {
     throw memory_error("cannot allocate an array of shape " + shape_text({n, length}));
   py::array_t<std::int32_t> ids({n, length});
   std::int32_t* const to = ids.mutable_data();
+  Interrupts interrupts;
   {
     ReleaseGil release;
-    corpus.sequences(chosen.data(), n, length, to);
+    for (Index i = 0; i < n; i += kSlice) {
+      corpus.sequences(chosen.data() + i, std::min(kSlice, n - i), length, to + i * length);
+      interrupts.poll();
+    }
   }
   return std::move(ids);
 }
@@ -214,38 +256,39 @@ void register_text(py::module_& m) {
 
   // pybind11 has no holder of const objects; none of the methods changes one.
   const auto unconst = [](const FeaturesPtr& p) { return std::const_pointer_cast<Featurizer>(p); };
+  using Features = std::shared_ptr<Featurizer>;
 
   features.def_property_readonly("num_words", &Featurizer::num_words)
       .def_property_readonly("num_rows", &Featurizer::num_rows)
-      .def_property_readonly("char_ngrams", [](const Featurizer& f) { return py::make_tuple(f.options().char_low, f.options().char_high); })
-      .def_property_readonly("char_rows", [](const Featurizer& f) { return py::make_tuple(f.char_base(), f.num_rows()); })
-      .def_property_readonly("words", [](const Featurizer& f) { return words_of(f.words()); })
+      .def_property_readonly("options", [](const Featurizer& f) { return to_dict(f.options()); })
       .def_property_readonly("counts", [](const Featurizer& f) { return to_array(f.counts()); })
+      .def(
+          "words", [](const Featurizer& f, Index begin) { return words_of(f.words(), begin); }, py::arg("begin") = 0)
+      .def("word_rows", &word_rows, py::arg("begin") = 0)
+      .def(
+          "char_rows", [](const Featurizer& f, Index begin) { return to_array(f.rows().piece_rows_since(begin)); }, py::arg("begin") = 0)
       .def("word",
-           [](const Featurizer& f, Index id) {
-             if (id < 0 || id >= f.num_words())
-               throw py::index_error("id " + std::to_string(id) + " is outside a vocabulary of " + std::to_string(f.num_words()));
+           [](const Featurizer& f, Index row) {
+             const Index id = row < 0 || row > std::numeric_limits<std::int32_t>::max() ? -1 : f.rows().word_of(row);
+             if (id < 0)
+               throw py::index_error("id " + std::to_string(row) + " is outside a vocabulary of " + std::to_string(f.num_words()));
              return to_str(f.words().word(id));
            })
-      .def("find", [](const Featurizer& f, py::handle word) { return f.find(utf8(word, [] { return std::string("word"); })); })
+      .def("find",
+           [](const Featurizer& f, py::handle word) {
+             const std::int32_t id = f.find(utf8(word, [] { return std::string("word"); }));
+             return id < 0 ? id : f.rows().word_row(id);
+           })
       .def("state", &state_of)
       .def_static("from_state", [unconst](const py::dict& state) { return unconst(from_state(state)); })
-      .def("encode_texts",
-           [](const std::shared_ptr<Featurizer>& f, py::handle texts) {
-             CorpusBuilder builder(f);
-             add_texts(builder, texts);
-             return finish(builder);
-           })
-      .def("encode_words",
-           [](const std::shared_ptr<Featurizer>& f, py::handle documents) {
-             CorpusBuilder builder(f);
-             add_documents_of_words(builder, documents);
-             return finish(builder);
-           })
-      .def("encode_file", [](const std::shared_ptr<Featurizer>& f, const std::string& path, const std::string& label_prefix, bool replace) {
-        CorpusBuilder builder(f);
-        add_file(builder, path, label_prefix, replace);
-        return finish(builder);
+      .def("encode_texts", [](const Features& f, py::handle texts) { return encode(f, texts, add_texts); })
+      .def("encode_words", [](const Features& f, py::handle documents) { return encode(f, documents, add_documents_of_words); })
+      .def("encode_file", [](const Features& f, py::object file, const std::string& name, const std::string& prefix,
+                             bool replace) { return encode(f, LabelledFile{std::move(file), name, prefix, replace}, add_file); })
+      .def("extend_texts", [](const Features& f, py::handle texts) { return extend(f, texts, add_texts); })
+      .def("extend_words", [](const Features& f, py::handle documents) { return extend(f, documents, add_documents_of_words); })
+      .def("extend_file", [](const Features& f, py::object file, const std::string& name, const std::string& prefix, bool replace) {
+        return extend(f, LabelledFile{std::move(file), name, prefix, replace}, add_file);
       });
 
   corpus.def("__len__", &Corpus::size)
@@ -260,28 +303,12 @@ void register_text(py::module_& m) {
       .def("expand", &expand, py::arg("documents") = py::none())
       .def("sequences", &sequences, py::arg("length"), py::arg("documents") = py::none());
 
-  m.def("fit_texts", [](py::handle texts, bool lowercase, int word_ngrams, int char_low, int char_high, Index buckets,
-                        std::int64_t min_count, std::int64_t ngram_min_count, Index max_tokens, bool char_if_short) {
-    CorpusBuilder builder(
-        options_of(lowercase, word_ngrams, char_low, char_high, buckets, min_count, ngram_min_count, max_tokens, char_if_short));
-    add_texts(builder, texts);
-    return finish(builder);
+  m.def("fit_texts", [](py::handle texts, const py::dict& options) { return fit(options_of(options), texts, add_texts); });
+  m.def("fit_words",
+        [](py::handle documents, const py::dict& options) { return fit(options_of(options), documents, add_documents_of_words); });
+  m.def("fit_file", [](py::object file, const std::string& name, const std::string& prefix, bool replace, const py::dict& options) {
+    return fit(options_of(options), LabelledFile{std::move(file), name, prefix, replace}, add_file);
   });
-  m.def("fit_words", [](py::handle documents, bool lowercase, int word_ngrams, int char_low, int char_high, Index buckets,
-                        std::int64_t min_count, std::int64_t ngram_min_count, Index max_tokens, bool char_if_short) {
-    CorpusBuilder builder(
-        options_of(lowercase, word_ngrams, char_low, char_high, buckets, min_count, ngram_min_count, max_tokens, char_if_short));
-    add_documents_of_words(builder, documents);
-    return finish(builder);
-  });
-  m.def("fit_file",
-        [](const std::string& path, const std::string& label_prefix, bool replace, bool lowercase, int word_ngrams, int char_low,
-           int char_high, Index buckets, std::int64_t min_count, std::int64_t ngram_min_count, Index max_tokens, bool char_if_short) {
-          CorpusBuilder builder(
-              options_of(lowercase, word_ngrams, char_low, char_high, buckets, min_count, ngram_min_count, max_tokens, char_if_short));
-          add_file(builder, path, label_prefix, replace);
-          return finish(builder);
-        });
 }
 
 }  // namespace pyffnn::bindings

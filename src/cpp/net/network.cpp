@@ -58,6 +58,7 @@ struct Network<T>::Call {
   const Batches& batches;
   const double* lr;
   Space& space;
+  std::int64_t first_step;  // of the network before the call
 };
 
 template <class T>
@@ -176,7 +177,7 @@ template <class T>
 typename Network<T>::Step Network<T>::train_batch(const Call& call, Index b, const threads::Crew& crew) {
   Space& space = call.space;
   const Visit visit = call.batches.of(b);
-  const Pass<T> pass = pass_of(space, crew, visit, step_ + b, true, true);
+  const Pass<T> pass = pass_of(space, crew, visit, call.first_step + b, true, true);
   const double total = call.targets.sum_of_weights(visit);
   load(pass, call.source);
   graph_.forward(pass, space);
@@ -186,7 +187,7 @@ typename Network<T>::Step Network<T>::train_batch(const Call& call, Index b, con
   Step done{0, total, true};
   if (total > 0) {
     done.loss = graph_.output().mean_loss(space, pass.m, total);
-    done.finite = std::isfinite(done.loss) && graph_.update(pass, space, call.lr[b], step_ + b + 1, b + 1 == call.batches.count);
+    done.finite = std::isfinite(done.loss) && graph_.update(pass, space, call.lr[b], call.first_step + b + 1, b + 1 == call.batches.count);
   }
   return done;
 }
@@ -208,42 +209,34 @@ Index Network<T>::train(const Source<T>& source, const Targets& targets, const B
       std::min<Index>(threads::team_for(work, work * static_cast<double>(batches.count)), std::max<Index>(entries_of_batch, 1)));
   graph_.plan(space, plan);
   if (batches.count > 1) graph_.keep_tiles(space, plan.m, plan.members);
-  const Call call{source, targets, batches, lr, space};
+  const Call call{source, targets, batches, lr, space, step_};
   Poller poller(interrupt);
-  std::atomic<bool> stop{false};
-  Index steps = 0;
-  // Whatever ends the call: the steps that were taken count.
-  struct Count {
-    std::int64_t& step;
-    const Index& steps;
-    ~Count() { step += steps; }
-  } const count{step_, steps};
-  while (steps < batches.count && finite) {
-    const Index first = steps;
-    stop.store(false, std::memory_order_relaxed);
+  Index done = 0;
+  while (done < batches.count && finite) {
+    const Index first = done;
+    std::atomic<bool> look{false};
     threads::lead_team(plan.members, batches.count - first, pace_, [&](threads::Team& team, int member, int size, Index s) {
-      const Index b = first + s;
       const threads::Crew crew(team, member, size);
+      const Index b = first + s;
       const Step step = train_batch(call, b, crew);
       if (crew.leads()) {
+        finite = step.finite;
         if (step.finite) {
           losses[b] = step.loss;
           weights[b] = step.weight;
-          ++steps;
+          ++done;
+          ++step_;
         }
         // All members read it after the barrier.
-        if (poller.due()) stop.store(true, std::memory_order_relaxed);
+        if (poller.due()) look.store(true, std::memory_order_relaxed);
       }
       crew.barrier();
-      if (!step.finite) {
-        if (crew.leads()) finite = false;
-        return false;
-      }
-      return !stop.load(std::memory_order_relaxed);
+      return step.finite && !look.load(std::memory_order_relaxed);
     });
-    if (stop.load()) poller.poll();
+    // What it throws leaves the network after a step.
+    if (look.load()) poller.poll();
   }
-  return steps;
+  return done;
 }
 
 // f(space, pass, number of the first example) for chunks of examples, brought forward without noise, on as many threads as are worth it.
@@ -251,6 +244,18 @@ template <class T>
 template <class F>
 void Network<T>::in_chunks(const Source<T>& source, const Visit& visit, Interrupt& interrupt, F&& f) {
   const Index chunk = graph_.output().chunk();
+  if (visit.count == 0) return;
+  if (visit.length == nullptr && visit.count <= chunk) {
+    // A handful of examples, perhaps one: nothing to cut.
+    const std::int64_t cuts[2] = {0, visit.count};
+    Lease lease(*this);
+    graph_.plan(*lease, plan_of(source, {visit, 0, cuts, 1}, 1, false, false));
+    const threads::Crew alone;
+    const Pass<T> pass = pass_of(*lease, alone, visit, 0, false, false);
+    load(pass, source);
+    graph_.forward(pass, *lease);
+    return f(*lease, pass, 0);
+  }
   // Chunks are cut at runs.
   std::vector<std::int64_t> cuts{0};
   std::vector<Index> first{0};

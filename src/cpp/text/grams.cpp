@@ -1,7 +1,6 @@
 #include "text/grams.h"
 
 #include <algorithm>
-#include <limits>
 #include <stdexcept>
 
 namespace pyffnn::text {
@@ -9,19 +8,21 @@ namespace pyffnn::text {
 namespace {
 
 // Calls f(position, prefix, word) for each position where an n-gram can end: the prefix that ends one word earlier has a number below
-// `prefixes` (prefix_at[i] - base) and the word is known. Positions where none can end get -1 in `rows`.
+// `prefixes` and the word is known. Positions where none can end get -1 in `ends`.
 template <class F>
-void for_pairs(const IdBags& bags, const std::int32_t* prefix_at, std::int32_t base, std::uint32_t prefixes, std::int32_t* rows, F&& f) {
+void for_pairs(const IdBags& bags, const std::int32_t* prefix_at, std::uint32_t prefixes, std::int32_t* ends, Interrupt& interrupt, F&& f) {
   const auto words = static_cast<std::uint32_t>(bags.num_words);
+  SlowPoll slow(interrupt, 1 << 16);
   for (Index d = 0; d < bags.documents; ++d) {
     Index i = bags.offsets[d];
     const Index end = bags.offsets[d + 1];
     if (i == end) continue;
-    rows[i] = -1;
+    slow.step(end - i);
+    ends[i] = -1;
     for (++i; i < end; ++i) {
-      const auto prefix = static_cast<std::uint32_t>(prefix_at[i - 1] - base);
+      const auto prefix = static_cast<std::uint32_t>(prefix_at[i - 1]);
       const auto word = static_cast<std::uint32_t>(bags.ids[i]);
-      rows[i] = -1;
+      ends[i] = -1;
       if (prefix < prefixes && word < words) f(i, prefix, word);
     }
   }
@@ -63,26 +64,20 @@ class SeenTwice {
   Pages<std::uint8_t> cells_;
 };
 
-void check_rows(Index rows) {
-  if (rows > std::numeric_limits<std::int32_t>::max()) throw std::length_error("more than 2^31 - 1 rows of words and n-grams");
-}
-
 }  // namespace
 
-void ExactGrams::fit(const IdBags& corpus, int max_order, std::int64_t min_count, Index first_row, std::vector<Pages<std::int32_t>>& rows) {
+void ExactGrams::fit(const IdBags& corpus, int max_order, std::int64_t min_count, std::vector<Pages<std::int32_t>>& ends,
+                     Interrupt& interrupt) {
   orders_.clear();
-  rows.clear();
-  first_row_ = first_row;
+  ends.clear();
   const Index tokens = corpus.offsets[corpus.documents] - corpus.offsets[0];
   const std::int32_t* prefix_at = corpus.ids;
-  Index base = 0, prefixes = corpus.num_words;
+  Index prefixes = corpus.num_words;
   for (int order = 2; order <= max_order; ++order) {
-    rows.emplace_back();
-    Pages<std::int32_t>& here = rows.back();
+    ends.emplace_back();
+    Pages<std::int32_t>& here = ends.back();
     here.resize(corpus.offsets[corpus.documents]);
-    const auto pairs = [&](auto&& f) {
-      for_pairs(corpus, prefix_at, static_cast<std::int32_t>(base), static_cast<std::uint32_t>(prefixes), here.data(), f);
-    };
+    const auto pairs = [&](auto&& f) { for_pairs(corpus, prefix_at, static_cast<std::uint32_t>(prefixes), here.data(), interrupt, f); };
 
     PairTable table(prefixes, corpus.num_words, tokens / 8);
     SeenTwice seen(table.key_bits(), tokens);
@@ -137,41 +132,31 @@ void ExactGrams::fit(const IdBags& corpus, int max_order, std::int64_t min_count
     std::int32_t kept = 0;
     for (Index v = 0; v < counts.size(); ++v)
       if (counts[v] >= min_count) number[v + 1] = kept++;
-    const Index next_base = first_row + size();
-    check_rows(next_base + kept);
-    const auto shift = static_cast<std::int32_t>(next_base);
-    for (std::int32_t& row : here) {
-      const std::int32_t n = number[row + 1];
-      row = n < 0 ? -1 : n + shift;
-    }
-    table.map_values(number.data() + 1);
-    orders_.push_back({std::move(table), kept});
+    for (std::int32_t& end : here) end = number[end + 1];
+    table.keep(number.data() + 1, kept);
+    orders_.push_back(std::move(table));
     prefix_at = here.data();
-    base = next_base;
     prefixes = kept;
+    interrupt.poll();
   }
 }
 
-void ExactGrams::find(const IdBags& bags, std::vector<Pages<std::int32_t>>& rows) const {
-  rows.resize(orders_.size());
+void ExactGrams::find(const IdBags& bags, std::vector<Pages<std::int32_t>>& ends, Interrupt& interrupt) const {
+  ends.resize(orders_.size());
   const std::int32_t* prefix_at = bags.ids;
-  Index base = 0, prefixes = bags.num_words, next_base = first_row_;
+  Index prefixes = bags.num_words;
   for (std::size_t o = 0; o < orders_.size(); ++o) {
-    const PairTable& table = orders_[o].table;
-    rows[o].clear();
-    rows[o].resize(bags.offsets[bags.documents]);
-    std::int32_t* const here = rows[o].data();
-    const auto shift = static_cast<std::int32_t>(next_base);
+    const PairTable& table = orders_[o];
+    ends[o].clear();
+    ends[o].resize(bags.offsets[bags.documents]);
+    std::int32_t* const here = ends[o].data();
     Group group;
     const auto look = [&] {
-      for (int i = 0; i < group.n; ++i) {
-        const std::int32_t number = table.find(group.pair[i]);
-        here[group.at[i]] = number < 0 ? -1 : number + shift;
-      }
+      for (int i = 0; i < group.n; ++i) here[group.at[i]] = table.find(group.pair[i]);
       group.n = 0;
     };
-    if (orders_[o].size > 0) {
-      for_pairs(bags, prefix_at, static_cast<std::int32_t>(base), static_cast<std::uint32_t>(prefixes), here,
+    if (table.size() > 0) {
+      for_pairs(bags, prefix_at, static_cast<std::uint32_t>(prefixes), here, interrupt,
                 [&](Index at, std::uint32_t prefix, std::uint32_t word) {
                   const std::uint64_t x = table.permute(prefix, word);
                   table.prefetch(x);
@@ -181,56 +166,73 @@ void ExactGrams::find(const IdBags& bags, std::vector<Pages<std::int32_t>>& rows
                 });
       look();
     } else {
-      std::fill(rows[o].begin(), rows[o].end(), -1);
+      std::fill(ends[o].begin(), ends[o].end(), -1);
     }
     prefix_at = here;
-    base = next_base;
-    prefixes = orders_[o].size;
-    next_base += orders_[o].size;
+    prefixes = table.size();
   }
-}
-
-Index ExactGrams::size() const {
-  Index n = 0;
-  for (const Order& order : orders_) n += order.size;
-  return n;
 }
 
 std::vector<std::int64_t> ExactGrams::sizes() const {
   std::vector<std::int64_t> sizes;
-  for (const Order& order : orders_) sizes.push_back(order.size);
+  for (const PairTable& order : orders_) sizes.push_back(order.size());
   return sizes;
 }
 
 std::vector<std::uint64_t> ExactGrams::keys() const {
-  std::vector<std::uint64_t> keys(static_cast<std::size_t>(size()));
+  Index count = 0;
+  for (const PairTable& order : orders_) count += order.size();
+  std::vector<std::uint64_t> keys(static_cast<std::size_t>(count));
   std::uint64_t* at = keys.data();
-  for (const Order& order : orders_) {
-    order.table.keys(at);
-    at += order.size;
+  for (const PairTable& order : orders_) {
+    order.keys(at);
+    at += order.size();
   }
   return keys;
 }
 
-void ExactGrams::restore(const std::vector<std::int64_t>& sizes, const std::uint64_t* keys, Index count, Index num_words, Index first_row) {
+void ExactGrams::restore(const std::vector<std::int64_t>& sizes, const std::vector<std::uint64_t>& keys, Index num_words,
+                         Interrupt& interrupt) {
   orders_.clear();
-  first_row_ = first_row;
+  const auto count = static_cast<Index>(keys.size());
   Index prefixes = num_words, at = 0;
+  SlowPoll slow(interrupt, 1 << 14);
   for (const std::int64_t size : sizes) {
     if (size < 0 || size > count - at) throw std::invalid_argument("the n-gram table is damaged: its sizes and keys differ");
     PairTable table(prefixes, num_words, size);
     for (Index i = 0; i < size; ++i) {
-      const std::uint64_t key = keys[at + i];
+      slow.step();
+      const std::uint64_t key = keys[static_cast<std::size_t>(at + i)];
       const auto prefix = static_cast<std::uint32_t>(key >> 32), word = static_cast<std::uint32_t>(key);
       if (prefix >= prefixes || word >= num_words || table.intern(table.permute(prefix, word)) != i)
         throw std::invalid_argument("the n-gram table is damaged: key " + std::to_string(at + i) + " is out of range or given twice");
     }
-    orders_.push_back({std::move(table), size});
+    orders_.push_back(std::move(table));
     prefixes = size;
     at += size;
   }
   if (at != count) throw std::invalid_argument("the n-gram table is damaged: its sizes and keys differ");
-  check_rows(first_row + count);
+}
+
+ExactGrams ExactGrams::extended(const ExactGrams& more, const std::vector<std::int32_t>& words, Index num_words) const {
+  ExactGrams both;
+  std::vector<std::int32_t> prefix_number = words;
+  Index prefixes = num_words;
+  for (std::size_t o = 0; o < orders_.size(); ++o) {
+    const PairTable& other = more.orders_[o];
+    std::vector<std::uint64_t> pairs(static_cast<std::size_t>(other.size()));
+    other.keys(pairs.data());
+    PairTable table = orders_[o].next(prefixes, num_words);
+    std::vector<std::int32_t> number(pairs.size());
+    for (std::size_t i = 0; i < pairs.size(); ++i) {
+      const std::int32_t prefix = prefix_number[pairs[i] >> 32], word = words[pairs[i] & 0xFFFFFFFFu];
+      number[i] = table.intern(table.permute(static_cast<std::uint32_t>(prefix), static_cast<std::uint32_t>(word)));
+    }
+    prefixes = table.size();
+    both.orders_.push_back(std::move(table));
+    prefix_number = std::move(number);
+  }
+  return both;
 }
 
 std::int32_t* hashed_grams(const std::int32_t* ids, Index n, Index num_words, int max_order, Index first_row, std::uint64_t buckets,

@@ -5,6 +5,7 @@
 #include <string_view>
 #include <vector>
 
+#include "core/interrupt.h"
 #include "text/hash.h"
 #include "text/pages.h"
 #include "text/pair_table.h"
@@ -20,30 +21,30 @@ struct IdBags {
   Index num_words;
 };
 
-// Word n-grams that occur often enough in training, each with a row of its own. A bigram is the pair (word, word), a longer n-gram the pair
-// (the n-gram without its last word, word): if it is frequent, so is its prefix.
+// Word n-grams that occur often enough in training, numbered within their order (the number of words). A bigram is the pair (word, word),
+// a longer n-gram the pair (the n-gram without its last word, word): if it is frequent, so is its prefix.
 class ExactGrams {
  public:
-  // Keeps the n-grams of 2..max_order words that occur at least min_count times, rows numbered by order, then by first occurrence.
-  // rows[order - 2] gets, for each word of the corpus, the row (from first_row on) of the n-gram that ends there, or -1.
-  void fit(const IdBags& corpus, int max_order, std::int64_t min_count, Index first_row, std::vector<Pages<std::int32_t>>& rows);
-  // The same rows for any documents.
-  void find(const IdBags& bags, std::vector<Pages<std::int32_t>>& rows) const;
+  // Keeps the n-grams of 2..max_order words that occur at least min_count times, numbered by first occurrence. ends[order - 2] gets, for
+  // each word of the corpus, the number of the n-gram that ends there, or -1.
+  void fit(const IdBags& corpus, int max_order, std::int64_t min_count, std::vector<Pages<std::int32_t>>& ends, Interrupt& interrupt);
+  // The same for any documents.
+  void find(const IdBags& bags, std::vector<Pages<std::int32_t>>& ends, Interrupt& interrupt) const;
 
-  Index size() const;                       // n-grams of all orders
-  std::vector<std::int64_t> sizes() const;  // of each order from 2 on
-  // One key an n-gram, in row order: (word id, or number of the prefix among its order) << 32 | word id.
+  int orders() const { return static_cast<int>(orders_.size()); }
+  Index size(int order) const { return orders_[static_cast<std::size_t>(order)].size(); }  // 0: of two words
+  std::vector<std::int64_t> sizes() const;
+  // One key an n-gram, by order and number: (word id, or number of the prefix among its order) << 32 | word id.
   std::vector<std::uint64_t> keys() const;
   // From sizes() and keys(); throws std::invalid_argument when they contradict each other.
-  void restore(const std::vector<std::int64_t>& sizes, const std::uint64_t* keys, Index count, Index num_words, Index first_row);
+  void restore(const std::vector<std::int64_t>& sizes, const std::vector<std::uint64_t>& keys, Index num_words, Interrupt& interrupt);
+
+  // These n-grams, then those of `more` that are new: `words` holds the id, in a vocabulary of num_words, of each word of `more`. This one
+  // stays as it is.
+  ExactGrams extended(const ExactGrams& more, const std::vector<std::int32_t>& words, Index num_words) const;
 
  private:
-  struct Order {
-    PairTable table;  // to the number within the order
-    Index size;
-  };
-  std::vector<Order> orders_;
-  Index first_row_ = 0;
+  std::vector<PairTable> orders_;
 };
 
 // The hashed rows, first_row + reduce(hash, buckets), of the n-grams of 2..max_order words in one document, in the order of their first

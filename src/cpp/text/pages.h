@@ -36,6 +36,7 @@ class Pages {
   const T* data() const { return data_; }
   Index size() const { return size_; }
   bool empty() const { return size_ == 0; }
+  Index capacity() const { return capacity_; }
   T& operator[](Index i) { return data_[i]; }
   const T& operator[](Index i) const { return data_[i]; }
   T* begin() { return data_; }

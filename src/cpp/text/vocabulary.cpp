@@ -22,28 +22,76 @@ Word make_word(std::string_view bytes, bool lower, char (&scratch)[16]) {
   return {key, data, static_cast<std::uint32_t>(bytes.size())};
 }
 
-void Vocabulary::rehash(int bits) {
-  slots_ = Pages<Slot>();
-  slots_.assign_zero(Index{1} << bits);
-  shift_ = 64 - bits;
-  mask_ = (Index{1} << bits) - 1;
+void Vocabulary::Store::rehash(int bits) {
+  slots = Pages<Slot>();
+  slots.assign_zero(Index{1} << bits);
+  shift = 64 - bits;
+  mask = (Index{1} << bits) - 1;
   // In the order of the ids: frequent words come early, and who comes first gets his home slot.
-  for (Index id = 0; id < keys_.size(); ++id) {
-    const std::uint64_t h = hash(keys_[id]);
-    Index at = static_cast<Index>(h >> shift_);
-    while (slots_[at].id != 0) at = (at + 1) & mask_;
-    slots_[at] = {static_cast<std::uint32_t>(h), static_cast<std::uint32_t>(id) + 1};
+  for (Index id = 0; id < keys.size(); ++id) {
+    const std::uint64_t h = hash(keys[id]);
+    Index at = static_cast<Index>(h >> shift);
+    while (slots[at] != 0) at = (at + 1) & mask;
+    slots[at] = make_slot(h, static_cast<std::uint32_t>(id));
   }
 }
 
 void Vocabulary::reserve(Index words) {
-  int bits = slots_.empty() ? kFirstBits : 64 - shift_;
+  if (!store_) store_ = std::make_shared<Store>();
+  Store& s = *store_;
+  int bits = s.slots.empty() ? kFirstBits : 64 - s.shift;
   while (words > (Index{5} << bits) / 8) ++bits;
-  if (slots_.empty() || bits > 64 - shift_) rehash(bits);
+  if (s.slots.empty() || bits > 64 - s.shift) s.rehash(bits);
+}
+
+// This version's words in memory of their own, with room for so many in all.
+std::shared_ptr<Vocabulary::Store> Vocabulary::copy(Index words, Index bytes) const {
+  auto fresh = std::make_shared<Store>();
+  Store& s = *fresh;
+  s.keys.reserve(words);
+  s.starts.reserve(words + 1);
+  s.bytes.reserve(bytes + kTail);
+  if (size_ > 0) {
+    s.keys.append(store_->keys.data(), size_);
+    s.starts.append(store_->starts.data(), size_ + 1);
+    s.bytes.append(store_->bytes.data(), this->bytes());
+    std::memset(s.bytes.extend(kTail), 0, kTail);
+  }
+  int bits = kFirstBits;
+  while (words > (Index{5} << bits) / 8) ++bits;
+  s.rehash(bits);
+  return fresh;
+}
+
+Vocabulary Vocabulary::next() const {
+  Vocabulary v(lower_);
+  v.counting_ = false;
+  v.size_ = size_;
+  if (size_ == 0) return v;
+  if (pen_.take()) {
+    v.store_ = store_;
+    v.shared_ = true;
+  } else {
+    v.store_ = copy(2 * size_, 2 * bytes());
+  }
+  return v;
+}
+
+// Room for the words, in memory that may be written.
+void Vocabulary::prepare(const Word* words, int n) {
+  if (!shared_) return reserve(size_ + n);
+  Index bytes = this->bytes() + kTail;
+  for (int i = 0; i < n; ++i) bytes += words[i].size;
+  const Store& s = *store_;
+  if (size_ + n <= (Index{5} << (64 - s.shift)) / 8 && size_ + n <= s.keys.capacity() && size_ + n + 1 <= s.starts.capacity() &&
+      bytes <= s.bytes.capacity())
+    return;
+  store_ = copy(2 * (size_ + n), 2 * bytes);
+  shared_ = false;
 }
 
 bool Vocabulary::equal_long(std::uint32_t id, const Word& word) const {
-  const char* const stored = bytes_.data() + starts_[id];
+  const char* const stored = store_->bytes.data() + store_->starts[id];
   if (!lower_) return std::memcmp(stored, word.data, word.size) == 0;
   // Whole eights, then the last eight.
   std::uint64_t differ = 0;
@@ -52,13 +100,13 @@ bool Vocabulary::equal_long(std::uint32_t id, const Word& word) const {
   return (differ | (load_word(stored + last) ^ lower_word(load_word(word.data + last)))) == 0;
 }
 
-std::int32_t Vocabulary::append(const Word& word) {
-  const Index id = size();
-  if (id >= std::numeric_limits<std::int32_t>::max() - 1) throw std::length_error("more than 2^31 - 2 different words");
-  if (starts_.empty()) starts_.push_back(0);
-  const Index start = starts_.back();
-  bytes_.resize(start + word.size + kTail);
-  char* const to = bytes_.data() + start;
+void Vocabulary::append(const Word& word) {
+  if (size_ >= std::numeric_limits<std::int32_t>::max() - 1) throw std::length_error("more than 2^31 - 2 different words");
+  Store& s = *store_;
+  if (s.starts.empty()) s.starts.push_back(0);
+  const Index start = s.starts.back();
+  s.bytes.resize(start + word.size + kTail);
+  char* const to = s.bytes.data() + start;
   if (word.size < 16)
     std::memcpy(to, word.data, 16);  // the next word overwrites what is not this one's
   else
@@ -67,86 +115,102 @@ std::int32_t Vocabulary::append(const Word& word) {
     for (std::uint32_t i = 0; i < word.size; ++i)
       if (to[i] >= 'A' && to[i] <= 'Z') to[i] = static_cast<char>(to[i] + 32);
   }
-  starts_.push_back(start + word.size);
-  keys_.push_back(word.key);
-  counts_.push_back(1);
-  return static_cast<std::int32_t>(id);
+  s.starts.push_back(start + word.size);
+  s.keys.push_back(word.key);
+  if (counting_) counts_.push_back(1);
+  ++size_;
 }
 
 std::int32_t Vocabulary::find_or_add(const Word& word, std::uint64_t hash) {
-  for (Index at = static_cast<Index>(hash >> shift_);; at = (at + 1) & mask_) {
-    Slot& slot = slots_[at];
-    if (slot.id == 0) {
-      const std::int32_t id = append(word);
-      slot = {static_cast<std::uint32_t>(hash), static_cast<std::uint32_t>(id) + 1};
-      return id;
+  Store& s = *store_;
+  const auto size = static_cast<std::uint32_t>(size_);
+  for (Index at = static_cast<Index>(hash >> s.shift);; at = (at + 1) & s.mask) {
+    const Slot slot = s.slots[at];
+    if (slot == 0) {
+      append(word);
+      __atomic_store_n(&s.slots[at], make_slot(hash, size), __ATOMIC_RELAXED);
+      return static_cast<std::int32_t>(size);
     }
-    if (slot.tag == static_cast<std::uint32_t>(hash) && holds(slot.id - 1, word)) {
-      ++counts_[slot.id - 1];
-      return static_cast<std::int32_t>(slot.id - 1);
+    const std::uint32_t id = id_of(slot);
+    if (tag_of(slot) == static_cast<std::uint32_t>(hash) && id < size && holds(id, word)) {
+      if (counting_) ++counts_[id];
+      return static_cast<std::int32_t>(id);
     }
   }
 }
 
 std::int32_t Vocabulary::find_slowly(const Word& word, std::uint64_t hash) const {
-  for (Index at = static_cast<Index>(hash >> shift_);; at = (at + 1) & mask_) {
-    const Slot slot = slots_[at];
-    if (slot.id == 0) return -1;
-    if (slot.tag == static_cast<std::uint32_t>(hash) && slot.id != kForgotten && holds(slot.id - 1, word))
-      return static_cast<std::int32_t>(slot.id - 1);
+  const Store& s = *store_;
+  for (Index at = static_cast<Index>(hash >> s.shift);; at = (at + 1) & s.mask) {
+    const Slot slot = load(&s.slots[at]);
+    if (slot == 0) return -1;
+    const std::uint32_t id = id_of(slot);
+    if (tag_of(slot) == static_cast<std::uint32_t>(hash) && id < static_cast<std::uint32_t>(size_) && holds(id, word))
+      return static_cast<std::int32_t>(id);
   }
 }
 
 void Vocabulary::intern(const Word* words, int n, std::int32_t* ids) {
-  reserve(size() + n);
+  prepare(words, n);
   std::uint64_t hashes[kGroup];
-  const Slot* const slots = slots_.data();
-  const int shift = shift_;
+  const Slot* const slots = store_->slots.data();
+  const int shift = store_->shift;
   for (int i = 0; i < n; ++i) {
     hashes[i] = hash(words[i].key);
     __builtin_prefetch(&slots[hashes[i] >> shift], 1);
   }
-  const Key* keys = keys_.data();
+  const bool counting = counting_;
+  const Key* keys = store_->keys.data();
   std::int64_t* counts = counts_.data();
+  auto size = static_cast<std::uint32_t>(size_);
   for (int i = 0; i < n; ++i) {
     const Key key = words[i].key;
     const Slot slot = slots[hashes[i] >> shift];
-    if (slot.id != 0 && slot.tag == static_cast<std::uint32_t>(hashes[i])) {
-      const std::uint32_t id = slot.id - 1;
-      if (keys[id].lo == key.lo && keys[id].hi == key.hi && !is_long(key)) {
-        ids[i] = static_cast<std::int32_t>(id);
-        ++counts[id];
-        continue;
-      }
+    const std::uint32_t id = id_of(slot);
+    if (id < size && tag_of(slot) == static_cast<std::uint32_t>(hashes[i]) && keys[id].lo == key.lo && keys[id].hi == key.hi &&
+        !is_long(key)) {
+      ids[i] = static_cast<std::int32_t>(id);
+      if (counting) ++counts[id];
+      continue;
     }
     ids[i] = find_or_add(words[i], hashes[i]);
-    keys = keys_.data();
+    keys = store_->keys.data();
     counts = counts_.data();
+    size = static_cast<std::uint32_t>(size_);
   }
 }
 
 void Vocabulary::find(const Word* words, int n, std::int32_t* ids) const {
-  if (slots_.empty()) {
+  if (size_ == 0) {
     std::fill(ids, ids + n, -1);
     return;
   }
   std::uint64_t hashes[kGroup];
+  const Slot* const slots = store_->slots.data();
+  const int shift = store_->shift;
   for (int i = 0; i < n; ++i) {
     hashes[i] = hash(words[i].key);
-    __builtin_prefetch(&slots_[static_cast<Index>(hashes[i] >> shift_)]);
+    __builtin_prefetch(&slots[hashes[i] >> shift]);
   }
+  const Key* const keys = store_->keys.data();
+  const auto size = static_cast<std::uint32_t>(size_);
   for (int i = 0; i < n; ++i) {
     const Key key = words[i].key;
-    const Slot slot = slots_[static_cast<Index>(hashes[i] >> shift_)];
-    if (slot.id != 0 && slot.id != kForgotten && slot.tag == static_cast<std::uint32_t>(hashes[i])) {
-      const std::uint32_t id = slot.id - 1;
-      if (keys_[id].lo == key.lo && keys_[id].hi == key.hi && !is_long(key)) {
-        ids[i] = static_cast<std::int32_t>(id);
-        continue;
-      }
-    }
-    ids[i] = find_slowly(words[i], hashes[i]);
+    const Slot slot = load(&slots[hashes[i] >> shift]);
+    const std::uint32_t id = id_of(slot);
+    if (id < size && tag_of(slot) == static_cast<std::uint32_t>(hashes[i]) && keys[id].lo == key.lo && keys[id].hi == key.hi &&
+        !is_long(key))
+      ids[i] = static_cast<std::int32_t>(id);
+    else
+      ids[i] = find_slowly(words[i], hashes[i]);
   }
+}
+
+std::vector<std::int64_t> Vocabulary::counts() const { return {counts_.begin(), counts_.end()}; }
+
+void Vocabulary::stop_counting() {
+  counts_ = Pages<std::int64_t>();
+  counting_ = false;
 }
 
 std::int32_t Vocabulary::intern(std::string_view bytes) {
@@ -181,40 +245,44 @@ Vocabulary::Ranking Vocabulary::rank(const std::vector<std::int64_t>& counts, st
   Ranking ranking;
   ranking.number.resize(n);
   ranking.counts.resize(n);
+  stop_counting();
+  if (!store_) return ranking;
+  const Store& old = *store_;
   Pages<char> bytes;
   Pages<std::int64_t> starts;
   Pages<Key> keys;
-  bytes.reserve(bytes_.size() + kTail);
-  starts.reserve(static_cast<Index>(n) + 1);
-  keys.reserve(static_cast<Index>(n));
+  // Room for later versions; what is not touched costs nothing.
+  bytes.reserve(old.bytes.size() + old.bytes.size() / 4 + kTail);
+  starts.reserve(static_cast<Index>(n + n / 4) + 1);
+  keys.reserve(static_cast<Index>(n + n / 4));
   starts.push_back(0);
   for (std::size_t i = 0; i < n; ++i) {
     const std::uint32_t id = order[i];
     ranking.number[id] = static_cast<std::int32_t>(i);
     ranking.counts[i] = counts[id];
     if (counts[id] >= min_count) {
-      const Index start = bytes.size(), size = starts_[id + 1] - starts_[id];
+      const Index start = bytes.size(), size = old.starts[id + 1] - old.starts[id];
       bytes.extend(size);
       // Sixteen bytes at once: few words are longer, and what is too much the next one overwrites.
-      std::memcpy(bytes.data() + start, bytes_.data() + starts_[id], 16);
-      if (size > 16) std::memcpy(bytes.data() + start, bytes_.data() + starts_[id], static_cast<std::size_t>(size));
+      std::memcpy(bytes.data() + start, old.bytes.data() + old.starts[id], 16);
+      if (size > 16) std::memcpy(bytes.data() + start, old.bytes.data() + old.starts[id], static_cast<std::size_t>(size));
       starts.push_back(bytes.size());
-      keys.push_back(keys_[id]);
+      keys.push_back(old.keys[id]);
     } else if (want_forgotten) {
       ranking.forgotten.emplace_back(word(id));
     }
   }
   std::memset(bytes.extend(kTail), 0, kTail);
-  bytes_ = std::move(bytes);
-  starts_ = std::move(starts);
-  keys_ = std::move(keys);
-  counts_ = Pages<std::int64_t>();
+  store_->bytes = std::move(bytes);
+  store_->starts = std::move(starts);
+  store_->keys = std::move(keys);
+  size_ = store_->keys.size();
 
-  const auto kept = static_cast<std::int32_t>(size());
-  for (Slot& slot : slots_) {
-    if (slot.id == 0) continue;
-    const std::int32_t number = ranking.number[slot.id - 1];
-    slot.id = number < kept ? static_cast<std::uint32_t>(number) + 1 : kForgotten;
+  const auto kept = static_cast<std::int32_t>(size_);
+  for (Slot& slot : store_->slots) {
+    if (slot == 0) continue;
+    const std::int32_t number = ranking.number[id_of(slot)];
+    slot = make_slot(tag_of(slot), number < kept ? static_cast<std::uint32_t>(number) : kForgotten);
   }
   return ranking;
 }

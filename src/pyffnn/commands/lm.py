@@ -8,14 +8,10 @@ import sys
 from .arguments import (
     Commands,
     add_model,
-    add_training_options,
+    add_quiet,
     check_can_write,
-    none_or,
     options_of,
-    sizes,
 )
-
-_MODEL = "pyffnn.models.language_model:LanguageModel"
 
 
 def add_parser(commands: Commands) -> None:
@@ -33,7 +29,8 @@ def add_parser(commands: Commands) -> None:
 def _add_train(actions: Commands) -> None:
     parser = actions.add_parser(
         "train",
-        model=_MODEL,
+        model="pyffnn.models.language_model:LanguageModel",
+        without=("vocabulary", "verbose"),
         usage="%(prog)s FILE --model M [options]",
         help="train a model on a text file",
         description="Train a language model. FILE: UTF-8 text, one sentence a line, words parted "
@@ -42,43 +39,6 @@ def _add_train(actions: Commands) -> None:
     parser.add_argument("file", metavar="FILE", help="training text")
     add_model(parser, "where to write the model (.safetensors)")
     parser.add_argument("--valid", metavar="FILE", help="validation text, looked at each epoch")
-    option = parser.option
-    option("--context", type=int, metavar="N", help="words in the window")
-    option("--distant-kernels", type=int, metavar="K", help="means of more distant words; 0: none")
-    option("--distant-window", type=int, metavar="N", help="words that each of them covers")
-    add_training_options(parser)
-    option(
-        "--embedding-dropout",
-        type=none_or(float),
-        metavar="P",
-        help="share of the input's numbers dropped; none: as --dropout",
-    )
-    flag = argparse.BooleanOptionalAction
-    option("--residual", action=flag, help="hidden layers add to their input")
-    option("--layer-norm", action=flag, help="layer normalisation")
-    option("--direct", action=flag, help="connections from the input to the softmax")
-    option("--tie-embeddings", action=flag, help="the softmax's weights are the embeddings")
-    option("--output", metavar="NAME", help="output layer: softmax, adaptive or sampled")
-    option(
-        "--cutoffs",
-        type=sizes,
-        metavar="N,N",
-        help="adaptive output: ranks at which rarer words begin (default: by the vocabulary)",
-    )
-    option("--samples", type=int, metavar="N", help="sampled output: words drawn a step")
-    option("--max-vocab", type=int, metavar="N", help="most words of the vocabulary (default: all)")
-    option("--unk-token", metavar="WORD", help="stands for words outside the vocabulary")
-    option(
-        "--eos-token",
-        metavar="WORD",
-        help="stands for the end of a sentence (default: ends leave no mark)",
-    )
-    option(
-        "--clip-norm",
-        type=none_or(float),
-        metavar="X",
-        help="greatest norm of the gradient, or none",
-    )
     parser.add_argument(
         "--checkpoint", metavar="FILE", help="save the run here, so that it can go on after a stop"
     )
@@ -101,6 +61,7 @@ def _add_train(actions: Commands) -> None:
     parser.add_argument(
         "--memmap", metavar="FILE", help="keep word numbers here: for a text larger than memory"
     )
+    add_quiet(parser)
     parser.set_defaults(run=_train, parser=parser)
 
 
@@ -167,8 +128,8 @@ def _train(args: argparse.Namespace) -> None:
         memmap=args.memmap,
     )
     model.save(args.model)
-    best = model.best_epoch_ if model.early_stopping else None
-    last = model.history_[-1 if best is None else best]
+    best = model.best_epoch_
+    last = model.history_[-1 if best is None else best - 1]
     print(f"vocabulary   {len(model.vocabulary_):,} words")
     print(f"parameters   {model.n_parameters_:,}")
     if last["val_perplexity"] is not None:

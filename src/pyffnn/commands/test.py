@@ -26,9 +26,9 @@ def add_parser(commands: Commands) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
-    from pyffnn.labelled import read_labelled
     from pyffnn.metrics import score_labels, score_sets
     from pyffnn.models.text_classifier import TextClassifier
+    from pyffnn.text.labelled import read_labelled
 
     model = TextClassifier.load(args.model)
     found = read_labelled(args.file, model.label_prefix, several=model.multilabel)

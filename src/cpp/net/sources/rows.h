@@ -25,8 +25,9 @@ class BagSource final : public Source<T> {
   Index max_entries(std::int64_t example) const override { return begin(example + 1) - begin(example); }
   void load(const Visit& visit, Index, Batch<T>& batch, T*, Index) const override {
     Index total = 0;
-    batch.offsets.assign(1, 0);
-    visit.each([&](Index example, Index) { batch.offsets.push_back(total += max_entries(example)); });
+    batch.offsets.resize(static_cast<std::size_t>(visit.examples()) + 1);
+    batch.offsets[0] = 0;
+    visit.each([&](Index example, Index i) { batch.offsets[static_cast<std::size_t>(i) + 1] = total += max_entries(example); });
     batch.ids.resize(static_cast<std::size_t>(total));
     if (values_ != nullptr) batch.values.resize(static_cast<std::size_t>(total));
     visit.each([&](Index example, Index i) {

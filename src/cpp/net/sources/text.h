@@ -15,7 +15,7 @@ class TextSource final : public Source<T> {
   explicit TextSource(std::shared_ptr<const text::Corpus> corpus, Index length = 0) : corpus_(std::move(corpus)), length_(length) {}
   SourceKind kind() const override { return length_ > 0 ? SourceKind::sequences : SourceKind::bags; }
   Index size() const override { return corpus_->size(); }
-  Index width() const override { return length_ > 0 ? corpus_->features().num_words() : corpus_->num_rows(); }
+  Index width() const override { return corpus_->num_rows(); }
   Index length() const override { return length_; }
   Index max_entries(std::int64_t example) const override { return length_ > 0 ? length_ : corpus_->max_rows(example); }
   void load(const Visit& visit, Index, Batch<T>& batch, T*, Index) const override {

@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pyffnn.corpus import (
-    Corpus,
     Evaluation,
     IdVocabulary,
+    StreamSource,
     Tokens,
     WordVocabulary,
     encode_corpus,
@@ -71,7 +71,7 @@ class Mixture:
         neural: LanguageModelLike,
         weight: float | None,
         cache: bool | UnigramCache,
-        valid: Corpus | None,
+        valid: StreamSource | None,
         default_valid: NDArray[np.int32] | None,
     ) -> Mixture:
         _check_neural(neural, ngram)
@@ -119,12 +119,12 @@ class Mixture:
         ids = encode_tokens(tokens, self.vocabulary_)
         return self._mixed(ids, self._for_neural(tokens, ids))
 
-    def evaluate(self, corpus: Corpus) -> Evaluation:
+    def evaluate(self, corpus: StreamSource) -> Evaluation:
         """Perplexity of a corpus, with the numbers of tokens, unknown words and sentence ends."""
         ids = encode_corpus(corpus, self.vocabulary_)
         return evaluate(self._mixed(ids, self._for_neural(corpus, ids)), ids, self.vocabulary_)
 
-    def perplexity(self, corpus: Corpus) -> float:
+    def perplexity(self, corpus: StreamSource) -> float:
         """As `KneserNeyLM.perplexity`: every token counts."""
         return self.evaluate(corpus).perplexity
 

@@ -1,0 +1,1 @@
+"""Text in: words, vocabularies, rows of tables, streams of ids, files of labels and of vectors."""
