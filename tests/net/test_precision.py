@@ -46,8 +46,11 @@ def errors(kind: str, optimizer: str, precision: str) -> dict[str, float]:
     }
 
 
-@pytest.mark.parametrize("kind", INPUTS)
-@pytest.mark.parametrize("optimizer", ["sgd", "adagrad"])
+# Not windows with Adagrad, whose first step is of the gradient's sign: a number near zero there is as wrong as one can be.
+PAIRS = [(k, o) for k in INPUTS for o in ("sgd", "adagrad") if (k, o) != ("windows", "adagrad")]
+
+
+@pytest.mark.parametrize(("kind", "optimizer"), PAIRS)
 def test_steps_against_float64(tiles, kind, optimizer):
     plain = errors(kind, optimizer, "float32")
     split = errors(kind, optimizer, "bfloat16x3")
@@ -80,8 +83,9 @@ def test_language_model_has_the_same_bits_at_any_number_of_threads(precision):
 
 
 @pytest.mark.parametrize("precision", ["bfloat16x3", "bfloat16", "auto"])
-@pytest.mark.parametrize("kind", ["dense", "bags", "concat"])
-@pytest.mark.parametrize("layers", [{}, {"residual": True}], ids=["plain", "residual"])
+@pytest.mark.parametrize(
+    ("kind", "layers"), [("dense", {}), ("dense", {"residual": True}), ("bags", {}), ("concat", {})]
+)
 def test_copies_of_the_weights_follow_every_change(kind, precision, layers):
     """A team keeps its weights packed from step to step, one thread packs them at each product: the bits are the same, also after the
     arrays were written to between calls, with a last batch of another size, and without a layer's transposed copy."""
@@ -89,7 +93,7 @@ def test_copies_of_the_weights_follow_every_change(kind, precision, layers):
     def trained(n_threads):
         more = {**LARGE[kind], **layers, "freeze_embeddings": kind == "concat"}
         spec = make_spec(kind, precision=precision, optimizer="adam", **more)
-        data = Data(spec, 930, 3, np.float32, max_len=LENGTH)
+        data = Data(spec, 330, 3, np.float32, max_len=LENGTH)
         net = build(spec, np.float32)
         found = []
         with pyffnn.use_isa("amx-emulated"):
@@ -107,6 +111,22 @@ def test_copies_of_the_weights_follow_every_change(kind, precision, layers):
     one = trained(1)
     for n_threads in (2, 5):
         assert_same(trained(n_threads), one)
+
+
+@pytest.mark.parametrize("clip", [0.0, 0.1])
+@pytest.mark.parametrize("layers", LAYERS)
+@pytest.mark.parametrize("kind", INPUTS)
+def test_a_call_of_many_steps_is_many_calls(kind, layers, clip):
+    """A call of one step keeps no packed weights, a call of several may: none of them lags behind."""
+    spec = spec_of(kind, layers, "classes", optimizer="adam", clip=clip, precision="bfloat16x3")
+    data = Data(spec, 64, dtype=np.float32)
+    order = np.random.default_rng(0).permutation(64)
+    nets = [build(spec, np.float32) for _ in range(2)]
+    with pyffnn.use_isa("amx-emulated"):
+        nets[0].train(data.examples, data.targets(), order, 16, 0.01)
+        for batch in order.reshape(4, 16):
+            nets[1].train(data.examples, data.targets(), batch, 16, 0.01)
+    assert_same(*(list(net.parameters().values()) for net in nets))
 
 
 def test_float32_steps_are_those_of_the_isa_without_tiles():
