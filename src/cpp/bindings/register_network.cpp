@@ -10,6 +10,7 @@
 #include "bindings/lent.h"
 #include "bindings/network_spec.h"
 #include "bindings/register.h"
+#include "bindings/text_input.h"
 #include "core/thread_pool.h"
 #include "net/network.h"
 #include "net/sources/text.h"
@@ -208,10 +209,9 @@ class PyNetwork {
     return result;
   }
 
-  // predict(Examples.text(encode(texts))) in one call, for one text or a few: what lies between costs as much as they do.
-  py::array predict_texts(const py::object& encode, py::handle texts, Index length, int n_threads) {
-    const auto corpus = py::cast<std::shared_ptr<text::Corpus>>(encode(texts));
-    const net::TextSource<T> source(corpus, length);
+  // predict(Examples.text(features.encode_texts(texts))) in one call, for one text or a few: what lies between costs as much as they do.
+  py::array predict_texts(const std::shared_ptr<text::Featurizer>& features, py::handle texts, Index length, int n_threads) {
+    const net::TextSource<T> source(encode_texts(features, texts), length);
     const Order o = order_of(py::none(), source.size(), false, 1);
     py::array result = new_array({o.examples, net_->spec().n_outputs}, kNum<T>);
     T* const to = out<T>(result);
@@ -433,7 +433,7 @@ void register_of(py::module_& m, const char* name, const char* reading) {
       .def("evaluate", &N::evaluate, py::arg("examples"), py::arg("targets"), py::arg("order") = none, py::arg("accuracy") = true,
            py::arg("n_threads") = 0)
       .def("predict", &N::predict, py::arg("examples"), py::arg("order") = none, py::arg("n_threads") = 0)
-      .def("predict_texts", &N::predict_texts, py::arg("encode"), py::arg("texts"), py::arg("length") = 0, py::arg("n_threads") = 0)
+      .def("predict_texts", &N::predict_texts, py::arg("features").none(false), py::arg("texts"), py::arg("length") = 0, py::arg("n_threads") = 0)
       .def("top_k", &N::top_k, py::arg("examples"), py::arg("k"), py::arg("threshold") = 0.0, py::arg("order") = none,
            py::arg("n_threads") = 0)
       .def("log_prob", &N::log_prob, py::arg("examples"), py::arg("targets"), py::arg("begin"), py::arg("end"), py::arg("n_threads") = 0)

@@ -132,10 +132,10 @@ class Network:
         return self._core.predict(examples, order, n_threads)
 
     def of_texts(
-        self, encode: Callable[[Any], Any]
+        self, features: _pyffnn.TextFeatures
     ) -> Callable[[list[str], int, int], NDArray[np.float32]]:
-        """``f(texts, length, n_threads)``: `predict` of the corpus that ``encode(texts)`` gives, without what lies between."""
-        return partial(self._core.predict_texts, encode)
+        """``f(texts, length, n_threads)``: `predict` of the corpus that ``features`` makes of texts, without what lies between."""
+        return partial(self._core.predict_texts, features)
 
     def top_k(
         self,

@@ -60,7 +60,7 @@ class TextFitted(ClassifierFitted):
         """From lists of texts to probabilities in one call, where no tokenizer stands between."""
         if self.features.tokenizer is not None:
             return None
-        return self.network.of_texts(self.features.core.encode_texts)
+        return self.network.of_texts(self.features.core)
 
     def probabilities(self, texts: Any, n_threads: int) -> NDArray[np.float32]:
         """Of each class for each text."""
@@ -439,9 +439,10 @@ class TextClassifier(Classifier[TextFitted]):
         """
         if type(X) is not list:
             X = self._texts(X)
-        fitted, n_threads = self._state(), self._threads()
+        n_threads = 0 if self.n_threads is None else self._threads()
+        fitted = self._state()
         p = fitted.probabilities(X, n_threads)
-        if self._state() is fitted:
+        if self.__dict__.get("_kept") is fitted or self._state() is fitted:
             return p
         return self._consistently(lambda fitted: fitted.probabilities(X, n_threads))
 
