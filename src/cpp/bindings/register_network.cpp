@@ -26,9 +26,7 @@ struct Order {
   std::vector<std::int64_t> start, length, offsets;
   Index examples = 0;
 
-  net::Visit visit() const {
-    return {start.data(), length.empty() ? nullptr : length.data(), static_cast<Index>(start.size())};
-  }
+  net::Visit visit() const { return {start.data(), length.empty() ? nullptr : length.data(), static_cast<Index>(start.size())}; }
 };
 
 // Runs of all n examples of a stream, so that neighbours share what they look back on.
@@ -179,9 +177,8 @@ class PyNetwork {
     double *const loss = losses.mutable_data(), *const weight = weights.mutable_data();
     bool finite = true;
     Interrupts interrupts;
-    const Index done = without_gil(n_threads, [&] {
-      return net_->train(source, t.targets, batches, rates.data(), loss, weight, finite, interrupts);
-    });
+    const Index done =
+        without_gil(n_threads, [&] { return net_->train(source, t.targets, batches, rates.data(), loss, weight, finite, interrupts); });
     losses.resize({done});
     weights.resize({done});
     return py::make_tuple(losses, weights, finite);
@@ -191,8 +188,7 @@ class PyNetwork {
     const net::Source<T>& source = e.source<T>();
     const Order o = order_of(order, source.size(), source.kind() == net::SourceKind::stream, run());
     Interrupts interrupts;
-    const net::Evaluation r =
-        without_gil(n_threads, [&] { return net_->evaluate(source, t.targets, o.visit(), accuracy, interrupts); });
+    const net::Evaluation r = without_gil(n_threads, [&] { return net_->evaluate(source, t.targets, o.visit(), accuracy, interrupts); });
     return py::make_tuple(r.loss, r.weight, r.correct);
   }
 
@@ -290,11 +286,22 @@ class PyNetwork {
     if (rows < 0) value_error("rows", "must not be negative, got " + std::to_string(rows));
     net::Spec settings = net_->spec();
     if (training.size() > 0) {
-      constexpr const char* free[] = {"precision", "beta1",         "beta2",           "eps",
-                                      "l2",            "weight_decay",    "clip",
-                                      "embedding_lr",  "dropout",         "input_dropout",
-                                      "word_dropout",  "embedding_dropout", "output_dropout",
-                                      "freeze_embeddings", "samples",     "seed"};
+      constexpr const char* free[] = {"precision",
+                                      "beta1",
+                                      "beta2",
+                                      "eps",
+                                      "l2",
+                                      "weight_decay",
+                                      "clip",
+                                      "embedding_lr",
+                                      "dropout",
+                                      "input_dropout",
+                                      "word_dropout",
+                                      "embedding_dropout",
+                                      "output_dropout",
+                                      "freeze_embeddings",
+                                      "samples",
+                                      "seed"};
       for (const auto& item : training) {
         const std::string key = py::cast<std::string>(py::str(item.first));
         if (std::find(std::begin(free), std::end(free), key) == std::end(free))
@@ -418,9 +425,9 @@ template <class T>
 void register_of(py::module_& m, const char* name, const char* reading) {
   using N = PyNetwork<T>;
   const auto none = py::none();
-  py::class_<Reading<T>>(m, reading)
-      .def("__enter__", [](Reading<T>& r) { r.enter(); })
-      .def("__exit__", [](Reading<T>& r, const py::args&) { r.exit(); });
+  py::class_<Reading<T>>(m, reading).def("__enter__", [](Reading<T>& r) { r.enter(); }).def("__exit__", [](Reading<T>& r, const py::args&) {
+    r.exit();
+  });
   py::class_<N>(m, name)
       .def(py::init<const py::dict&, py::handle>(), py::arg("spec"), py::arg("by_frequency") = none)
       .def_property_readonly("spec", &N::spec)
@@ -433,7 +440,8 @@ void register_of(py::module_& m, const char* name, const char* reading) {
       .def("evaluate", &N::evaluate, py::arg("examples"), py::arg("targets"), py::arg("order") = none, py::arg("accuracy") = true,
            py::arg("n_threads") = 0)
       .def("predict", &N::predict, py::arg("examples"), py::arg("order") = none, py::arg("n_threads") = 0)
-      .def("predict_texts", &N::predict_texts, py::arg("features").none(false), py::arg("texts"), py::arg("length") = 0, py::arg("n_threads") = 0)
+      .def("predict_texts", &N::predict_texts, py::arg("features").none(false), py::arg("texts"), py::arg("length") = 0,
+           py::arg("n_threads") = 0)
       .def("top_k", &N::top_k, py::arg("examples"), py::arg("k"), py::arg("threshold") = 0.0, py::arg("order") = none,
            py::arg("n_threads") = 0)
       .def("log_prob", &N::log_prob, py::arg("examples"), py::arg("targets"), py::arg("begin"), py::arg("end"), py::arg("n_threads") = 0)
