@@ -159,7 +159,8 @@ class PyNetwork {
     net_->initialise(static_cast<std::uint64_t>(seed), seen.empty() ? nullptr : seen.data());
   }
 
-  py::tuple train(const PyExamples& e, const PyTargets& t, py::handle order, Index batch_size, py::handle lr, int n_threads) {
+  py::tuple train(const PyExamples& e, const PyTargets& t, py::handle order, py::handle size, py::handle lr, int n_threads) {
+    const Index batch_size = integer_of("batch_size", size);
     const net::Source<T>& source = e.source<T>();
     const Order o = order_of(order, source.size(), source.kind() == net::SourceKind::stream, run());
     if (o.offsets.empty() && batch_size < 1) value_error("batch_size", "must be at least 1, got " + std::to_string(batch_size));
@@ -219,7 +220,8 @@ class PyNetwork {
     return result;
   }
 
-  py::tuple top_k(const PyExamples& e, Index k, double threshold, py::handle order, int n_threads) {
+  py::tuple top_k(const PyExamples& e, py::handle most, double threshold, py::handle order, int n_threads) {
+    const Index k = integer_of("k", most);
     if (k < 1) value_error("k", "must be at least 1, got " + std::to_string(k));
     const net::Source<T>& source = e.source<T>();
     const Order o = order_of(order, source.size(), source.kind() == net::SourceKind::stream, run());
@@ -235,7 +237,8 @@ class PyNetwork {
     return py::make_tuple(ids, p);
   }
 
-  py::array_t<double> log_prob(const PyExamples& e, const PyTargets& t, Index begin, Index end, int n_threads) {
+  py::array_t<double> log_prob(const PyExamples& e, const PyTargets& t, py::handle first, py::handle last, int n_threads) {
+    const Index begin = integer_of("begin", first), end = integer_of("end", last);
     const net::Source<T>& source = e.source<T>();
     if (begin < 0 || end < begin || end > source.size())
       throw py::value_error("begin and end must lie in the " + std::to_string(source.size()) + " examples, got " + std::to_string(begin) +
@@ -282,7 +285,8 @@ class PyNetwork {
     return py::make_tuple(loss, d);
   }
 
-  std::unique_ptr<PyNetwork> fork(const PyExamples* e, Index rows, const py::dict& training) {
+  std::unique_ptr<PyNetwork> fork(const PyExamples* e, py::handle table, const py::dict& training) {
+    const Index rows = integer_of("rows", table);
     if (rows < 0) value_error("rows", "must not be negative, got " + std::to_string(rows));
     net::Spec settings = net_->spec();
     if (training.size() > 0) {

@@ -51,6 +51,8 @@ std::vector<std::int32_t> rows_touched(const Source<T>& source, Index rows) {
   }
   // Sequences say by the number of no row that an id is missing.
   while (!touched.empty() && touched.back() >= source.width()) touched.pop_back();
+  // Examples of nothing are no reason to copy everything.
+  if (touched.empty()) touched.push_back(0);
   return touched;
 }
 

@@ -51,6 +51,8 @@ void check_input(const Spec& s) {
     need(s.embedding_dropout == 0, "embedding_dropout", "0 for a dense or sparse input (use input_dropout)", s.embedding_dropout);
     if (s.embedding_by_row) refuse("embedding_optimizer", "left out for a dense or sparse input", "'adagrad_row'");
     need_off(s.freeze_embeddings, "freeze_embeddings", "False for a dense or sparse input");
+    need(s.embedding_lr == 1, "embedding_lr", "left out for a dense or sparse input", s.embedding_lr);
+    need(s.embedding_scale == 0, "embedding_scale", "left out for a dense or sparse input", s.embedding_scale);
   }
   if (s.input == InputKind::concat)
     check_size("max_tokens", s.max_tokens);
