@@ -1,4 +1,4 @@
-"""The fitted state of a model: one object, built aside and assigned once.
+"""The fitted state of the models that train a network.
 
 Whatever a call of ``fit`` or ``partial_fit`` meets, the model has the state before it or the state
 after it. Readers hold the network's lock while they use both what stands in the state and the
@@ -7,13 +7,12 @@ network, so that they see one of the two, never a vocabulary beside the rows of 
 
 from __future__ import annotations
 
-import threading
 from dataclasses import dataclass, replace
 from functools import partial
 from types import TracebackType
 from typing import Any, Generic, Self, TypeVar
 
-from pyffnn.models.estimator import Estimator, not_fitted
+from pyffnn.models.one_state import OneState
 from pyffnn.net import Network
 from pyffnn.training import Callback, DivergedError, Interrupted, Record, Run, call_all
 
@@ -52,28 +51,8 @@ class Fitted:
 F = TypeVar("F", bound=Fitted)
 
 
-class FittedModel(Estimator, Generic[F]):
+class FittedModel(OneState[F]):
     """Base of the models that train a network."""
-
-    @property
-    def _fitted(self) -> F | None:
-        """The state; in a callback, to the thread that trains, the one that is being trained."""
-        shown = self.__dict__.get("_shown")
-        if shown:
-            own: F | None = shown.get(threading.get_ident())
-            if own is not None:
-                return own
-        kept: F | None = self.__dict__.get("_kept")
-        return kept
-
-    def _state(self) -> F:
-        fitted = self._fitted
-        if fitted is None:
-            raise not_fitted(self)
-        return fitted
-
-    def _check_fitted(self) -> None:
-        self._state()
 
     def _using(self) -> _Using[F]:
         """``with model._using() as fitted:`` nobody changes it meanwhile."""
@@ -83,24 +62,9 @@ class FittedModel(Estimator, Generic[F]):
         """``with model._changing() as fitted:`` nobody else changes it meanwhile; others still read."""
         return _Changing(self)
 
-    def _showing(self, fitted: F) -> _Showing[F]:
-        """Meanwhile this thread sees ``fitted`` as the state."""
-        return _Showing(self, fitted)
-
-    def _keep(self, fitted: F) -> None:
-        self._kept = fitted
-
     def _replace(self, fork: Network, fitted: F) -> None:
         """The network learns what its fork did and ``fitted`` becomes the state, both at once."""
         fitted.network.absorb(fork, partial(self.__dict__.update, _kept=fitted))
-
-    def _with(self, fitted: F) -> Self:
-        """A model with the same settings and another state."""
-        model = type(self).__new__(type(self))
-        model.__dict__.update(self.__dict__)
-        model.__dict__.pop("_shown", None)
-        model._kept = fitted
-        return model
 
     @property
     def history_(self) -> list[Record]:
@@ -153,33 +117,18 @@ class FittedModel(Estimator, Generic[F]):
 
     def _left_behind(self, fitted: F) -> tuple[Self, str]:
         """A model with the state: this one if it had none, else another; and what to call it."""
-        if "_kept" not in self.__dict__:
+        if self.__dict__.get("_kept") is None:
             self._keep(fitted)
             return self, "the model"
         return self._with(fitted), "the error's .model (this one is as it was)"
 
     # copies
 
-    def __getstate__(self) -> dict[str, Any]:
-        state = dict(self.__dict__)
-        state.pop("_shown", None)
-        fitted = self._fitted
-        if fitted is not None:
-            state["_kept"] = fitted
-        return state
-
-    def __copy__(self) -> Self:
-        fitted = self._fitted
-        model = type(self).__new__(type(self))
-        model.__dict__.update(self.__dict__)
-        model.__dict__.pop("_shown", None)
-        if fitted is not None:
-            with self._using() as now:
-                model._kept = now.copy()
-        return model
-
-    def __sklearn_is_fitted__(self) -> bool:
-        return self._fitted is not None
+    def _snapshot(self) -> F | None:
+        if self._fitted is None:
+            return None
+        with self._using() as fitted:
+            return fitted.copy()
 
 
 class _Using(Generic[F]):
@@ -189,13 +138,12 @@ class _Using(Generic[F]):
     def __enter__(self) -> F:
         while True:
             network = self._model._state().network
-            reading = network.reading()
-            reading.__enter__()
+            self._reading = network.reading()
+            self._reading.__enter__()
             fitted = self._model._state()
             if fitted.network is network:
-                self._reading = reading
                 return fitted
-            reading.__exit__(None, None, None)  # another fit came between
+            self._reading.__exit__(None, None, None)  # another fit came between
 
     def __exit__(
         self,
@@ -228,24 +176,3 @@ class _Changing(Generic[F]):
         trace: TracebackType | None,
     ) -> None:
         self._turn.__exit__(kind, error, trace)
-
-
-class _Showing(Generic[F]):
-    def __init__(self, model: FittedModel[F], fitted: F) -> None:
-        self._shown: dict[int, F] = model.__dict__.setdefault("_shown", {})
-        self._fitted = fitted
-
-    def __enter__(self) -> None:
-        self._before = self._shown.get(threading.get_ident())
-        self._shown[threading.get_ident()] = self._fitted
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        if self._before is None:
-            del self._shown[threading.get_ident()]
-        else:
-            self._shown[threading.get_ident()] = self._before

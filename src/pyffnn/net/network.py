@@ -102,9 +102,7 @@ class Network:
         n_threads: int = 0,
     ) -> TrainResult:
         """A step a batch of ``order``, at the rates ``lr``; stops before that of the first loss that is not finite."""
-        return TrainResult(
-            *self._core.train(examples, targets, order, batch_size, lr, n_threads)
-        )
+        return TrainResult(*self._core.train(examples, targets, order, batch_size, lr, n_threads))
 
     def evaluate(
         self,
