@@ -348,7 +348,8 @@ class FFNNClassifier(Classifier[FFNNFitted]):
             history = self._one_pass(network, fitted, data, self._batch(features.size), rate)
             self._keep(replace(fitted, history=history))
             return self
-        with self._changing() as fitted:
+        with (network := self._state().network).turn():
+            fitted = self._of(network)
             self._check_structure(fitted)
             check_feature_names(names, fitted.feature_names, owner)
             features = check_features(X, expected=fitted.n_features, owner=owner)
@@ -371,12 +372,14 @@ class FFNNClassifier(Classifier[FFNNFitted]):
 
         Raises ValueError when not fitted, or for another number of features than in `fit`.
         """
-        with self._using() as fitted:
+        with (network := self._state().network).reading():
+            fitted = self._of(network)
             return self._probabilities(fitted, self._read(X, fitted).examples())
 
     def predict(self, X: Any) -> NDArray[Any]:
         """The most probable class of each example, shape (n,); multi-label: 0 or 1, (n, n_classes)."""
-        with self._using() as fitted:
+        with (network := self._state().network).reading():
+            fitted = self._of(network)
             found = self._predicted(fitted, self._read(X, fitted).examples())
         if found.codes is None:
             return found.matrix().astype(np.int64)
@@ -388,7 +391,8 @@ class FFNNClassifier(Classifier[FFNNFitted]):
 
         Raises ValueError for labels of another number, or of a type that no class has.
         """
-        with self._using() as fitted:
+        with (network := self._state().network).reading():
+            fitted = self._of(network)
             examples = self._read(X, fitted).examples()
             known = fitted.classes
             targets = self._known_targets(y, known, fitted.multilabel, "y", others=True)

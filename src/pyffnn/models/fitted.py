@@ -9,8 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import partial
-from types import TracebackType
-from typing import Any, Generic, Self, TypeVar
+from typing import Any, Self, TypeVar
 
 from pyffnn.models.one_state import OneState
 from pyffnn.net import Network
@@ -54,17 +53,32 @@ F = TypeVar("F", bound=Fitted)
 class FittedModel(OneState[F]):
     """Base of the models that train a network."""
 
-    def _using(self) -> _Using[F]:
-        """``with model._using() as fitted:`` nobody changes it meanwhile."""
-        return _Using(self)
+    @property
+    def _fitted(self) -> F | None:
+        kept = super()._fitted
+        return None if kept is None else self._of(kept.network)
 
-    def _changing(self) -> _Changing[F]:
-        """``with model._changing() as fitted:`` nobody else changes it meanwhile; others still read."""
-        return _Changing(self)
+    @staticmethod
+    def _of(network: Network) -> F:
+        """The state that a network belongs to now; to be asked for while it is read or changed.
+
+        Who uses it and its network writes ``with (network := self._state().network).reading():``. The
+        lock stands there itself, since an interrupt may come between any two instructions of Python.
+        """
+        owner: F = network.owner
+        return owner
+
+    def _keep(self, fitted: F) -> None:
+        fitted.network.owner = fitted
+        super()._keep(fitted)
 
     def _replace(self, fork: Network, fitted: F) -> None:
         """The network learns what its fork did and ``fitted`` becomes the state, both at once."""
-        fitted.network.absorb(fork, partial(self.__dict__.update, _kept=fitted))
+        network = fitted.network
+        network.absorb(fork, partial(network.__dict__.update, owner=fitted))
+        kept = self.__dict__.get("_kept")
+        if kept is not None and kept.network is network:  # no other fit came between
+            self._kept = fitted
 
     @property
     def history_(self) -> list[Record]:
@@ -81,6 +95,7 @@ class FittedModel(OneState[F]):
             with self._showing(fitted):
                 return call_all(callbacks, self, record)
 
+        fitted.network.owner = fitted
         try:
             run.train(after_epoch)
         except KeyboardInterrupt as stop:
@@ -127,52 +142,10 @@ class FittedModel(OneState[F]):
     def _snapshot(self) -> F | None:
         if self._fitted is None:
             return None
-        with self._using() as fitted:
-            return fitted.copy()
+        with (network := self._state().network).reading():
+            return self._of(network).copy()
 
-
-class _Using(Generic[F]):
-    def __init__(self, model: FittedModel[F]) -> None:
-        self._model = model
-
-    def __enter__(self) -> F:
-        while True:
-            network = self._model._state().network
-            self._reading = network.reading()
-            self._reading.__enter__()
-            fitted = self._model._state()
-            if fitted.network is network:
-                return fitted
-            self._reading.__exit__(None, None, None)  # another fit came between
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._reading.__exit__(kind, error, trace)
-
-
-class _Changing(Generic[F]):
-    def __init__(self, model: FittedModel[F]) -> None:
-        self._model = model
-
-    def __enter__(self) -> F:
-        while True:
-            network = self._model._state().network
-            turn = network.turn()
-            turn.__enter__()
-            fitted = self._model._state()
-            if fitted.network is network:
-                self._turn = turn
-                return fitted
-            turn.__exit__(None, None, None)
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._turn.__exit__(kind, error, trace)
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        if "_kept" in state:
+            self._keep(state["_kept"])

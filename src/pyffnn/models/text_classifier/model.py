@@ -390,7 +390,8 @@ class TextClassifier(Classifier[TextFitted]):
             history = self._learn(fitted.network, fitted, read, weight, by_class)
             self._keep(replace(fitted, history=history))
             return self
-        with self._changing() as fitted:
+        with (network := self._state().network).turn():
+            fitted = self._of(network)
             self._check_structure(fitted)
             self._known_classes(classes, fitted)
             least = {
@@ -416,7 +417,8 @@ class TextClassifier(Classifier[TextFitted]):
         Raises ValueError when not fitted, TypeError for what is not a collection of texts.
         """
         X = self._texts(X)
-        with self._using() as fitted:
+        with (network := self._state().network).reading():
+            fitted = self._of(network)
             return self._probabilities(fitted, self._encoded(fitted, X))
 
     def predict(self, X: Iterable[str]) -> Any:
@@ -426,7 +428,8 @@ class TextClassifier(Classifier[TextFitted]):
         list of tuples, or a matrix of zeros and ones [n, n_classes].
         """
         X = self._texts(X)
-        with self._using() as fitted:
+        with (network := self._state().network).reading():
+            fitted = self._of(network)
             found = self._predicted(fitted, self._encoded(fitted, X))
         if found.codes is not None:
             return fitted.classes[found.codes]
@@ -443,7 +446,8 @@ class TextClassifier(Classifier[TextFitted]):
         """
         self._check_fitted()
         X = collected(X)
-        with self._using() as fitted:
+        with (network := self._state().network).reading():
+            fitted = self._of(network)
             read = self._reader(fitted).known(fitted.features, X, y, fitted.classes, others=True)
             return self._score(fitted, fitted.examples(read.corpus), read.targets, sample_weight)
 
@@ -480,6 +484,11 @@ class TextClassifier(Classifier[TextFitted]):
             "word_dropout": float(self.word_dropout),
             "freeze_embeddings": bool(self.freeze_embeddings),
         }
+
+    def _check_structure(self, fitted: TextFitted) -> None:
+        super()._check_structure(fitted)
+        if self.tokenizer is not fitted.features.tokenizer:
+            raise ValueError("tokenizer cannot change between fit and partial_fit")
 
     # training -----------------------------------------------------------------------------------
 
@@ -642,6 +651,10 @@ class TextClassifier(Classifier[TextFitted]):
         elif kept is None:
             raise ValueError("it was trained without a tokenizer")
         return given
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        memo[id(self.tokenizer)] = self.tokenizer  # that of the state stays the same one
+        return super().__deepcopy__(memo)
 
     def __sklearn_tags__(self) -> Any:
         return self._sklearn_tags(two_d_array=False, string=True)
