@@ -460,7 +460,8 @@ class Classifier(FittedModel[F]):
         OSError
             The file cannot be written.
         """
-        with self._using() as fitted:
+        with (network := self._state().network).reading():
+            fitted = self._of(network)
             tensors = {
                 **self._file_tensors(fitted),
                 **arrays_of(fitted.network, state=optimizer_state),

@@ -348,7 +348,8 @@ class FFNNClassifier(Classifier[FFNNFitted]):
             history = self._one_pass(network, fitted, data, self._batch(features.size), rate)
             self._keep(replace(fitted, history=history))
             return self
-        with self._changing() as fitted:
+        with (network := self._state().network).turn():
+            fitted = self._of(network)
             self._check_structure(fitted)
             check_feature_names(names, fitted.feature_names, owner)
             features = check_features(X, expected=fitted.n_features, owner=owner)
@@ -388,7 +389,8 @@ class FFNNClassifier(Classifier[FFNNFitted]):
 
         Raises ValueError for labels of another number, or of a type that no class has.
         """
-        with self._using() as fitted:
+        with (network := self._state().network).reading():
+            fitted = self._of(network)
             examples = self._read(X, fitted).examples()
             known = fitted.classes
             targets = self._known_targets(y, known, fitted.multilabel, "y", others=True)

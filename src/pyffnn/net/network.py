@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from functools import partial
 from types import MappingProxyType
 from typing import Any, NamedTuple, TypeAlias
@@ -55,8 +56,12 @@ class Network:
     ``by_frequency``: all outputs, the most frequent first, which the outputs "adaptive" and
     "sampled" need.
 
+    ``owner`` is what the network is a part of, for its owner's use; copies have none.
+
     Threads may predict and evaluate at once; whoever changes it is alone (docs/sharing.md).
     """
+
+    owner: Any
 
     def __init__(
         self, spec: Mapping[str, Any], by_frequency: NDArray[np.int64] | None = None
@@ -200,9 +205,9 @@ class Network:
         """Context manager of those who use the network: meanwhile nobody else changes it."""
         return self._reading
 
-    def turn(self) -> TurnLock:
+    def turn(self) -> AbstractContextManager[Any]:
         """Context manager from `fork` to `absorb`: one after the other, so that nothing learned is lost."""
-        return self._turn
+        return self._turn.lock
 
     def copy(self) -> Network:
         """An independent network of the same content."""

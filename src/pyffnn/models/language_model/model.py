@@ -451,7 +451,8 @@ class LanguageModel(NextWordModel, FittedModel[LanguageModelFitted]):
 
     def save(self, path: PathLike) -> None:
         """Write the model to one safetensors file, atomically; `load` reads it."""
-        with self._using() as fitted:
+        with (network := self._state().network).reading():
+            fitted = self._of(network)
             tensors = self._file_tensors(fitted) | arrays_of(fitted.network, state=False)
             save_model(path, type(self).__name__, self._file_config(fitted), tensors)
 
@@ -509,12 +510,14 @@ class LanguageModel(NextWordModel, FittedModel[LanguageModelFitted]):
         return self.n_threads or 0
 
     def _log_prob_of_ids(self, ids: NDArray[np.int32]) -> NDArray[np.float64]:
-        with self._using() as fitted:
+        with (network := self._state().network).reading():
+            fitted = self._of(network)
             stream = fitted.stream(np.ascontiguousarray(ids))
             return fitted.network.log_prob(*stream, 0, ids.size, self._threads())
 
     def _next_of_ids(self, ids: NDArray[np.int32]) -> NDArray[np.float64]:
-        with self._using() as fitted:
+        with (network := self._state().network).reading():
+            fitted = self._of(network)
             return fitted.network.distribution(np.ascontiguousarray(ids), self._threads())
 
     # files

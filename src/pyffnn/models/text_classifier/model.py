@@ -412,7 +412,8 @@ class TextClassifier(Classifier[TextFitted]):
             history = self._learn(fitted.network, fitted, read, weight, by_class)
             self._keep(replace(fitted, history=history))
             return self
-        with self._changing() as fitted:
+        with (network := self._state().network).turn():
+            fitted = self._of(network)
             self._check_structure(fitted)
             self._known_classes(classes, fitted)
             least = {
@@ -442,9 +443,11 @@ class TextClassifier(Classifier[TextFitted]):
         n_threads = 0 if self.n_threads is None else self._threads()
         fitted = self._state()
         p = fitted.probabilities(X, n_threads)
-        if self.__dict__.get("_kept") is fitted or self._state() is fitted:
+        # A change of the network and of its owner are one piece, so the owner of before was that of the prediction.
+        if fitted.network.owner is fitted:
             return p
-        return self._consistently(lambda fitted: fitted.probabilities(X, n_threads))
+        with (network := self._state().network).reading():
+            return self._of(network).probabilities(X, n_threads)
 
     def predict(self, X: Iterable[str]) -> Any:
         """The most probable class of each text, shape (n,).
@@ -453,9 +456,9 @@ class TextClassifier(Classifier[TextFitted]):
         list of tuples, or a matrix of zeros and ones [n, n_classes].
         """
         X = self._texts(X)
-        fitted, found = self._consistently(
-            lambda fitted: (fitted, self._predicted(fitted, fitted.encoded(X)))
-        )
+        with (network := self._state().network).reading():
+            fitted = self._of(network)
+            found = self._predicted(fitted, fitted.encoded(X))
         if found.codes is not None:
             return fitted.classes[found.codes]
         if not fitted.as_sets:
@@ -471,7 +474,8 @@ class TextClassifier(Classifier[TextFitted]):
         """
         self._check_fitted()
         X = collected(X)
-        with self._using() as fitted:
+        with (network := self._state().network).reading():
+            fitted = self._of(network)
             read = self._reader(fitted).known(fitted.features, X, y, fitted.classes, others=True)
             return self._score(fitted, fitted.examples(read.corpus), read.targets, sample_weight)
 
@@ -503,6 +507,11 @@ class TextClassifier(Classifier[TextFitted]):
             "word_dropout": float(self.word_dropout),
             "freeze_embeddings": bool(self.freeze_embeddings),
         }
+
+    def _check_structure(self, fitted: TextFitted) -> None:
+        super()._check_structure(fitted)
+        if self.tokenizer is not fitted.features.tokenizer:
+            raise ValueError("tokenizer cannot change between fit and partial_fit")
 
     # training -----------------------------------------------------------------------------------
 
@@ -665,6 +674,10 @@ class TextClassifier(Classifier[TextFitted]):
         elif kept is None:
             raise ValueError("it was trained without a tokenizer")
         return given
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        memo[id(self.tokenizer)] = self.tokenizer  # that of the state stays the same one
+        return super().__deepcopy__(memo)
 
     def __sklearn_tags__(self) -> Any:
         return self._sklearn_tags(two_d_array=False, string=True)
