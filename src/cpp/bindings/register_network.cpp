@@ -160,12 +160,12 @@ class PyNetwork {
   }
 
   py::tuple train(const PyExamples& e, const PyTargets& t, py::handle order, py::handle size, py::handle lr, int n_threads) {
-    const Index batch_size = integer_of("batch_size", size);
+    const Index wanted = integer_of("batch_size", size);
     const net::Source<T>& source = e.source<T>();
     const Order o = order_of(order, source.size(), source.kind() == net::SourceKind::stream, run());
-    if (o.offsets.empty() && batch_size < 1) value_error("batch_size", "must be at least 1, got " + std::to_string(batch_size));
+    if (o.offsets.empty() && wanted < 1) value_error("batch_size", "must be at least 1, got " + std::to_string(wanted));
     // No larger than what there is, so that nothing is added up beyond 2^63.
-    batch_size = std::min(batch_size, std::max<Index>(static_cast<Index>(o.start.size()), 1));
+    const Index batch_size = std::min(wanted, std::max<Index>(static_cast<Index>(o.start.size()), 1));
     net::Batches batches{o.visit(), batch_size, nullptr, 0};
     if (!o.offsets.empty()) {
       batches.offsets = o.offsets.data();
