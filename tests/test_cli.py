@@ -263,6 +263,84 @@ def test_train_takes_both_forms(reviews, tmp_path, capsys):
     assert len(err.splitlines()) == 3 and err.startswith("epoch") and "\r" not in err
 
 
+@pytest.mark.parametrize("how", ["pipe", "/dev/stdin", "-"])
+def test_streams_are_read_whole(reviews, tmp_path, how):
+    """What can be read once only is read once: nothing of a pipe is lost, for any command that reads labelled texts."""
+    text = (reviews / "train.txt").read_text() * 50  # more than a pipe holds
+    (tmp_path / "train.txt").write_text(text)
+    source = "<(cat train.txt)" if how == "pipe" else how
+    command = f"{sys.executable} -m pyffnn"
+
+    def shell(line):
+        with open(tmp_path / "train.txt") as file:
+            done = subprocess.run(
+                ["bash", "-c", line], stdin=file, cwd=tmp_path, capture_output=True, text=True, timeout=60
+            )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    options = "--epochs 1 --quiet --valid"
+    shell(f"{command} train {source} --model piped {options} {reviews}/test.tsv")
+    shell(f"{command} train train.txt --model read {options} {reviews}/test.tsv")
+    piped, read = TextClassifier.load(tmp_path / "piped"), TextClassifier.load(tmp_path / "read")
+    np.testing.assert_array_equal(piped.embeddings_, read.embeddings_)
+    assert shell(f"{command} test {source} --model read") == shell(
+        f"{command} test train.txt --model read"
+    )
+
+
+def test_errors_of_a_stream_name_it(tmp_path):
+    done = pyffnn_process("train", "-", "--model", tmp_path / "m", input="no label\n")
+    assert done.returncode == 1 and done.stderr.count("\n") == 1
+    assert "'standard input', line 1: neither" in done.stderr
+
+
+def test_language_models_read_streams(sentences, language_model, tmp_path):
+    line = f"{sys.executable} -m pyffnn lm train <(cat {sentences}/train.txt) --model {tmp_path}/m {' '.join(TINY_LM)} --seed 3 --eos-token '</s>'"
+    done = subprocess.run(["bash", "-c", line], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    piped, read = LanguageModel.load(tmp_path / "m"), LanguageModel.load(language_model)
+    np.testing.assert_array_equal(piped.embeddings_, read.embeddings_)
+
+
+@pytest.mark.parametrize(
+    ("first", "said"),
+    [
+        ("label\ttext", "taken for a header"),
+        ("\ufeffSentiment\tReview", "taken for a header"),
+        ("etiqueta\ttexto", "label of its own, 'etiqueta': if it is a header"),
+        ("good\ta fine film", ""),
+    ],
+)
+def test_a_header_is_no_example(tmp_path, capsys, first, said):
+    rows = [f"{'good' if i % 2 else 'bad'}\tfilm {i % 2} {i}" for i in range(40)]
+    for name in ("train.tsv", "valid.tsv"):
+        (tmp_path / name).write_text("\n".join([first, *rows]) + "\n", encoding="utf-8")
+    argv = ["train", tmp_path / "train.tsv", "--model", tmp_path / "m", "--epochs", "1", "--quiet"]
+    assert main([*map(str, argv)]) == 0
+    err = capsys.readouterr().err
+    assert (
+        (said in err and err.startswith("pyffnn: ") and err.count("\n") == 1) if said else not err
+    )
+    classes = TextClassifier.load(tmp_path / "m").classes_.tolist()
+    assert classes == (["bad", "etiqueta", "good"] if "etiqueta" in first else ["bad", "good"])
+    if "taken" in said:
+        assert main(["test", str(tmp_path / "valid.tsv"), "--model", str(tmp_path / "m")]) == 0
+        assert "texts      40" in capsys.readouterr().out
+
+
+def test_predict_leaves_out_a_byte_order_mark(classifier, tmp_path, capsys):
+    (tmp_path / "t.txt").write_bytes(b"\xef\xbb\xbflovely\nlovely\n\xef\xbb\xbflovely\n")
+    argv = ["predict", "--model", str(classifier), "--proba"]
+    assert main([*argv, str(tmp_path / "t.txt")]) == 0
+    first, second, third = capsys.readouterr().out.splitlines()
+    assert first == second != third  # only the file's first character is a mark
+    done = subprocess.run(
+        [sys.executable, "-m", "pyffnn", *argv], input=(tmp_path / "t.txt").read_bytes(), capture_output=True, timeout=60
+    )  # fmt: skip
+    assert done.stdout.decode().splitlines() == [first, second, third]
+
+
 def test_test_scores(classifier, reviews, capsys):
     test = reviews / "test.tsv"
     labels = [line.split("\t")[0] for line in test.read_text().splitlines()]

@@ -458,6 +458,11 @@ def test_pretrained_vectors(data, vectors, tmp_path):
     model.save(tmp_path / "m")
     other = TextClassifier.load(tmp_path / "m")
     np.testing.assert_array_equal(other.predict_proba(data[0]), model.predict_proba(data[0]))
+    if not isinstance(vectors, (dict, tuple)):
+        marked = tmp_path / "marked.vec"
+        marked.write_bytes(b"\xef\xbb\xbf" + vectors.read_bytes())
+        same = TextClassifier(pretrained_vectors=marked, freeze_embeddings=True, epochs=20)
+        np.testing.assert_array_equal(same.fit(*data).embeddings_, model.embeddings_)
     # a run that diverges leaves a model that came back to the vectors
     before = free.predict_proba(data[0])
     with pytest.raises(FloatingPointError, match="this one is as it was") as error:

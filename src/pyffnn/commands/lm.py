@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from typing import TYPE_CHECKING
 
 from .arguments import (
     Commands,
@@ -12,6 +13,10 @@ from .arguments import (
     check_can_write,
     options_of,
 )
+from .files import Files
+
+if TYPE_CHECKING:
+    from pyffnn.corpus import Evaluation
 
 
 def add_parser(commands: Commands) -> None:
@@ -118,15 +123,16 @@ def _train(args: argparse.Namespace) -> None:
         if path is not None:
             check_can_write(path)
     model = LanguageModel(verbose=not args.quiet, **options_of(args))
-    model.fit(
-        args.file,
-        valid=args.valid,
-        checkpoint=args.checkpoint,
-        checkpoint_steps=args.checkpoint_steps,
-        checkpoint_seconds=args.checkpoint_seconds,
-        resume=args.resume,
-        memmap=args.memmap,
-    )
+    with Files() as files:
+        model.fit(
+            files.readable(args.file),
+            valid=files.readable(args.valid),
+            checkpoint=args.checkpoint,
+            checkpoint_steps=args.checkpoint_steps,
+            checkpoint_seconds=args.checkpoint_seconds,
+            resume=args.resume,
+            memmap=args.memmap,
+        )
     model.save(args.model)
     best = model.best_epoch_
     last = model.history_[-1 if best is None else best - 1]
@@ -137,27 +143,37 @@ def _train(args: argparse.Namespace) -> None:
     print(f"model        {args.model}")
 
 
-def _perplexity(args: argparse.Namespace) -> None:
+def _evaluations(
+    args: argparse.Namespace, text: str, ngram_text: str | None, valid: str | None
+) -> tuple[dict[str, Evaluation], dict[str, float] | None]:
+    """Each model's perplexity, and the shares of a mixture."""
     from pyffnn.models.language_model import LanguageModel
 
+    model = LanguageModel.load(args.model)
+    found = {"neural": model.evaluate(text)}
+    if ngram_text is None:
+        return found, None
+    from pyffnn.models.ngram import KneserNeyLM
+
+    ngram = KneserNeyLM(args.order, vocabulary=model.vocabulary_, lowercase=model.lowercase).fit(
+        ngram_text, valid=valid
+    )
+    found[f"kneser-ney {args.order}"] = ngram.evaluate(text)
+    if valid is None:
+        return found, None
+    mixture = ngram.mix(model, cache=args.cache)
+    found["mixture"] = mixture.evaluate(text)
+    return found, mixture.weights_
+
+
+def _perplexity(args: argparse.Namespace) -> None:
     if args.ngram is None and (args.valid is not None or args.cache):
         args.parser.error("--valid and --cache belong to a mixture: give --ngram, too")
     if args.cache and args.valid is None:
         args.parser.error("--cache needs --valid, the text that its share is fitted on")
-    model = LanguageModel.load(args.model)
-    found = {"neural": model.evaluate(args.file)}
-    weights = None
-    if args.ngram is not None:
-        from pyffnn.models.ngram import KneserNeyLM
-
-        ngram = KneserNeyLM(
-            args.order, vocabulary=model.vocabulary_, lowercase=model.lowercase
-        ).fit(args.ngram, valid=args.valid)
-        found[f"kneser-ney {args.order}"] = ngram.evaluate(args.file)
-        if args.valid is not None:
-            mixture = ngram.mix(model, cache=args.cache)
-            found["mixture"] = mixture.evaluate(args.file)
-            weights = mixture.weights_
+    with Files() as files:
+        text, ngram, valid = map(files.readable, (args.file, args.ngram, args.valid))
+        found, weights = _evaluations(args, text, ngram, valid)
     if args.json:
         import json
 

@@ -11,6 +11,7 @@ from .arguments import (
     check_can_write,
     options_of,
 )
+from .files import Files, note
 
 
 def add_parser(commands: Commands) -> None:
@@ -21,9 +22,12 @@ def add_parser(commands: Commands) -> None:
         usage="%(prog)s FILE --model M [options]",
         help="train a text classifier",
         description="Train a text classifier. FILE: UTF-8, a text a line, either in fastText's "
-        "form (words that begin with __label__ are labels) or as label, tab, text.",
+        "form (words that begin with __label__ are labels) or as label, tab, text, where a first "
+        "line that names the columns is a header.",
     )
-    parser.add_argument("file", metavar="FILE", help="labelled texts to train on")
+    parser.add_argument(
+        "file", metavar="FILE", help="labelled texts to train on; -: standard input"
+    )
     add_model(parser, "where to write the model (.safetensors)")
     parser.add_argument("--valid", metavar="FILE", help="labelled texts to look at each epoch")
     add_quiet(parser)
@@ -31,26 +35,24 @@ def add_parser(commands: Commands) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
-    from contextlib import ExitStack
     from typing import Any
 
     from pyffnn.models.text_classifier import TextClassifier
-    from pyffnn.text.labelled import LabelledFile, read_labelled
+    from pyffnn.text.labelled import is_fasttext, read_labelled
 
     check_can_write(args.model)
-    options = options_of(args)
-    model = TextClassifier(verbose=not args.quiet, **options)
+    model = TextClassifier(verbose=not args.quiet, **options_of(args))
 
     def data(path: str) -> tuple[Any, Any]:
-        file = files.enter_context(LabelledFile(path))  # opened once: it may be a pipe
-        if file.is_fasttext(model.label_prefix):
-            return file, None  # read in C++
-        found = read_labelled(file, model.label_prefix, several=model.multilabel)
+        if is_fasttext(path, model.label_prefix):
+            return path, None  # read in C++
+        found = read_labelled(path, model.label_prefix, several=model.multilabel, note=note)
         return found.texts, found.labels if model.multilabel else found.single(path)
 
-    with ExitStack() as files:
-        texts, labels = data(args.file)
-        held_out, held_out_labels = (None, None) if args.valid is None else data(args.valid)
+    with Files() as files:
+        texts, labels = data(files.readable(args.file))
+        valid = files.readable(args.valid)
+        held_out, held_out_labels = (None, None) if valid is None else data(valid)
         model.fit(texts, labels, X_val=held_out, y_val=held_out_labels)
     model.save(args.model)
     print(f"labels       {len(model.classes_):,}")

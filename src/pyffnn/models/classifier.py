@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 import math
 import sys
 from abc import abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Self, TypeVar
@@ -66,7 +67,7 @@ class ClassifierFitted(Fitted):
     classes: NDArray[Any]
     multilabel: bool
 
-    @property
+    @functools.cached_property
     def one_unit(self) -> bool:
         """Whether one sigmoid unit stands for two classes."""
         return not self.multilabel and self.network.spec["n_outputs"] == 1
@@ -125,8 +126,12 @@ class Classifier(FittedModel[F]):
         return patience_of(self.early_stopping)
 
     def _threads(self) -> int:
-        check_one(self, "n_threads")
-        return int(self.n_threads or 0)
+        n = self.n_threads
+        if n is None:
+            return 0
+        if type(n) is not int or n < 1:  # a prediction of one text has no time for more
+            check_one(self, "n_threads")
+        return int(n)
 
     def _check_settings(self) -> None:
         """ValueError or TypeError for a constructor argument that is wrong, naming it."""
@@ -228,7 +233,7 @@ class Classifier(FittedModel[F]):
 
     @staticmethod
     def _network_targets(
-        targets: Targets, spec: dict[str, Any], weight: Any, by_class: Any
+        targets: Targets, spec: Mapping[str, Any], weight: Any, by_class: Any
     ) -> NetTargets:
         if targets.multilabel:
             assert targets.indptr is not None and targets.indices is not None
@@ -391,7 +396,7 @@ class Classifier(FittedModel[F]):
         labels = fitted.classes
         return {
             "params": self._params_json(),
-            "spec": fitted.network.spec,
+            "spec": dict(fitted.network.spec),
             "seed": fitted.seed,
             "settings": fitted.settings,
             "multilabel": fitted.multilabel,
@@ -511,7 +516,7 @@ def _all(data: Data) -> NDArray[np.int64]:
     return np.arange(len(data.examples), dtype=np.int64)
 
 
-def _guess(spec: dict[str, Any]) -> float:
+def _guess(spec: Mapping[str, Any]) -> float:
     """The loss of a network that knows nothing."""
     outputs: int = spec["n_outputs"]
     return outputs * math.log(2) if spec["loss"] == "sigmoid" else math.log(outputs)

@@ -199,7 +199,7 @@ class FFNNClassifier(Classifier[FFNNFitted]):
         Parameters
         ----------
         X : array-like or SciPy sparse matrix of shape (n, features)
-        y : array-like of shape (n,), or (n, labels) of zeros and ones for multi-label
+        y : array-like of shape (n,), or (n, labels) of zeros and ones (also a SciPy sparse matrix) for multi-label
         sample_weight : array-like of shape (n,)
             Weight of each example in the mean loss, at least 0.
         X_val, y_val
@@ -371,13 +371,13 @@ class FFNNClassifier(Classifier[FFNNFitted]):
 
         Raises ValueError when not fitted, or for another number of features than in `fit`.
         """
-        with self._using() as fitted:
-            return self._probabilities(fitted, self._read(X, fitted).examples())
+        fitted = self._state()
+        return self._probabilities(fitted, self._read(X, fitted).examples())
 
     def predict(self, X: Any) -> NDArray[Any]:
         """The most probable class of each example, shape (n,); multi-label: 0 or 1, (n, n_classes)."""
-        with self._using() as fitted:
-            found = self._predicted(fitted, self._read(X, fitted).examples())
+        fitted = self._state()
+        found = self._predicted(fitted, self._read(X, fitted).examples())
         if found.codes is None:
             return found.matrix().astype(np.int64)
         labels: NDArray[Any] = fitted.classes[found.codes]

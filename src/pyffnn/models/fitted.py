@@ -8,6 +8,7 @@ network, so that they see one of the two, never a vocabulary beside the rows of 
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 from types import TracebackType
@@ -50,6 +51,7 @@ class Fitted:
 
 
 F = TypeVar("F", bound=Fitted)
+R = TypeVar("R")
 
 
 class FittedModel(Estimator, Generic[F]):
@@ -67,13 +69,30 @@ class FittedModel(Estimator, Generic[F]):
         return kept
 
     def _state(self) -> F:
-        fitted = self._fitted
+        own = self.__dict__
+        # one look where nothing is being trained: a prediction of one text has no time for more
+        fitted: F | None = self._fitted if own.get("_shown") else own.get("_kept")
         if fitted is None:
             raise not_fitted(self)
         return fitted
 
     def _check_fitted(self) -> None:
         self._state()
+
+    def _consistently(self, use: Callable[[F], R]) -> R:
+        """``use(fitted)`` of one state: what it computed with the network belongs to what it read in the state.
+
+        A change of the network and the exchange of the state are one piece, so a state that is
+        still there after the network was asked was the network's. Else it is done again, and
+        at last under the lock. ``use`` may be called several times.
+        """
+        for _ in range(3):
+            fitted = self._state()
+            result = use(fitted)
+            if self._state() is fitted:
+                return result
+        with self._using() as fitted:
+            return use(fitted)
 
     def _using(self) -> _Using[F]:
         """``with model._using() as fitted:`` nobody changes it meanwhile."""
@@ -183,27 +202,25 @@ class FittedModel(Estimator, Generic[F]):
 
 
 class _Using(Generic[F]):
+    __slots__ = ("_model", "_reading")
+
     def __init__(self, model: FittedModel[F]) -> None:
         self._model = model
 
     def __enter__(self) -> F:
+        model = self._model
+        fitted = model._state()
         while True:
-            network = self._model._state().network
-            reading = network.reading()
+            self._reading = reading = fitted.network.reading()
             reading.__enter__()
-            fitted = self._model._state()
-            if fitted.network is network:
-                self._reading = reading
-                return fitted
-            reading.__exit__(None, None, None)  # another fit came between
+            now = model._state()
+            if now.network is fitted.network:
+                return now
+            reading.__exit__()  # another fit came between
+            fitted = now
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._reading.__exit__(kind, error, trace)
+    def __exit__(self, *error: object) -> None:
+        self._reading.__exit__()
 
 
 class _Changing(Generic[F]):

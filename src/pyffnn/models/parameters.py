@@ -8,8 +8,9 @@ setting of every model by it.
 
 from __future__ import annotations
 
+import functools
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -340,6 +341,8 @@ def check_one(model: Any, name: str) -> None:
     SETTINGS[model_name(type(model))][name].check(name, getattr(model, name))
 
 
-def model_name(cls: type) -> str:
+@functools.cache
+def model_name(cls: Hashable) -> str:
     """The name of a model class in the tables; a subclass has its parent's settings."""
+    assert isinstance(cls, type)
     return next(base.__name__ for base in cls.__mro__ if base.__name__ in SETTINGS)

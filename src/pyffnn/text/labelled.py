@@ -2,19 +2,20 @@
 
 fastText's: words that begin with a prefix (``__label__``) are labels, wherever they stand in their
 line. With tabs: label, tab, text; where a text may have several labels, commas part them. Both
-are UTF-8; blank lines are left out, and so is a byte order mark. Lines end in ``\\n``. A first line of
-the form with tabs that names the columns ("label", "text" and the like) is a header, and no example.
+are UTF-8; blank lines are left out, and so is a byte order mark; lines end in ``\\n``. A first line
+of the form with tabs that names the columns ("label", "text" and the like) is a header, and no
+example.
 """
 
 from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from types import TracebackType
 from typing import IO, Any, NamedTuple, Self
 
-from pyffnn.io import PathLike
+from pyffnn.formats.model_file import PathLike
 
 __all__ = [
     "PREFIX",
@@ -30,16 +31,14 @@ PREFIX = "__label__"
 
 _LABEL_NAMES = {"label", "labels", "class", "classes", "category", "categories", "target", "sentiment", "topic", "tag", "tags", "y"}  # fmt: skip
 _TEXT_NAMES = {"text", "texts", "sentence", "sentences", "document", "content", "review", "message", "tweet", "comment", "title", "body", "x"}  # fmt: skip
-
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
 class LabelledTexts(NamedTuple):
-    """Texts, and the labels (without prefix) of each; ``note``: what a user should know of how the file was read."""
+    """Texts, and the labels (without prefix) of each."""
 
     texts: list[str]
     labels: list[list[str]]
-    note: str = ""
 
     def single(self, path: Any) -> list[str]:
         """The one label of each text; ValueError, naming ``path``, if one has none or several."""
@@ -140,15 +139,22 @@ def is_fasttext(path: PathLike, prefix: str = PREFIX) -> bool:
 
 
 def read_labelled(
-    path: PathLike | IO[bytes] | LabelledFile, prefix: str = PREFIX, *, several: bool = False
+    path: PathLike | IO[bytes] | LabelledFile,
+    prefix: str = PREFIX,
+    *,
+    several: bool = False,
+    note: Callable[[str], None] | None = None,
 ) -> LabelledTexts:
     """All texts of a file in either form; ``several``: commas part labels before a tab.
+
+    ``note`` is called with what a user should know: that the first line is taken for a header, or
+    may be one.
 
     Raises OSError, and ValueError for what is in neither form or not UTF-8.
     """
     if not isinstance(path, LabelledFile):
         with LabelledFile(path) as file:
-            return read_labelled(file, prefix, several=several)
+            return read_labelled(file, prefix, several=several, note=note)
     if path.is_fasttext(prefix):
         return read_fasttext(path, prefix)
     texts: list[str] = []
@@ -166,7 +172,10 @@ def read_labelled(
         labels.append([name for name in map(str.strip, names) if name])
     if not texts:
         raise ValueError(f"{path.name!r} has a header and no example")
-    return LabelledTexts(texts, labels, header or _lonely_label(path.name, labels))
+    said = header or _lonely_label(path.name, labels)
+    if said and note is not None:
+        note(said)
+    return LabelledTexts(texts, labels)
 
 
 def _is_header(label: str, text: str) -> bool:
@@ -175,8 +184,8 @@ def _is_header(label: str, text: str) -> bool:
 
 def _lonely_label(name: str, labels: list[list[str]]) -> str:
     """A note on a first line whose labels no other line has, where all others share theirs."""
-    counts = Counter(label for several in labels for label in several)
-    lonely = [label for label, count in counts.items() if count == 1]
+    counts = Counter(name for names in labels for name in names)
+    lonely = [name for name, count in counts.items() if count == 1]
     if len(counts) > 2 and lonely and lonely == labels[0]:
         return (
             f"the first line of {name!r} has a label of its own, {lonely[0]!r}: if it is a "

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import functools
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal, Self
 
@@ -28,8 +29,7 @@ __all__ = ["TextClassifier"]
 
 _FEATURES = "features."
 _STRUCTURE = (
-    "embedding_dim", "pooling", "max_tokens", "word_ngrams", "char_ngrams", "buckets", "min_count", "ngram_min_count", "lowercase", "tokenizer",
-    "multilabel",
+    "embedding_dim", "pooling", "max_tokens", "word_ngrams", "char_ngrams", "buckets", "lowercase", "tokenizer", "multilabel",
 )  # fmt: skip
 
 
@@ -51,8 +51,29 @@ class TextFitted(ClassifierFitted):
     def examples(self, corpus: Corpus) -> Examples:
         return _examples(corpus.core, self.length)
 
+    def encoded(self, texts: Any) -> Examples:
+        """Texts as the network reads them."""
+        return self.examples(self.features.encode(texts))
+
+    @functools.cached_property
+    def _predict_texts(self) -> Callable[[list[str], int, int], NDArray[np.float32]] | None:
+        """From lists of texts to probabilities in one call, where no tokenizer stands between."""
+        if self.features.tokenizer is not None:
+            return None
+        return self.network.of_texts(self.features.core)
+
+    def probabilities(self, texts: Any, n_threads: int) -> NDArray[np.float32]:
+        """Of each class for each text."""
+        predict = self._predict_texts
+        if predict is not None and type(texts) is list:
+            p = predict(texts, self.length or 0, n_threads)
+        else:
+            p = self.network.predict(self.encoded(texts), None, n_threads)
+        return p if not self.one_unit else np.concatenate([1 - p, p], axis=1)
+
     def __getstate__(self) -> dict[str, Any]:
         state = dict(self.__dict__)
+        state.pop("_predict_texts", None)
         state["features"] = (self.features.state(), self.features.tokenizer)
         return state
 
@@ -146,8 +167,8 @@ class TextClassifier(Classifier[TextFitted]):
         None, "balanced" (n / (classes * count), where a weighted text counts by its weight), or a
         dict from class to weight; with ``multilabel`` of each label's part of the loss.
     multilabel
-        A text has any number of labels: y is a list of labels for each text, or a matrix [n,
-        labels] of zeros and ones; each label has a sigmoid of its own.
+        A text has any number of labels: y is a list of labels for each text, a dict from label to 0
+        or 1, or a matrix [n, labels] of zeros and ones; each label has a sigmoid of its own.
     pretrained_vectors
         Starting values for the embeddings of words: a file in word2vec's text format, a mapping
         from words to vectors, or (words, array); None: random ones.
@@ -287,10 +308,11 @@ class TextClassifier(Classifier[TextFitted]):
         ----------
         X
             Texts: a list, an iterator, an Arrow, pandas or NumPy column of strings. Without ``y``:
-            the path of a file in fastText's format, a text a line with its labels among the words.
+            the path of a file in fastText's format, a text a line with its labels among the words, or
+            such a file opened for reading bytes.
         y
-            A label a text; with ``multilabel`` a list of labels a text, or a matrix of zeros and
-            ones [n, labels].
+            A label a text; with ``multilabel`` a list of labels a text, a dict from label to 0 or 1,
+            or a matrix of zeros and ones [n, labels], dense or of SciPy.
         sample_weight : array-like of shape (n,)
             Weight of each text in the mean loss, at least 0.
         X_val, y_val
@@ -393,8 +415,11 @@ class TextClassifier(Classifier[TextFitted]):
         with self._changing() as fitted:
             self._check_structure(fitted)
             self._known_classes(classes, fitted)
-            known = fitted.features
-            read = self._reader(fitted).growing(known, X, y, fitted.classes)
+            least = {
+                "min_count": int(self.min_count),
+                "ngram_min_count": int(self.ngram_min_count),
+            }
+            read = self._reader(fitted).growing(fitted.features, X, y, fitted.classes, least)
             features = read.corpus.featurizer
             weight, by_class = self._weights(read.targets, sample_weight)
             fork = fitted.network.fork(
@@ -402,7 +427,7 @@ class TextClassifier(Classifier[TextFitted]):
                 rows=features.num_rows,
                 **self._training_spec(),
             )
-            self._set_new_rows(fork, features, known)
+            self._start_rows(fork, fitted.features, features)
             history = self._learn(fork, fitted, read, weight, by_class)
             self._replace(fork, replace(fitted, history=history, features=features))
         return self
@@ -412,9 +437,14 @@ class TextClassifier(Classifier[TextFitted]):
 
         Raises ValueError when not fitted, TypeError for what is not a collection of texts.
         """
-        X = self._texts(X)
-        with self._using() as fitted:
-            return self._probabilities(fitted, self._encoded(fitted, X))
+        if type(X) is not list:
+            X = self._texts(X)
+        n_threads = 0 if self.n_threads is None else self._threads()
+        fitted = self._state()
+        p = fitted.probabilities(X, n_threads)
+        if self.__dict__.get("_kept") is fitted or self._state() is fitted:
+            return p
+        return self._consistently(lambda fitted: fitted.probabilities(X, n_threads))
 
     def predict(self, X: Iterable[str]) -> Any:
         """The most probable class of each text, shape (n,).
@@ -423,8 +453,9 @@ class TextClassifier(Classifier[TextFitted]):
         list of tuples, or a matrix of zeros and ones [n, n_classes].
         """
         X = self._texts(X)
-        with self._using() as fitted:
-            found = self._predicted(fitted, self._encoded(fitted, X))
+        fitted, found = self._consistently(
+            lambda fitted: (fitted, self._predicted(fitted, fitted.encoded(X)))
+        )
         if found.codes is not None:
             return fitted.classes[found.codes]
         if not fitted.as_sets:
@@ -445,16 +476,11 @@ class TextClassifier(Classifier[TextFitted]):
             return self._score(fitted, fitted.examples(read.corpus), read.targets, sample_weight)
 
     def _texts(self, X: Any) -> Any:
+        if type(X) is list:
+            return X
         self._check_fitted()
         check_texts(X)
         return collected(X)
-
-    @staticmethod
-    def _encoded(fitted: TextFitted, X: Any) -> Examples:
-        features = fitted.features
-        if features.tokenizer is None and not hasattr(X, "to_pylist"):
-            return _examples(features.core.encode_texts(X), fitted.length)
-        return fitted.examples(features.encode(X))
 
     @property
     def vocabulary_(self) -> list[str]:
@@ -560,8 +586,8 @@ class TextClassifier(Classifier[TextFitted]):
         assert rate is not None
         return self._one_pass(network, fitted, data, int(self.batch_size), rate)
 
-    def _set_new_rows(self, network: Network, features: Featurizer, known: Featurizer) -> None:
-        """Give the rows of what ``features`` has and ``known`` lacks their rates and pretrained vectors."""
+    def _start_rows(self, network: Network, known: Featurizer, features: Featurizer) -> None:
+        """What is new in ``features`` has rows behind all others: their rates and pretrained vectors."""
         if features.num_rows == known.num_rows:
             return
         if network.spec["row_rates"]:

@@ -19,8 +19,6 @@ from pyffnn.text.labelled import name_of, read_fasttext
 __all__ = ["ReadTexts", "Reader", "Texts", "collected", "is_path"]
 
 Texts: TypeAlias = Iterable[str] | str | os.PathLike[str]
-Way: TypeAlias = Literal["fit", "encode", "extend"]
-"""What a featurizer does with texts."""
 
 
 class ReadTexts(NamedTuple):
@@ -48,7 +46,7 @@ class Reader(NamedTuple):
     ) -> ReadTexts:
         """Texts whose words make the vocabulary, and targets over ``classes`` or their own."""
         known = None if classes is None else given_classes(classes, self.owner)
-        read = self._read("fit", features, X, y, known)
+        read = self._read(features, X, y, known, "", how="fit")
         corpus = read.corpus
         if not len(corpus):
             raise ValueError(f"X has no texts: {self.owner} needs a minimum of 1 sample")
@@ -71,33 +69,44 @@ class Reader(NamedTuple):
         others: bool = False,
     ) -> ReadTexts:
         """Other texts, at least one, with targets among ``classes``; ``others`` as in `encode`."""
-        read = self._read("encode", features, X, y, classes, suffix, others)
+        read = self._read(features, X, y, classes, suffix, others=others)
         if not len(read.corpus):
             raise ValueError(f"X{suffix} has no texts: {self.owner} needs a minimum of 1 sample")
         return read
 
-    def growing(self, features: Featurizer, X: Texts, y: Any, classes: NDArray[Any]) -> ReadTexts:
-        """Other texts, at least one, whose new words and n-grams the corpus' featurizer knows."""
-        read = self._read("extend", features, X, y, classes)
+    def growing(
+        self,
+        features: Featurizer,
+        X: Texts,
+        y: Any,
+        classes: NDArray[Any],
+        least: dict[str, int],
+    ) -> ReadTexts:
+        """More texts to train on, whose featurizer also knows their new words and n-grams.
+
+        ``least``: how often the texts must have them, as `Featurizer.extend` takes it.
+        """
+        read = self._read(features, X, y, classes, "", how="extend", least=least)
         if not len(read.corpus):
             raise ValueError(f"X has no texts: {self.owner} needs a minimum of 1 sample")
         return read
 
     def _read(
         self,
-        way: Way,
         features: Featurizer,
         X: Texts,
         y: Any,
         classes: NDArray[Any] | None,
-        suffix: str = "",
+        suffix: str,
+        *,
+        how: Literal["fit", "encode", "extend"] = "encode",
         others: bool = False,
+        least: dict[str, int] | None = None,
     ) -> ReadTexts:
         if is_path(X) and y is None:
-            read = self._file(way, features, X, classes, others)
+            read = self._file(features, X, classes, how, others, least or {})
         else:
-            texts = self.texts(X, y, suffix)
-            corpus = getattr(features, way)(texts)
+            corpus = getattr(features, how)(self.texts(X, y, suffix), **(least or {}))
             targets, as_sets = self._targets(y, classes, f"y{suffix}", others)
             read = ReadTexts(corpus, targets, as_sets)
         check_same_length(**{f"X{suffix}": len(read.corpus), f"y{suffix}": read.targets.size})
@@ -121,15 +130,17 @@ class Reader(NamedTuple):
 
     def _file(
         self,
-        way: Way,
         features: Featurizer,
         path: Any,
         classes: NDArray[Any] | None,
+        how: Literal["fit", "encode", "extend"],
         others: bool,
+        least: dict[str, int],
     ) -> ReadTexts:
+        corpus: Corpus
         if features.tokenizer is not None:
-            texts, sets, _ = read_fasttext(path, self.label_prefix)
-            corpus = getattr(features, way)(texts)
+            texts, sets = read_fasttext(path, self.label_prefix)
+            corpus = getattr(features, how)(texts, **least)
             names = sorted({label for labels in sets for label in labels})
             numbers = {name: i for i, name in enumerate(names)}
             ids: NDArray[Any] = np.array(
@@ -137,7 +148,8 @@ class Reader(NamedTuple):
             )
             offsets = np.cumsum([0, *map(len, sets)])
         else:
-            corpus = getattr(features, f"{way}_file")(path, label_prefix=self.label_prefix)
+            read = getattr(features, f"{how}_file")
+            corpus = read(path, label_prefix=self.label_prefix, **least)
             names = [name[len(self.label_prefix) :] for name in corpus.label_names]
             ids, offsets = corpus.labels
         targets = self._file_targets(path, names, ids, offsets, classes, others)
@@ -190,7 +202,7 @@ class Reader(NamedTuple):
 
 
 def is_path(X: Any) -> TypeGuard[str | os.PathLike[str]]:
-    """Whether X is the path of a file, or an open one."""
+    """Whether it is the path of a file, or a file opened for reading bytes."""
     return isinstance(X, (str, os.PathLike)) or callable(getattr(X, "read", None))
 
 
