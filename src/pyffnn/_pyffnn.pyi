@@ -125,8 +125,11 @@ def fingerprint(x: _Array, /) -> int: ...
 class Examples:
     """Examples of one kind: dense, sparse, bags, sequences or stream."""
 
-    kind: str
-    width: int  # numbers of an example, rows of the table that ids are for, or words of a vocabulary
+    @property
+    def kind(self) -> str: ...
+    @property
+    def width(self) -> int:
+        """Numbers of an example, rows of the table that ids are for, or words of a vocabulary."""
     def __len__(self) -> int: ...
     @staticmethod
     def dense(X: ArrayLike) -> Examples: ...
@@ -152,8 +155,10 @@ class Examples:
 class Targets:
     """What examples are to be: classes, sets, rows or values, each with a weight."""
 
-    kind: str
-    n_outputs: int
+    @property
+    def kind(self) -> str: ...
+    @property
+    def n_outputs(self) -> int: ...
     def __len__(self) -> int: ...
     @staticmethod
     def classes(
@@ -215,6 +220,14 @@ class Network:
     def predict(
         self, examples: Examples, order: _Order | None = None, n_threads: SupportsInt = 0
     ) -> NDArray[np.float32]: ...
+    def predict_texts(
+        self,
+        features: TextFeatures,
+        texts: Iterable[str],
+        length: SupportsIndex = 0,
+        n_threads: SupportsInt = 0,
+    ) -> NDArray[np.float32]:
+        """predict() of the corpus that `features` makes of texts; with `length`, of that many first words of each."""
     def top_k(
         self,
         examples: Examples,
@@ -296,6 +309,14 @@ class Network64:
     def predict(
         self, examples: Examples, order: _Order | None = None, n_threads: SupportsInt = 0
     ) -> NDArray[np.float64]: ...
+    def predict_texts(
+        self,
+        features: TextFeatures,
+        texts: Iterable[str],
+        length: SupportsIndex = 0,
+        n_threads: SupportsInt = 0,
+    ) -> NDArray[np.float64]:
+        """predict() of the corpus that `features` makes of texts; with `length`, of that many first words of each."""
     def top_k(
         self,
         examples: Examples,
