@@ -35,7 +35,7 @@ LAYERS = [
     {"corpus", "data"},
     {"text", "io"},
     {"formats"},
-    {"optimizers", "metrics", "testing", "base"},
+    {"optimizers", "metrics", "testing"},
     {"ops", "runtime", "thread_control"},
     {"precision"},
     {"_pyffnn"},
