@@ -205,4 +205,31 @@ inline py::array as_matrix(const py::array& a) {
   return fits ? a : contiguous(a);
 }
 
+// Two dimensions of floats.
+inline py::array matrix(py::handle x, const char* name) {
+  py::array a = as_floats(x, name);
+  check_rank(a, 2, name);
+  return a;
+}
+
+// An optional vector of n non-negative finite weights, in the common dtype.
+inline py::array as_weights(py::handle x, Index n, int num, const char* name) {
+  if (x.is_none()) return py::array();
+  py::array w = as_floats(x, name);
+  check_shape(w, {n}, name);
+  w = contiguous(as_dtype(w, num));
+  auto bad = [&](auto t) {
+    using T = decltype(t);
+    for (Index i = 0; i < n; ++i)
+      if (!(in<T>(w)[i] >= T(0)) || in<T>(w)[i] - in<T>(w)[i] != T(0)) return true;
+    return false;
+  };
+  if (num == kFloat32 ? bad(float{}) : bad(double{})) value_error(name, "must be finite and not negative");
+  return w;
+}
+template <class T>
+const T* or_null(const py::array& a, py::handle given) {
+  return given.is_none() ? nullptr : in<T>(a);
+}
+
 }  // namespace pyffnn::bindings

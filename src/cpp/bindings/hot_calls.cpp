@@ -1,12 +1,12 @@
 // Operations that are often called for very little work: a product of 16 x 16, the activation of a hundred numbers. Each has a plain C
 // entry point that takes the ordinary case at once: exact NumPy arrays of one native dtype, laid out as the kernels read them, `out` None
-// or fitting. Whatever else comes, errors included, goes to the general function of register_ops.cpp, which the entry point carries as
+// or fitting. Whatever else comes, errors included, goes to the general function of its register_*.cpp, which the entry point carries as
 // its `self`; so there is one contract, and both ways give the same bits.
 #include <pybind11/detail/exception_translation.h>
 
 #include "bindings/operands.h"
 #include "bindings/register.h"
-#include "ops/dense.h"
+#include "ops/products/dense.h"
 #include "ops/rowwise.h"
 
 namespace pyffnn::bindings {

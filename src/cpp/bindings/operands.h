@@ -3,7 +3,7 @@
 #include <memory>
 
 #include "bindings/arrays.h"
-#include "ops/packed.h"
+#include "ops/products/packed.h"
 
 namespace pyffnn::bindings {
 

@@ -230,6 +230,8 @@ def check_texts(X: Any, name: str = "X") -> None:
 
     TypeError for a dict or a set, ValueError for a table: a data frame would give its columns' names.
     """
+    if type(X) is list:
+        return
     if isinstance(X, (Mapping, set, frozenset)):
         raise TypeError(f"{name} must be a list or a column of texts, got {type(X).__name__}")
     shape = getattr(X, "shape", None)

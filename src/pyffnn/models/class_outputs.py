@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 import numpy as np
@@ -75,7 +75,7 @@ def _cutoffs(model: OutputSettings, n_classes: int) -> list[int]:
 
 
 def network_targets(
-    targets: Targets, spec: dict[str, Any], weight: Any, by_class: Any
+    targets: Targets, spec: Mapping[str, Any], weight: Any, by_class: Any
 ) -> NetTargets:
     """Targets for a network of a spec; ``by_class``: weight of each label's part of the loss, or None."""
     if targets.multilabel:
@@ -94,7 +94,7 @@ def network_targets(
     return NetTargets.classes(targets.codes, spec["n_outputs"], weight)
 
 
-def guess(spec: dict[str, Any]) -> float:
+def guess(spec: Mapping[str, Any]) -> float:
     """The loss of a network that knows nothing."""
     outputs: int = spec["n_outputs"]
     return outputs * math.log(2) if spec["loss"] == "sigmoid" else math.log(outputs)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import sys
 from abc import abstractmethod
 from collections.abc import Callable, Sequence
@@ -65,7 +66,7 @@ class ClassifierFitted(Fitted):
     classes: NDArray[Any]
     multilabel: bool
 
-    @property
+    @functools.cached_property
     def one_unit(self) -> bool:
         """Whether one sigmoid unit stands for two classes."""
         return not self.multilabel and self.network.spec["n_outputs"] == 1
@@ -124,8 +125,12 @@ class Classifier(FittedModel[F]):
         return patience_of(self.early_stopping)
 
     def _threads(self) -> int:
-        check_one(self, "n_threads")
-        return int(self.n_threads or 0)
+        n = self.n_threads
+        if n is None:
+            return 0
+        if type(n) is not int or n < 1:  # a prediction of one text has no time for more
+            check_one(self, "n_threads")
+        return int(n)
 
     def _check_settings(self) -> None:
         """ValueError or TypeError for a constructor argument that is wrong, naming it."""
@@ -332,7 +337,7 @@ class Classifier(FittedModel[F]):
         labels = fitted.classes
         return {
             "params": self._params_json(),
-            "spec": fitted.network.spec,
+            "spec": dict(fitted.network.spec),
             "seed": fitted.seed,
             "settings": fitted.settings,
             "multilabel": fitted.multilabel,

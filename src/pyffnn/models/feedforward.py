@@ -371,15 +371,14 @@ class FFNNClassifier(Classifier[FFNNFitted]):
 
         Raises ValueError when not fitted, or for another number of features than in `fit`.
         """
-        with (network := self._state().network).reading():
-            fitted = self._of(network)
-            return self._probabilities(fitted, self._read(X, fitted).examples())
+        fitted = self._state()
+        return self._probabilities(fitted, self._read(X, fitted).examples())
 
     def predict(self, X: Any) -> NDArray[Any]:
         """The most probable class of each example, shape (n,); multi-label: 0 or 1, (n, n_classes)."""
-        with (network := self._state().network).reading():
-            fitted = self._of(network)
-            found = self._predicted(fitted, self._read(X, fitted).examples())
+        fitted, found = self._consistently(
+            lambda fitted: (fitted, self._predicted(fitted, self._read(X, fitted).examples()))
+        )
         if found.codes is None:
             return found.matrix().astype(np.int64)
         labels: NDArray[Any] = fitted.classes[found.codes]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
+from functools import partial
+from types import MappingProxyType
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
@@ -66,11 +68,19 @@ class Network:
     ) -> None:
         self._by_frequency = by_frequency
         self._core = _pyffnn.Network(dict(spec), by_frequency)
+        self._spec: Mapping[str, Any] | None = None
+        self._reading = self._core.reading()
         self._turn = TurnLock()
 
     @property
-    def spec(self) -> dict[str, Any]:
-        return self._core.spec
+    def spec(self) -> Mapping[str, Any]:
+        """All keys, as understood; read-only."""
+        # asked for at every prediction, and only `absorb` changes it
+        spec = self._spec
+        if spec is None:
+            with self._reading:
+                spec = self._spec = MappingProxyType(self._core.spec)
+        return spec
 
     @property
     def by_frequency(self) -> NDArray[np.int64] | None:
@@ -127,6 +137,12 @@ class Network:
         """Probabilities, shape (examples, n_outputs)."""
         return self._core.predict(examples, order, n_threads)
 
+    def of_texts(
+        self, features: _pyffnn.TextFeatures
+    ) -> Callable[[list[str], int, int], NDArray[np.float32]]:
+        """``f(texts, length, n_threads)``: `predict` of the corpus that ``features`` makes of texts, without what lies between."""
+        return partial(self._core.predict_texts, features)
+
     def top_k(
         self,
         examples: Examples,
@@ -164,16 +180,15 @@ class Network:
         fork = Network.__new__(Network)
         fork._by_frequency = self._by_frequency
         fork._core = self._core.fork(examples, rows, training)
+        fork._spec = None
+        fork._reading = fork._core.reading()
         fork._turn = TurnLock()
         return fork
 
-    def absorb(self, fork: Network, then: Callable[[], Any] | None = None) -> None:
-        """Take over what ``fork`` has learned, at once, when nobody reads.
-
-        ``then`` is called in one piece with it; it must be compiled (`functools.partial` of a
-        method of a built-in type, say), so that no signal handler comes between.
-        """
-        self._core.absorb(fork._core, then)
+    def absorb(self, fork: Network, owner: Any = None) -> None:
+        """Take over what ``fork`` has learned, at once, when nobody reads; ``owner`` becomes the owner with it."""
+        # compiled all through, so that no signal handler comes between
+        self._core.absorb(fork._core, partial(self.__dict__.update, owner=owner, _spec=None))
 
     def set_rows(self, ids: ArrayLike, values: ArrayLike) -> None:
         """Write rows of the embedding table."""
@@ -185,7 +200,7 @@ class Network:
 
     def reading(self) -> Any:
         """Context manager of those who use the network: meanwhile nobody else changes it."""
-        return self._core.reading()
+        return self._reading
 
     def turn(self) -> AbstractContextManager[Any]:
         """Context manager from `fork` to `absorb`: one after the other, so that nothing learned is lost."""
@@ -200,11 +215,11 @@ class Network:
 
     def __reduce__(self) -> tuple[Any, ...]:
         with self.reading():
-            return _restored, (self.spec, self._by_frequency, copy_arrays(self))
+            return _restored, (dict(self.spec), self._by_frequency, copy_arrays(self))
 
 
 def _restored(
-    spec: dict[str, Any], by_frequency: NDArray[np.int64] | None, arrays: Views
+    spec: Mapping[str, Any], by_frequency: NDArray[np.int64] | None, arrays: Views
 ) -> Network:
     network = Network(spec, by_frequency)
     set_arrays(network, arrays)

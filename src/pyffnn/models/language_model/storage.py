@@ -93,7 +93,7 @@ class StoredLanguageModel(NextWordModel, FittedModel[LanguageModelFitted]):
     def _file_config(self, fitted: LanguageModelFitted) -> dict[str, Any]:
         return {
             "params": self._params_json(),
-            "spec": fitted.network.spec,
+            "spec": dict(fitted.network.spec),
             "seed": fitted.seed,
             "vocabulary": fitted.vocabulary.to_dict(),
             "history": fitted.history,

@@ -17,10 +17,10 @@ from pyffnn.models.labels import ClassWeight, Targets
 from pyffnn.models.text_classifier import recipe
 from pyffnn.models.text_classifier.reading import Reader, ReadTexts, Texts, collected
 from pyffnn.models.text_classifier.start import begin, start_rows
-from pyffnn.models.text_classifier.state import TextFitted, examples_of, is_sums
+from pyffnn.models.text_classifier.state import TextFitted, is_sums
 from pyffnn.models.text_classifier.storage import StoredTextClassifier
 from pyffnn.models.weighting import combined, weights_of_classes
-from pyffnn.net import Examples, Network
+from pyffnn.net import Network
 from pyffnn.optimizers import LearningRate, Optimizer, linear_decay
 from pyffnn.text.featurizer import TokenizerLike
 from pyffnn.text.vectors import PretrainedVectors
@@ -389,10 +389,14 @@ class TextClassifier(StoredTextClassifier):
 
         Raises ValueError when not fitted, TypeError for what is not a collection of texts.
         """
-        X = self._texts(X)
-        with (network := self._state().network).reading():
-            fitted = self._of(network)
-            return self._probabilities(fitted, self._encoded(fitted, X))
+        if type(X) is not list:
+            X = self._texts(X)
+        n_threads = 0 if self.n_threads is None else self._threads()
+        fitted = self._state()
+        p = fitted.probabilities(X, n_threads)
+        if fitted.network.owner is fitted:
+            return p
+        return self._consistently(lambda fitted: fitted.probabilities(X, n_threads))
 
     def predict(self, X: Iterable[str]) -> Any:
         """The most probable class of each text, shape (n,).
@@ -401,9 +405,9 @@ class TextClassifier(StoredTextClassifier):
         list of tuples, or a matrix of zeros and ones [n, n_classes].
         """
         X = self._texts(X)
-        with (network := self._state().network).reading():
-            fitted = self._of(network)
-            found = self._predicted(fitted, self._encoded(fitted, X))
+        fitted, found = self._consistently(
+            lambda fitted: (fitted, self._predicted(fitted, fitted.encoded(X)))
+        )
         if found.codes is not None:
             return fitted.classes[found.codes]
         if not fitted.as_sets:
@@ -425,16 +429,11 @@ class TextClassifier(StoredTextClassifier):
             return self._score(fitted, fitted.examples(read.corpus), read.targets, sample_weight)
 
     def _texts(self, X: Any) -> Any:
+        if type(X) is list:
+            return X
         self._check_fitted()
         check_texts(X)
         return collected(X)
-
-    @staticmethod
-    def _encoded(fitted: TextFitted, X: Any) -> Examples:
-        features = fitted.features
-        if features.tokenizer is None and not hasattr(X, "to_pylist"):
-            return examples_of(features.core.encode_texts(X), fitted.length)
-        return fitted.examples(features.encode(X))
 
     @property
     def vocabulary_(self) -> list[str]:

@@ -4,8 +4,8 @@
 #include <optional>
 
 #include "core/workspace.h"
-#include "ops/dense.h"
-#include "ops/tile_gemm.h"
+#include "ops/products/dense.h"
+#include "ops/products/tile_gemm.h"
 
 namespace pyffnn::ops {
 
@@ -62,7 +62,7 @@ class PackedMatrix {
 template <class T>
 void gemm(Index m, ConstMat<T> a, const PackedMatrix<T>& b, T* c, Index ldc, const Fuse<T>& fuse = {});
 
-// Whether a product of m rows is faster with strips than with B_kn in place, so that they are worth keeping.
+// Whether strips of B_kn are worth keeping for products of m rows on the active ISA; see choice.h.
 template <class T>
 bool strips_pay(Index m, Index n, Index k);
 

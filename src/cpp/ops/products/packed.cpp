@@ -1,17 +1,16 @@
-#include "ops/packed.h"
+#include "ops/products/packed.h"
 
 #include <algorithm>
 
 #include "core/cpu.h"
 #include "core/dispatch.h"
+#include "core/math.h"
 #include "core/thread_pool.h"
-#include "ops/gemm_args.h"
+#include "ops/products/args.h"
+#include "ops/products/choice.h"
 
 namespace pyffnn::ops {
 namespace {
-
-Index ceil_div(Index x, Index unit) { return (x + unit - 1) / unit; }
-Index round_up(Index x, Index unit) { return ceil_div(x, unit) * unit; }
 
 double product_of(Index a, Index b) { return static_cast<double>(a) * static_cast<double>(b); }
 
@@ -71,14 +70,12 @@ bool PackedMatrix<T>::usable() const {
 
 namespace {
 
-// A block of rows of A stays in L2 while all strips pass, and of each strip a block of k while those rows pass.
 template <class T>
 void strips_serial(const GemmArgs<T>& out, ConstMat<T> a, const PackedStrips<T>& b, Index col, const Kernels<T>& kernels) {
-  const Index size = sizeof(T), mr = kernels.tile.mr, k = b.k(), width = b.width();
-  const Index kc = block_of_k(k), most = std::max(mr, cpu::caches().l2 / 2 / (std::max<Index>(k, 1) * size) / mr * mr);
+  const Index k = b.k(), width = b.width(), kc = block_of_k(k), most = strips_rows(k, sizeof(T), kernels.tile, cpu::caches());
   for (Index row = 0; row < out.m; row += most) {
-    const Index m = std::min(most, out.m - row), panels = ceil_div(m, mr), rows = ceil_div(m, panels);
-    const bool pack_a = out.n > 4 * width && aliased<T>(a.cs == 1 ? a.rs : a.cs, a.cs == 1 ? rows : k);
+    const Index m = std::min(most, out.m - row);
+    const auto [pack_a, panels, rows] = strips_plan(m, out.n, {a.rs, a.cs}, k, width, sizeof(T), kernels.tile);
     T* const pa = pack_a ? scratch(Scratch::pack_a).reserve_of<T>(panels * rows * k) : nullptr;
     // Block by block of k, each for all panels.
     for (Index p = 0; pack_a && p < k; p += kc)
@@ -115,7 +112,7 @@ void strips_gemm(Index m, ConstMat<T> a, const PackedStrips<T>& b, T* c, Index l
   const Kernels<T>& kernels = dispatch::kernels<T>();
   const GemmArgs<T> out = output_args(m, b.n(), c, ldc, fuse, false);
   const int parts = threads::threads_for(2.0 * static_cast<double>(m) * product_of(b.n(), b.k()));
-  if (m / kernels.tile.mr >= b.n() / kernels.tile.nr) {
+  if (by_rows(m, b.n(), kernels.tile)) {
     threads::parallel_for(
         m, parts,
         [&](Index r0, Index r1) { strips_serial(output_part(out, r0, r1, 0, b.n()), {a.p + r0 * a.rs, a.rs, a.cs}, b, 0, kernels); },
@@ -137,22 +134,9 @@ void gemm(Index m, ConstMat<T> a, const PackedMatrix<T>& b, T* c, Index ldc, con
   strips_gemm(m, a, *b.strips(), c, ldc, fuse);
 }
 
-// Measured on Zen 4 with a network's weights, which lie on huge pages as the strips do (float32, one thread; predictions of 784-512-512-10,
-// 256-256-100 and 300-500-10000: time in place / time with strips):
-//   rows                  1       2           3           4           5 - 8       16      32      128
-//   AVX2                  1.0     1.2 - 1.4   1.1 - 1.4   1.1 - 1.4   1.1 - 1.4   1.3     1.2     1.1
-//   AVX-512               1.0     1.1         1.1 - 1.2   1.0         1.0         1.0     1.0     1.0
-//   AVX-512, 1 to 2 MB            .95         1.2
-//   AVX2, 20 MB                   .9          .8          .4          .7          .8      1.1
-//   AVX-512, 20 MB                1.1         1.1         1.1         1.2 - 2.7   1.6     1.4
-// Tall tiles read rows in place without loss, until B leaves L2; tiles of few rows wait for them, but a B far beyond L2 is better fetched
-// along its own long rows than half a short one at a time.
 template <class T>
 bool strips_pay(Index m, Index n, Index k) {
-  const bool tall = dispatch::kernels<T>().tile.mr >= 8;
-  const Index bytes = n * k * static_cast<Index>(sizeof(T)), l2 = cpu::caches().l2;
-  if (bytes > 2 * l2) return tall && m >= 4;
-  return tall ? m == 3 || (m == 2 && bytes < l2) : m >= 2;
+  return strips_pay(m, n, k, sizeof(T), dispatch::kernels<T>().tile, cpu::caches());
 }
 
 #define PYFFNN_INSTANTIATE(T)                                                                \

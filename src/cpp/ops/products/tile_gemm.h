@@ -1,14 +1,10 @@
-// Products of float32 matrices on bf16 tiles: which products, and their blocking, packing and threads.
+// Products of float32 matrices on bf16 tiles: blocking, packing and threads.
 #pragma once
-#include "core/kernel_table.h"
-#include "ops/dense.h"
+#include "core/math.h"
+#include "ops/products/args.h"
+#include "ops/products/choice.h"
 
 namespace pyffnn::ops {
-
-// The precision in which a product of these sizes runs on the active ISA: never `automatic`, and float32 where it has no tiles. It depends
-// on nothing but the machine and the sizes, which must therefore be those of the whole product, whatever threads share it. kept_b: B meets
-// many left operands and its packed copy is kept as a rule (whether it is there this time must not matter, since the bits would differ).
-Precision choose(Precision wanted, Index m, Index n, Index k, bool kept_b = false);
 
 // A whole operand in bf16, B_kn (or A_mk, rows in place of columns): panels of 16 columns end to end, each of ceil(k / 32) tiles (split:
 // pairs of tiles, hi and lo). Whatever blocks of k a product is cut into, they lie in it one after another, so this is the one form of an
@@ -18,8 +14,8 @@ struct TileOperand {
   bool split = false;
 
   // bf16 numbers of one panel, and of n columns.
-  static Index panel(Index k, bool split) { return (k + kTileDepth - 1) / kTileDepth * kTileNumbers * (split ? 2 : 1); }
-  static Index numbers(Index k, Index n, bool split) { return (n + kTileSide - 1) / kTileSide * panel(k, split); }
+  static Index panel(Index k, bool split) { return ceil_div(k, kTileDepth) * kTileNumbers * (split ? 2 : 1); }
+  static Index numbers(Index k, Index n, bool split) { return ceil_div(n, kTileSide) * panel(k, split); }
 };
 
 // B_kn into `out`, of TileOperand::numbers(k, n, split).

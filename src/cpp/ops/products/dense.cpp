@@ -1,18 +1,18 @@
-#include "ops/dense.h"
+#include "ops/products/dense.h"
 
 #include <algorithm>
 
 #include "core/cpu.h"
 #include "core/dispatch.h"
+#include "core/math.h"
 #include "core/thread_pool.h"
 #include "core/workspace.h"
-#include "ops/gemm_args.h"
-#include "ops/tile_gemm.h"
+#include "ops/products/args.h"
+#include "ops/products/choice.h"
+#include "ops/products/tile_gemm.h"
 
 namespace pyffnn::ops {
 namespace {
-
-Index round_up(Index x, Index unit) { return (x + unit - 1) / unit * unit; }
 
 template <class T>
 struct Problem {
@@ -54,53 +54,15 @@ GemmArgs<T> args_of(const Problem<T>& p, Index a_rows, Index nr) {
   return g;
 }
 
-constexpr Index kFewRows = 8, kPage = 4096;
-
-// How a product is cut up, from its shape and the caches found at run time: a block of B, kc x nc, stays in L2 while all rows of A pass
-// over it, a row panel (which stays in L1) at a time.
-//
-//   a_rows: rows of a register tile, the same for every panel: 16 rows are 8 + 8, not 14 + 2, whose last tile has too few sums.
-//   kc: a tile of two vectors takes 5 bytes a cycle from L2, whatever kc; see block_of_k().
-//   nc: the block of B takes a quarter of L2; the rest is for C, A, and lines that come in ahead.
-//   pack_b: the micro-kernel reads rows of B in place as fast. So B is packed only where it runs along k, where its rows overfill cache
-//       sets, where it is far larger than L2 (pages beyond the reach of the TLB) and enough row panels use it, or where a panel of it,
-//       whose unaligned rows take a line more, leaves L1 and few rows share each load.
-//   Few rows of A over rows of B that are longer than pages, in a B beyond L2: a tile's strip would meet a new page at every row. So kc is
-//       kFewRows, whose rows stream in one after another along their whole length, while the sums wait in C.
-//   pack_a: likewise only where rows or columns of A overfill cache sets and enough panels of B use it.
-struct Plan {
-  bool pack_a, pack_b;
-  Index a_rows, nc, kc;
-};
-
-template <class T>
-Plan plan(const Problem<T>& p, const GemmGeometry& tile) {
-  const cpu::Caches& cache = cpu::caches();
-  const Index size = sizeof(T), panels = std::max<Index>(1, (p.m + tile.mr - 1) / tile.mr);
-  Plan r{};
-  r.a_rows = std::max<Index>(1, (p.m + panels - 1) / panels);
-  // A weight update needs the whole sum in registers: one block of k, however long.
-  r.kc = p.fuse.epilogue == Epilogue::update ? std::max<Index>(p.k, 1) : block_of_k(p.k);
-  r.nc = std::min(std::max(tile.nr, cache.l2 / 4 / (r.kc * size) / tile.nr * tile.nr), round_up(p.n, tile.nr));
-  r.pack_b = p.b.cs != 1 || (panels > 2 && aliased<T>(p.b.rs, p.k)) || (panels > 24 && p.k * p.n * size > cache.l2) ||
-             (tile.mr < 8 && panels >= 4 && p.k * (tile.nr * size + 64) > cache.l1d);
-  r.pack_a = p.n > 8 * tile.nr && aliased<T>(p.a.cs == 1 ? p.a.rs : p.a.cs, p.a.cs == 1 ? r.a_rows : p.k);
-  if (p.m <= 4 && !r.pack_b && p.fuse.epilogue != Epilogue::update && p.n * size > 2 * kPage && p.k * p.n * size > cache.l2) {
-    r.kc = kFewRows;
-    r.nc = p.n;
-  }
-  return r;
-}
-
 template <class T>
 void gemm_serial(const Problem<T>& p, const Kernels<T>& kernels) {
   const GemmGeometry tile = kernels.tile;
-  if (p.b.cs == 1 && p.k <= block_of_k(p.k) && p.k * p.n * static_cast<Index>(sizeof(T)) <= cpu::caches().l1d) {
-    const Index panels = (p.m + tile.mr - 1) / tile.mr;
-    kernels.gemm(args_of(p, (p.m + panels - 1) / panels, tile.nr));
+  const DenseShape shape{p.m, p.n, p.k, {p.a.rs, p.a.cs}, {p.b.rs, p.b.cs}, sizeof(T), p.fuse.epilogue == Epilogue::update};
+  const DensePlan plan = dense_plan(shape, tile, cpu::caches());
+  if (plan.whole) {
+    kernels.gemm(args_of(p, plan.a_rows, tile.nr));
     return;
   }
-  const Plan plan = ops::plan(p, tile);
   const Index nc = plan.nc, kc = plan.kc, m_up = round_up(p.m, plan.a_rows);
   T* const pb = plan.pack_b ? scratch(Scratch::pack_b).reserve_of<T>(kc * nc) : nullptr;
   T* const pa = plan.pack_a ? scratch(Scratch::pack_a).reserve_of<T>(kc * m_up) : nullptr;
@@ -147,7 +109,7 @@ void gemm(Index m, Index n, Index k, ConstMat<T> a, ConstMat<T> b, T* c, Index l
   const Problem<T> p{m, n, k, a, b, c, ldc, fuse, accumulate};
   const int parts = threads::threads_for(2.0 * static_cast<double>(m) * static_cast<double>(n) * static_cast<double>(k));
   if (parts <= 1) return gemm_serial(p, kernels);
-  if (m / kernels.tile.mr >= n / kernels.tile.nr) {
+  if (by_rows(m, n, kernels.tile)) {
     threads::parallel_for(m, parts, [&](Index begin, Index end) { gemm_serial(part_of(p, begin, end, 0, n), kernels); }, kernels.tile.mr);
   } else {
     threads::parallel_for(n, parts, [&](Index begin, Index end) { gemm_serial(part_of(p, 0, m, begin, end), kernels); }, kernels.tile.nr);

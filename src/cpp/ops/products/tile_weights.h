@@ -4,7 +4,7 @@
 // anew of each block of rows that it has just changed, while the block is in L2.
 #pragma once
 #include "core/workspace.h"
-#include "ops/tile_gemm.h"
+#include "ops/products/tile_gemm.h"
 
 namespace pyffnn::ops {
 
@@ -17,12 +17,7 @@ class TileWeights {
   static Index bytes(Index k, Index n, bool split, bool transposed) {
     return (TileOperand::numbers(k, n, split) + (transposed ? TileOperand::numbers(n, k, split) : 0)) * Index{sizeof(std::uint16_t)};
   }
-  // Whether keeping `bytes` of copies pays where `threads` work on a step.
-  //   Packed where it is used, W is packed twice a step by each thread, for its own examples, and read twice: 8 bytes a number. Kept, it is
-  //   packed twice by all threads together, out of L2; each reads 4 bytes a number in bf16, 8 split, and as many are written. So one thread
-  //   packs no less and moves as many bytes (bf16) or twice as many (split): nothing is gained. Two spare each other half of the packing.
-  //   On Zen 4, in ns a number of W: packing 0.15 (bf16) or 0.26 (split) a thread and step, half of that kept, and 0.05 or 0.10 to read the
-  //   copies. Where they take more than a quarter of the last cache, reading and writing them costs what is spared.
+  // Whether keeping `bytes` of copies pays where `threads` work on a step; see choice.h.
   static bool pay(Index bytes, int threads);
 
   // Room for W_kn; holds nothing yet. Throws std::bad_alloc.

@@ -1,4 +1,4 @@
-#include "ops/tile_gemm.h"
+#include "ops/products/tile_gemm.h"
 
 #include <algorithm>
 
@@ -6,15 +6,10 @@
 #include "core/dispatch.h"
 #include "core/thread_pool.h"
 #include "core/workspace.h"
-#include "ops/gemm_args.h"
+#include "ops/products/args.h"
 
 namespace pyffnn::ops {
 namespace {
-
-constexpr Index kBlock = 2 * kTileSide;  // rows and columns of the sums that the kernel keeps in tiles
-
-Index ceil_div(Index x, Index unit) { return (x + unit - 1) / unit; }
-Index round_up(Index x, Index unit) { return ceil_div(x, unit) * unit; }
 
 struct Problem {
   Index m, n, k;
@@ -36,29 +31,12 @@ Problem part_of(Problem p, Index r0, Index r1, Index c0, Index c1) {
   return p;
 }
 
-// Block sizes, in numbers of k, rows of A and columns of B:
-//   kc: the panel of B that meets every row (32 columns) takes two thirds of the first-level cache: of 48 kB, 512 in bf16 and 256 split. A
-//       block of k costs a load and a store of C, 8 kB for the 32 x 32 sums that took 32 kB of loads in bf16, 64 kB split, at kc = 256.
-//   mc: packed A (mc x kc) takes half of L2.   nc: packed B (kc x nc) takes a quarter of it, so that it is used while it is there.
-// A longer k that leaves a rest of less than half a block is one block; so is that of an update, which needs the whole sum at once.
-struct Blocks {
-  Index mc, nc, kc;
-};
-Blocks blocks(const Problem& p) {
-  const Index bytes = p.split ? 4 : 2, l2 = cpu::caches().l2;
-  Blocks b;
-  b.kc = std::max(4 * kTileDepth, cpu::caches().l1d * 2 / 3 / (kBlock * bytes) / kTileDepth * kTileDepth);
-  if (p.out.epilogue == Epilogue::update || p.k <= b.kc + b.kc / 2) b.kc = std::max<Index>(round_up(p.k, kTileDepth), kTileDepth);
-  b.mc = std::min(std::max(kBlock, l2 / 2 / (b.kc * bytes) / kBlock * kBlock), round_up(p.m, kBlock));
-  b.nc = p.packed_b != nullptr ? std::max<Index>(p.n, 1)
-                               : std::min(std::max(kBlock, l2 / 4 / (b.kc * bytes) / kBlock * kBlock), round_up(p.n, kBlock));
-  return b;
-}
+TileShape shape_of(const Problem& p) { return {p.m, p.n, p.k, p.split, p.out.epilogue == Epilogue::update, p.packed_b != nullptr}; }
 
 // A block of A is packed once and meets all of B, packed block by block as it is needed (B is packed again for every mc rows), or packed
 // before.
 void serial(const Problem& p, const TileKernels& kernels) {
-  const Blocks bl = blocks(p);
+  const TileBlocks bl = tile_blocks(shape_of(p), cpu::caches());
   const Index parts = p.split ? 2 : 1, b_panel = TileOperand::panel(p.k, p.split);
   auto* const pa = scratch(Scratch::pack_a).reserve_of<std::uint16_t>(bl.mc * bl.kc * parts);
   auto* const pb = p.packed_b != nullptr ? nullptr : scratch(Scratch::pack_b).reserve_of<std::uint16_t>(bl.nc * bl.kc * parts);
@@ -83,19 +61,6 @@ void serial(const Problem& p, const TileKernels& kernels) {
       }
     }
   }
-}
-
-// Estimated cycles of one core, from the figures of prototypes on a Sapphire Rapids core (not measured on this code): FMA kernels at 51
-// flops a cycle; a tile product issues every 16 cycles, three quarters of the time; packing costs 0.5 cycles a number (0.1 to 0.2 ns,
-// measured on Zen 4); configuring and releasing the tiles, and the edges, about 2000.
-bool split_pays(Index m, Index n, Index k, bool kept_b) {
-  const double dm = static_cast<double>(m), dn = static_cast<double>(n), dk = static_cast<double>(k);
-  const double fma = 2 * dm * dn * dk / 51;
-  const double tiles = static_cast<double>(ceil_div(m, kTileSide)) * static_cast<double>(ceil_div(n, kTileSide)) *
-                       static_cast<double>(ceil_div(k, kTileDepth)) * 3 * 16 / 0.75;
-  // Where B is kept, the first products after a change of it pack it all the same: twice as fast is asked for.
-  if (kept_b) return tiles + 0.7 * dm * dk + 2000 < 0.5 * fma;
-  return tiles + 0.5 * (dm * dk + dk * dn) + 2000 < 0.9 * fma;
 }
 
 // Both operands packed, on this thread.
@@ -125,15 +90,15 @@ void together(const Problem& p, int parts, const TileKernels& kernels) {
     if (b_panels > 0 && cols > 0) kernels.pack_b(p.b.p + col * p.b.cs, p.b.rs, p.b.cs, p.k, cols, p.split, pb + first * panel);
   });
   const TileOperand a{pa, p.split}, b{p.packed_b != nullptr ? p.packed_b : pb, p.split};
-  const Index kc = blocks(p).kc;
+  const Index kc = tile_blocks(shape_of(p), cpu::caches()).kc;
   const auto part = [&](Index r0, Index r1, Index c0, Index c1) {
     packed_product(output_part(p.out, r0, r1, c0, c1), p.k, kc, {a.p + r0 / kTileSide * panel, p.split},
                    {b.p + c0 / kTileSide * panel, p.split}, kernels);
   };
   if (p.m >= p.n)
-    threads::parallel_for(p.m, parts, [&](Index r0, Index r1) { part(r0, r1, 0, p.n); }, kBlock);
+    threads::parallel_for(p.m, parts, [&](Index r0, Index r1) { part(r0, r1, 0, p.n); }, kTileBlock);
   else
-    threads::parallel_for(p.n, parts, [&](Index c0, Index c1) { part(0, p.m, c0, c1); }, kBlock);
+    threads::parallel_for(p.n, parts, [&](Index c0, Index c1) { part(0, p.m, c0, c1); }, kTileBlock);
 }
 
 void in_parts(const Problem& p) {
@@ -144,22 +109,14 @@ void in_parts(const Problem& p) {
   const double packed = static_cast<double>(p.k) * static_cast<double>(p.packed_b != nullptr ? m : m + n);
   const int parts = threads::threads_for(work / (p.split ? 4 : 8) + packed * 16);
   if (parts <= 1) return serial(p, kernels);
-  // Packed operands that overfill the last cache would come back from memory.
-  const double bytes = packed * (p.split ? 4 : 2);
-  if (bytes <= static_cast<double>(cpu::caches().l3) / 4) return together(p, parts, kernels);
+  if (packed_together(shape_of(p), cpu::caches())) return together(p, parts, kernels);
   if (m >= n)
-    threads::parallel_for(m, parts, [&](Index r0, Index r1) { serial(part_of(p, r0, r1, 0, n), kernels); }, kBlock);
+    threads::parallel_for(m, parts, [&](Index r0, Index r1) { serial(part_of(p, r0, r1, 0, n), kernels); }, kTileBlock);
   else
-    threads::parallel_for(n, parts, [&](Index c0, Index c1) { serial(part_of(p, 0, m, c0, c1), kernels); }, kBlock);
+    threads::parallel_for(n, parts, [&](Index c0, Index c1) { serial(part_of(p, 0, m, c0, c1), kernels); }, kTileBlock);
 }
 
 }  // namespace
-
-Precision choose(Precision wanted, Index m, Index n, Index k, bool kept_b) {
-  if (wanted == Precision::float32 || !dispatch::active().has_tiles()) return Precision::float32;
-  if (wanted != Precision::automatic) return wanted;
-  return split_pays(m, n, k, kept_b) ? Precision::bfloat16x3 : Precision::float32;
-}
 
 TileOperand pack_operand(Index k, Index n, ConstMat<float> b, bool split, std::uint16_t* out) {
   const TileKernels& kernels = dispatch::active().tiles;
@@ -185,7 +142,7 @@ void tile_gemm(Index m, Index n, Index k, ConstMat<float> a, TileOperand b, floa
 
 void tile_gemm(Index m, Index n, Index k, TileOperand a, TileOperand b, float* c, Index ldc, const Fuse<float>& fuse, bool accumulate) {
   const Problem p{m, n, k, {}, {}, b.p, output_args(m, n, c, ldc, fuse, accumulate), b.split};
-  packed_product(p.out, k, blocks(p).kc, a, b, dispatch::active().tiles);
+  packed_product(p.out, k, tile_blocks(shape_of(p), cpu::caches()).kc, a, b, dispatch::active().tiles);
 }
 
 }  // namespace pyffnn::ops

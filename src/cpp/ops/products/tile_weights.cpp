@@ -1,4 +1,4 @@
-#include "ops/tile_weights.h"
+#include "ops/products/tile_weights.h"
 
 #include "core/cpu.h"
 #include "core/dispatch.h"
@@ -6,7 +6,7 @@
 
 namespace pyffnn::ops {
 
-bool TileWeights::pay(Index bytes, int threads) { return threads > 1 && bytes <= cpu::caches().l3 / 4; }
+bool TileWeights::pay(Index bytes, int threads) { return copies_pay(bytes, threads, cpu::caches()); }
 
 void TileWeights::plan(Index k, Index n, bool split, bool transposed) {
   k_ = k;

@@ -1,4 +1,4 @@
-// Dense products: blocking, packing and threads over the gemm kernel. ISA-free.
+// What the drivers of products share: operands, what becomes of each sum, and the side of C in the arguments of a kernel.
 #pragma once
 #include "core/types.h"
 
@@ -48,19 +48,38 @@ struct Fuse {
   }
 };
 
-// C_mn = fuse(A_mk B_kn), or fuse(C + A B) with `accumulate` (never with update). The same bits at any thread count and blocking.
-// C must not alias A or B. precision: of a float32 product.
+// C and what becomes of each sum; the operands and k are not set.
 template <class T>
-void gemm(Index m, Index n, Index k, ConstMat<T> a, ConstMat<T> b, T* c, Index ldc, const Fuse<T>& fuse = {}, bool accumulate = false,
-          Precision precision = Precision::float32);
+GemmArgs<T> output_args(Index m, Index n, T* c, Index ldc, const Fuse<T>& fuse, bool accumulate) {
+  GemmArgs<T> g{};
+  g.m = m;
+  g.n = n;
+  g.load_c = accumulate;
+  g.c = c;
+  g.ldc = ldc;
+  g.epilogue = fuse.epilogue;
+  g.act = fuse.act;
+  g.bias = fuse.bias;
+  g.y = fuse.y;
+  g.ldy = fuse.ldy;
+  g.opt = fuse.opt;
+  g.s1 = fuse.s1;
+  g.s2 = fuse.s2;
+  return g;
+}
 
-// dx = (dz W^T) [* act'(x) where x is itself an activation's output], dw = x^T dz, db = column sums of dz. Null outputs are skipped.
+// The part with rows [r0, r1) and columns [c0, c1); the operands stay as they are.
 template <class T>
-void linear_backward(Index m, Index n, Index k, const T* x, Index ldx, const T* w, Index ldw, const T* dz, Index lddz, T* dx, Index lddx,
-                     T* dw, Index lddw, T* db, Precision precision = Precision::float32);
-
-// out_n = sum over rows of x_mn.
-template <class T>
-void col_sum(const T* x, Index ldx, Index m, Index n, T* out);
+GemmArgs<T> output_part(GemmArgs<T> g, Index r0, Index r1, Index c0, Index c1) {
+  const Index at = r0 * g.ldc + c0;
+  g.c += at;
+  if (g.bias != nullptr) g.bias += c0;
+  if (g.y != nullptr) g.y += r0 * g.ldy + c0;
+  if (g.s1 != nullptr) g.s1 += at;
+  if (g.s2 != nullptr) g.s2 += at;
+  g.m = r1 - r0;
+  g.n = c1 - c0;
+  return g;
+}
 
 }  // namespace pyffnn::ops

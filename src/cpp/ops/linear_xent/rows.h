@@ -7,9 +7,10 @@
 #include <vector>
 
 #include "core/dispatch.h"
+#include "core/math.h"
 #include "core/thread_pool.h"
 
-namespace pyffnn::train {
+namespace pyffnn::ops::xent {
 
 // The exponentials of pass 1 wait for pass 2 where the gradient of w will be: tiles go in groups of ceil(m / k), and the columns of a
 // group's dw hold those of its first tile, k rows of them to a tile's width.
@@ -19,7 +20,7 @@ struct Stash {
   Index n, k, tile, group;
 
   Stash(T* to, Index m, Index cols, Index depth, Index width)
-      : dw(to), n(cols), k(depth), tile(width), group(std::max<Index>(1, (m + std::max<Index>(k, 1) - 1) / std::max<Index>(k, 1))) {}
+      : dw(to), n(cols), k(depth), tile(width), group(std::max<Index>(1, ceil_div(m, std::max<Index>(k, 1)))) {}
   bool holds(Index number) const { return k > 0 && number % group == 0 && (number + group) * tile <= n; }
   // Whether a tile's exponentials lie in it as a matrix with rows of n.
   bool whole(Index number) const { return group == 1 && holds(number); }
@@ -27,9 +28,9 @@ struct Stash {
 };
 
 template <class T>
-class XentRows {
+class Rows {
  public:
-  XentRows(Index m, const std::int64_t* target, const T* sample_weight)
+  Rows(Index m, const std::int64_t* target, const T* sample_weight)
       : target_(target),
         sample_weight_(sample_weight),
         ref_(at(m)),
@@ -132,4 +133,4 @@ class XentRows {
   std::vector<std::vector<Moved>> moved_;
 };
 
-}  // namespace pyffnn::train
+}  // namespace pyffnn::ops::xent
