@@ -133,3 +133,24 @@ def test_two_classes_with_other_outputs() -> None:
         assert p.shape == (480, 2)
         np.testing.assert_allclose(p.sum(axis=1), 1, rtol=1e-5)
         assert model.score(X, X[:, 0] > 0) > 0.9
+
+
+@pytest.mark.parametrize("name", [n for n in ABILITIES if n not in ("adaptive by itself", "all")])
+def test_sparse_features_do_as_dense_ones(name: str) -> None:
+    sparse = pytest.importorskip("scipy.sparse")
+    X, y = KINDS["vectors"].data
+    X = X * (X > 0)
+    settings = {**ABILITIES[name], "optimizer": "sgd", "learning_rate": 0.1, "l2": 0.0, "epochs": 3}
+    ps = [
+        FFNNClassifier((12,), **settings).fit(x, y).predict_proba(x)
+        for x in (X, sparse.csr_matrix(X))
+    ]
+    np.testing.assert_allclose(*ps, atol=1e-5)
+    without = FFNNClassifier((), **settings)
+    wrong = [n for n in ("residual", "output") if n in settings]
+    if wrong:
+        with pytest.raises(ValueError, match=f"^{wrong[0]} must be .* without hidden layers"):
+            without.fit(sparse.csr_matrix(X), y)
+        without.fit(X, y)
+    else:
+        without.fit(sparse.csr_matrix(X), y)

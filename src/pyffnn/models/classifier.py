@@ -178,6 +178,15 @@ class Classifier(FittedModel[F]):
         self, inputs: dict[str, Any], targets: Targets, seed: int, weights: Any
     ) -> Network:
         """A network without weights for the classes of ``targets`` over the given kind of input."""
+        if inputs["input"] == "sparse" and not self._hidden():
+            # the weights are read as rows of a table: there is no product for these to follow
+            for name, only in (("residual", False), ("output", "softmax")):
+                value = getattr(self, name)
+                if value != only:
+                    raise ValueError(
+                        f"{name} must be {only!r} for sparse features without hidden layers, "
+                        f"got {value!r}"
+                    )
         spec: dict[str, Any] = {
             **inputs,
             "hidden": self._hidden(),

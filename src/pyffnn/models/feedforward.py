@@ -376,8 +376,9 @@ class FFNNClassifier(Classifier[FFNNFitted]):
 
     def predict(self, X: Any) -> NDArray[Any]:
         """The most probable class of each example, shape (n,); multi-label: 0 or 1, (n, n_classes)."""
-        fitted = self._state()
-        found = self._predicted(fitted, self._read(X, fitted).examples())
+        fitted, found = self._consistently(
+            lambda fitted: (fitted, self._predicted(fitted, self._read(X, fitted).examples()))
+        )
         if found.codes is None:
             return found.matrix().astype(np.int64)
         labels: NDArray[Any] = fitted.classes[found.codes]

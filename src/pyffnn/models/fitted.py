@@ -7,10 +7,11 @@ network, so that they see one of the two, never a vocabulary beside the rows of 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import Any, Self, TypeVar
 
+from pyffnn.models.estimator import not_fitted
 from pyffnn.models.one_state import OneState
 from pyffnn.net import Network
 from pyffnn.training import Callback, DivergedError, Interrupted, Record, Run, call_all
@@ -60,13 +61,27 @@ class FittedModel(OneState[F]):
         return None if kept is None else self._of(kept.network)
 
     def _state(self) -> F:
-        # the short way, while nothing is being trained: a prediction of one text has no time for more
         own = self.__dict__
-        kept = own.get("_kept")
-        if kept is None or own.get("_shown"):
-            return super()._state()
-        owner: F = kept.network.owner
-        return owner
+        # one look where nothing is being trained: a prediction of one text has no time for more
+        kept: F | None = self._fitted if own.get("_shown") else own.get("_kept")
+        if kept is None:
+            raise not_fitted(self)
+        return self._of(kept.network)
+
+    def _consistently(self, use: Callable[[F], R]) -> R:
+        """``use(fitted)`` of one state: what it computed with the network belongs to what it read in the state.
+
+        A change of the network and of its owner are one piece, so a state that is still the owner
+        after the network was asked was so all the time. Else it is done again, and at last under the
+        lock. ``use`` may be called several times.
+        """
+        for _ in range(3):
+            fitted = self._state()
+            result = use(fitted)
+            if fitted.network.owner is fitted:
+                return result
+        with (network := self._state().network).reading():
+            return use(self._of(network))
 
     @staticmethod
     def _of(network: Network) -> F:
@@ -85,7 +100,7 @@ class FittedModel(OneState[F]):
     def _replace(self, fork: Network, fitted: F) -> None:
         """The network learns what its fork did and ``fitted`` becomes the state, both at once."""
         network = fitted.network
-        network.absorb(fork, partial(network.__dict__.update, owner=fitted))
+        network.absorb(fork, fitted)
         kept = self.__dict__.get("_kept")
         if kept is not None and kept.network is network:  # no other fit came between
             self._kept = fitted

@@ -340,6 +340,13 @@ def check_one(model: Any, name: str) -> None:
     SETTINGS[model_name(type(model))][name].check(name, getattr(model, name))
 
 
+_NAMES: dict[type, str] = {}
+
+
 def model_name(cls: type) -> str:
     """The name of a model class in the tables; a subclass has its parent's settings."""
-    return next(base.__name__ for base in cls.__mro__ if base.__name__ in SETTINGS)
+    name = _NAMES.get(cls)
+    if name is None:
+        name = next(base.__name__ for base in cls.__mro__ if base.__name__ in SETTINGS)
+        _NAMES[cls] = name
+    return name

@@ -78,7 +78,8 @@ class Network:
         # asked for at every prediction, and only `absorb` changes it
         spec = self._spec
         if spec is None:
-            spec = self._spec = MappingProxyType(self._core.spec)
+            with self._reading:
+                spec = self._spec = MappingProxyType(self._core.spec)
         return spec
 
     @property
@@ -184,14 +185,10 @@ class Network:
         fork._turn = TurnLock()
         return fork
 
-    def absorb(self, fork: Network, then: Callable[[], Any] | None = None) -> None:
-        """Take over what ``fork`` has learned, at once, when nobody reads.
-
-        ``then`` is called in one piece with it; it must be compiled (`functools.partial` of a
-        method of a built-in type, say), so that no signal handler comes between.
-        """
-        self._core.absorb(fork._core, then)
-        self._spec = None
+    def absorb(self, fork: Network, owner: Any = None) -> None:
+        """Take over what ``fork`` has learned, at once, when nobody reads; ``owner`` becomes the owner with it."""
+        # compiled all through, so that no signal handler comes between
+        self._core.absorb(fork._core, partial(self.__dict__.update, owner=owner, _spec=None))
 
     def set_rows(self, ids: ArrayLike, values: ArrayLike) -> None:
         """Write rows of the embedding table."""

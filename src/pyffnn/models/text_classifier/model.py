@@ -394,11 +394,9 @@ class TextClassifier(StoredTextClassifier):
         n_threads = 0 if self.n_threads is None else self._threads()
         fitted = self._state()
         p = fitted.probabilities(X, n_threads)
-        # A change of the network and of its owner are one piece, so the owner of before was that of the prediction.
         if fitted.network.owner is fitted:
             return p
-        with (network := self._state().network).reading():
-            return self._of(network).probabilities(X, n_threads)
+        return self._consistently(lambda fitted: fitted.probabilities(X, n_threads))
 
     def predict(self, X: Iterable[str]) -> Any:
         """The most probable class of each text, shape (n,).
@@ -407,9 +405,9 @@ class TextClassifier(StoredTextClassifier):
         list of tuples, or a matrix of zeros and ones [n, n_classes].
         """
         X = self._texts(X)
-        with (network := self._state().network).reading():
-            fitted = self._of(network)
-            found = self._predicted(fitted, fitted.encoded(X))
+        fitted, found = self._consistently(
+            lambda fitted: (fitted, self._predicted(fitted, fitted.encoded(X)))
+        )
         if found.codes is not None:
             return fitted.classes[found.codes]
         if not fitted.as_sets:

@@ -10,14 +10,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pyffnn import _pyffnn
 from pyffnn.models.classifier import ClassifierFitted
 from pyffnn.models.text_classifier import recipe
 from pyffnn.net import Examples, Network
 from pyffnn.text.corpus import Corpus
 from pyffnn.text.featurizer import Featurizer
 
-__all__ = ["TextFitted", "examples_of", "is_sums", "set_row_rates"]
+__all__ = ["TextFitted", "is_sums", "set_row_rates"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,7 +35,8 @@ class TextFitted(ClassifierFitted):
         return is_sums(self.network)
 
     def examples(self, corpus: Corpus) -> Examples:
-        return examples_of(corpus.core, self.length)
+        core, length = corpus.core, self.length
+        return Examples.text(core) if length is None else Examples.text_sequences(core, length)
 
     def encoded(self, texts: Any) -> Examples:
         """Texts as the network reads them."""
@@ -56,7 +56,7 @@ class TextFitted(ClassifierFitted):
             p = predict(texts, self.length or 0, n_threads)
         else:
             p = self.network.predict(self.encoded(texts), None, n_threads)
-        return np.concatenate([1 - p, p], axis=1) if self.one_unit else p
+        return p if not self.one_unit else np.concatenate([1 - p, p], axis=1)
 
     def __getstate__(self) -> dict[str, Any]:
         state = dict(self.__dict__)
@@ -73,11 +73,6 @@ def is_sums(network: Network) -> bool:
     """Whether it is a linear model of sums of rows."""
     spec = network.spec
     return spec.get("pool") == "sum" and not spec["hidden"]
-
-
-def examples_of(corpus: _pyffnn.TextCorpus, length: int | None) -> Examples:
-    """The texts of a corpus, pooled, or the first ``length`` words of each."""
-    return Examples.text(corpus) if length is None else Examples.text_sequences(corpus, length)
 
 
 def set_row_rates(network: Network, features: Featurizer) -> None:
