@@ -255,6 +255,7 @@ class PyNetwork {
   }
 
   py::array_t<double> distribution(py::handle x, int n_threads) {
+    if (net_->spec().input != net::InputKind::windows) throw py::value_error("distribution: the network reads no stream of ids");
     const py::array ids = as_ids(x, "ids");
     check_rank(ids, 1, "ids");
     std::vector<std::int32_t> own;
