@@ -5,19 +5,19 @@
 
 #include "check.h"
 #include "core/dispatch.h"
-#include "train/kept_weights.h"
+#include "net/kept_weights.h"
 
 using pyffnn::Index;
 using pyffnn::Precision;
 namespace ops = pyffnn::ops;
-namespace train = pyffnn::train;
+namespace net = pyffnn::net;
 
 namespace {
 
 constexpr Index kRows = 3, kIn = 40, kOut = 70;
 
-std::vector<float> product(const std::vector<float>& x, const std::vector<float>& w, train::KeptWeights<float>& kept,
-                           const train::Version& version, bool& used, Precision precision) {
+std::vector<float> product(const std::vector<float>& x, const std::vector<float>& w, net::KeptWeights<float>& kept,
+                           const net::Version& version, bool& used, Precision precision) {
   std::vector<float> y(kRows * kOut);
   const auto copy = kept.current(kRows, kOut, kIn, {w.data(), kOut, 1}, precision, version);
   used = copy != nullptr;
@@ -30,11 +30,11 @@ std::vector<float> product(const std::vector<float>& x, const std::vector<float>
 
 void threads_share_and_writers_borrow(Precision precision) {
   std::vector<float> x(kRows * kIn, 1.0f), w(kIn * kOut);
-  const auto version = std::make_shared<train::Version>();
-  train::KeptWeights<float> kept;
+  const auto version = std::make_shared<net::Version>();
+  net::KeptWeights<float> kept;
   for (int round = 0; round < 20; ++round) {
     {
-      const train::Loan loan(version);
+      const net::Loan loan(version);
       bool used = true;
       product(x, w, kept, *version, used, precision);
       CHECK(!used);
@@ -60,16 +60,16 @@ void threads_share_and_writers_borrow(Precision precision) {
 
 void a_copy_made_during_a_loan_is_never_used() {
   std::vector<float> x(kRows * kIn, 1.0f), w(kIn * kOut, 1.0f);
-  const auto version = std::make_shared<train::Version>();
+  const auto version = std::make_shared<net::Version>();
   const std::uint64_t before = version->now();
   {
-    const train::Loan one(version);
-    CHECK(version->now() == train::Version::kLent);
-    const train::Loan two(version);
+    const net::Loan one(version);
+    CHECK(version->now() == net::Version::kLent);
+    const net::Loan two(version);
     version->changed();
-    CHECK(version->now() == train::Version::kLent);
+    CHECK(version->now() == net::Version::kLent);
   }
-  CHECK(version->now() != before && version->now() != train::Version::kLent);
+  CHECK(version->now() != before && version->now() != net::Version::kLent);
 }
 
 }  // namespace
