@@ -17,6 +17,7 @@ import statistics
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -28,20 +29,19 @@ from torch.nn import functional
 import pyffnn
 from pyffnn import LanguageModel
 from pyffnn.corpus import build_vocabulary, encode_corpus
-from pyffnn.models.lm import settings as arguments
-from pyffnn.models.lm.batches import Batches, epoch_batches
-from pyffnn.models.lm.network import Network
-from pyffnn.models.lm.run import learning_rates
+from pyffnn.models.language_model import recipe
+from pyffnn.net import Examples, Network, Runs, Targets
+from pyffnn.training import Windows
 
 
 class Recipe(nn.Module):
-    """The network of src/cpp/train/lm_config.h with a residual block, layer normalisation and tied embeddings."""
+    """The network of LanguageModel's defaults, with a residual block, layer normalisation and tied embeddings."""
 
     def __init__(self, model: LanguageModel, network: Network) -> None:
         super().__init__()
-        c = network.config
-        self.config = c
-        weights = {name: torch.tensor(np.array(w)) for name, w in network.weights().items()}
+        self.config = SimpleNamespace(**network.spec)
+        self.config.reach = self.config.context + self.config.distant_window
+        weights = {name: torch.tensor(np.array(w)) for name, w in network.parameters().items()}
         self.names = list(weights)
         self.w = nn.ParameterList([nn.Parameter(w) for w in weights.values()])
 
@@ -66,7 +66,7 @@ class Recipe(nn.Module):
         table = self.get("output.weight")
         length = span.shape[1] - c.reach + 1
         if self.training:
-            missing = missing | (torch.rand(span.shape) < c.drop_word)
+            missing = missing | (torch.rand(span.shape) < c.word_dropout)
         e = functional.embedding(span, table).masked_fill(missing[..., None], 0)
         near = e[:, c.distant_window :].unfold(1, c.context, 1).transpose(2, 3).flatten(2)
         # a Toeplitz matrix a row of targets: distance j + 1 lies `context` words further back
@@ -76,15 +76,15 @@ class Recipe(nn.Module):
         inside = (lag >= 0) & (lag < c.distant_window)
         toeplitz = self.get("distant")[:, lag.clamp(0, c.distant_window - 1)] * inside
         far = torch.einsum("klt,std->slkd", toeplitz, e).flatten(2)
-        x = self.drop(torch.cat([near, far], 2).flatten(0, 1), c.drop_embedding)
+        x = self.drop(torch.cat([near, far], 2).flatten(0, 1), c.embedding_dropout)
         r = self.linear(x, "input")
         for i in range(len(c.hidden)):
             z = self.linear(self.norm(r, f"hidden{i}.norm"), f"hidden{i}")
-            y = self.drop(functional.gelu(z, approximate="tanh"), c.drop_hidden)
+            y = self.drop(functional.gelu(z, approximate="tanh"), c.dropout)
             r = r + self.linear(y, f"hidden{i}.out")
         h = self.norm(r, "output.norm")
         # 128 examples share a mask, as in ours
-        masks = self.drop(torch.ones(-(-len(h) // 128), h.shape[1]), c.drop_output)
+        masks = self.drop(torch.ones(-(-len(h) // 128), h.shape[1]), c.output_dropout)
         h = h * masks.repeat_interleave(128, 0)[: len(h)]
         return torch.addmm(self.get("output.bias").view(-1), h, table.T)
 
@@ -93,13 +93,13 @@ class TorchRun:
     def __init__(self, model: LanguageModel, network: Network, ids: Any) -> None:
         self.net = Recipe(model, network)
         self.ids = torch.from_numpy(ids.astype(np.int64))
-        matrices = [p for p in self.net.w if p.shape[0] > 1]
-        rest = [p for p in self.net.w if p.shape[0] <= 1]
-        c = network.config
+        matrices = [p for p in self.net.w if p.ndim > 1]
+        rest = [p for p in self.net.w if p.ndim == 1]
+        c = self.net.config
         self.clip = c.clip
         self.optimizer = torch.optim.AdamW(
             [
-                {"params": matrices, "weight_decay": c.decay},
+                {"params": matrices, "weight_decay": c.weight_decay},
                 {"params": rest, "weight_decay": 0.0},
             ],
             lr=1.0,
@@ -113,7 +113,7 @@ class TorchRun:
         at = starts[:, None] + torch.arange(-reach, length - 1)
         return self.net(ids[at.clamp_min(0)], at < 0)
 
-    def train(self, part: Batches, rates: Any) -> list[float]:
+    def train(self, part: Runs, rates: Any) -> list[float]:
         losses = []
         self.net.train()
         for b, rate in enumerate(rates):
@@ -149,30 +149,34 @@ class OwnRun:
     def __init__(self, network: Network, ids: Any, threads: int) -> None:
         self.network, self.ids, self.threads = network, ids, threads
 
-    def train(self, part: Batches, rates: Any) -> list[float]:
-        losses = self.network.compiled.train(
-            self.ids, part.starts, part.lengths, part.offsets, rates, self.threads
-        )
-        return [float(x) for x in losses]
+    def train(self, part: Runs, rates: Any) -> list[float]:
+        most = int(np.add.reduceat(part.lengths, part.offsets[:-1]).max())
+        result = self.network.train(*self.data, part, most, rates, self.threads)
+        return [float(x) for x in result.losses]
 
     def perplexity(self, ids: Any) -> float:
-        log_p = self.network.compiled.log_prob(ids, 0, ids.size, self.threads)
-        return math.exp(-float(np.mean(log_p)))
+        loss, weight, _ = self.network.evaluate(*stream(self.network, ids), None, self.threads)
+        return math.exp(loss / weight)
 
 
-def slices(
-    model: LanguageModel, size: int, epoch: int, steps: int
-) -> Iterator[tuple[Batches, Any]]:
+def stream(network: Network, ids: Any) -> tuple[Examples, Targets]:
+    vocab = network.spec["n_outputs"]
+    return Examples.stream(ids, vocab), Targets.classes(ids, vocab)
+
+
+def slices(model: LanguageModel, size: int, epoch: int, steps: int) -> Iterator[tuple[Runs, Any]]:
     """Some steps at a time of an epoch, with their learning rates."""
-    batch, epochs = arguments.schedule_size(model, size)
-    schedule = arguments.schedule(model)
-    done = epoch * size
-    for group in epoch_batches(size, batch, arguments.segment(model, batch), 0, epoch):
+    batch, epochs = recipe.schedule_size(model, size)
+    batches = Windows(size, batch, recipe.segment(model, batch), 0)
+    for group in batches.epoch(epoch, epochs, recipe.schedule(model)):
         for at in range(0, len(group), steps):
-            part = group.part(at, min(at + steps, len(group)))
-            tokens = part.tokens()
-            yield part, learning_rates(schedule, done + np.cumsum(tokens), tokens, epochs * size)
-            done += int(tokens.sum())
+            end = min(at + steps, len(group))
+            yield group.order(at, end), group.rates[at:end]
+
+
+def part_of(runs: Runs, begin: int, end: int) -> Runs:
+    lo, hi = runs.offsets[begin], runs.offsets[end]
+    return Runs(runs.starts[lo:hi], runs.lengths[lo:hi], runs.offsets[begin : end + 1] - lo)
 
 
 def side_by_side(
@@ -185,9 +189,9 @@ def side_by_side(
             break
         for name, run in runs.items():
             # the first step lets the other side's waiting threads go to sleep
-            losses[name] += run.train(part.part(0, 1), rates[:1])
+            losses[name] += run.train(part_of(part, 0, 1), rates[:1])
             begin = time.perf_counter()
-            losses[name] += run.train(part.part(1, len(part)), rates[1:])
+            losses[name] += run.train(part_of(part, 1, len(rates)), rates[1:])
             if n:  # the first round is a warm-up
                 times[name].append((time.perf_counter() - begin) / (len(rates) - 1))
     ratios = [b / a for a, b in zip(times["pyffnn"], times["torch"], strict=True)]
@@ -206,7 +210,7 @@ def to_target(
     run: Any, model: LanguageModel, ids: Any, valid: Any, target: float
 ) -> dict[str, Any]:
     seconds, curve = 0.0, [(0.0, math.inf)]
-    for epoch in range(arguments.schedule_size(model, ids.size)[1]):
+    for epoch in range(recipe.schedule_size(model, ids.size)[1]):
         for part, rates in slices(model, ids.size, epoch, 50):
             begin = time.perf_counter()
             run.train(part, rates)
@@ -239,7 +243,7 @@ def main() -> None:
     ids, valid = (encode_corpus(part, vocabulary) for part in parts[:2])
     model = LanguageModel(n_threads=args.threads)
     counts = np.bincount(ids, minlength=len(vocabulary)).astype(np.int64)
-    network = Network(arguments.network_config(model, len(vocabulary)))
+    network = Network(recipe.network_spec(model, len(vocabulary), 0))
     network.initialise(0, counts)
     runs: dict[str, Any] = {
         "pyffnn": OwnRun(network, ids, args.threads),

@@ -30,7 +30,7 @@ import numpy as np
 import pyffnn
 from pyffnn import TextClassifier
 from pyffnn.data import Featurizer
-from pyffnn.network import Network
+from pyffnn.net import Network
 from pyffnn.training import epoch_order
 
 Split = tuple[list[str], list[int]]
@@ -110,7 +110,7 @@ def against_torch(
 
     def batches(epoch: int) -> list[tuple[Any, Any, Any]]:
         made = []
-        order = epoch_order(np.arange(labels.size), trained._seed, epoch)
+        order = epoch_order(np.arange(labels.size), trained._state().seed, epoch)
         for start in range(0, labels.size, batch):
             rows = order[start : start + batch]
             parts = [bags.ids[bags.offsets[i] : bags.offsets[i + 1]] for i in rows]
@@ -169,8 +169,8 @@ def against_torch(
         ).fit(*train)
 
     trained = ours()
-    untrained = Network(trained._spec)
-    untrained.initialise(trained._seed)
+    untrained = Network(trained._state().network.spec)
+    untrained.initialise(trained._state().seed)
     start = {name: np.array(array) for name, array in untrained.parameters().items()}
     times = []
     for _ in range(repeats):

@@ -6,6 +6,7 @@ import io
 import json
 import os
 import random
+import re
 import subprocess
 import sys
 
@@ -14,10 +15,12 @@ import pytest
 
 import pyffnn
 from pyffnn import TextClassifier
-from pyffnn.cli import main
+from pyffnn.cli import _parser, main
+from pyffnn.commands.arguments import options_of
 from pyffnn.metrics import score_labels
 from pyffnn.models.language_model import LanguageModel
 from pyffnn.models.ngram import KneserNeyLM
+from pyffnn.models.parameters import SETTINGS
 
 TINY_LM = ["--embedding-dim", "8", "--hidden-layer-sizes", "8", "--epochs", "2", "--quiet"]
 
@@ -113,6 +116,13 @@ def failed(capsys, argv):
         ["lm", "train", "x.txt", "--model", "m", "--hidden-layer-sizes", "8;8"],
         ["lm", "train", "x.txt", "--model", "m", "--resume"],
         ["lm", "train", "x.txt", "--model", "m", "--optimiser", "adam"],
+        ["lm", "train", "x.txt", "--model", "m", "--optimizer", "lbfgs"],
+        ["lm", "train", "x.txt", "--model", "m", "--epochs", "0"],
+        ["lm", "train", "x.txt", "--model", "m", "--dropout", "nan"],
+        ["lm", "train", "x.txt", "--model", "m", "--cutoffs", "5,5"],
+        ["train", "x.txt", "--model", "m", "--word-ngrams", "17"],
+        ["train", "x.txt", "--model", "m", "--char-ngrams", "3,2"],
+        ["train", "x.txt", "--model", "m", "--precision", "double"],
         ["lm", "perplexity", "x.txt", "--model", "m", "--cache"],
         ["lm", "generate", "--model", "m", "-n", "2.5"],
     ],
@@ -131,12 +141,48 @@ def test_help_and_version_are_0(capsys):
     assert "info" in listed and "lm" in listed
 
 
-def test_help_shows_the_constructors_defaults(capsys):
-    assert main(["lm", "train", "--help"]) == 0
+@pytest.mark.parametrize(
+    ("command", "cls", "without"),
+    [(["train"], TextClassifier, {"tokenizer"}), (["lm", "train"], LanguageModel, {"vocabulary"})],
+)
+def test_help_shows_defaults_and_choices(capsys, command, cls, without):
+    assert main([*command, "--help"]) == 0
     shown = " ".join(capsys.readouterr().out.split())
-    defaults = LanguageModel().get_params()
-    assert f"--context N words in the window (default: {defaults['context']})" in shown
-    assert f"(default: {','.join(map(str, defaults['hidden_layer_sizes']))})" in shown
+    for name, default in cls().get_params().items():
+        if name in without | {"verbose"}:
+            continue
+        flag = {"random_state": "seed", "n_threads": "threads"}.get(name, name.replace("_", "-"))
+        setting = SETTINGS[cls.__name__][name]
+        if isinstance(default, tuple):
+            default = ",".join(map(str, default)) or "none"
+        elif isinstance(default, bool):
+            default = "yes" if default else "no"
+        default = "none" if default is None else default
+        found = re.search(rf" --{flag}[ ,]", shown)
+        assert found, flag
+        help_of_flag = shown[found.start() :].split("(default: ", 1)
+        assert setting.doc in help_of_flag[0], flag
+        assert help_of_flag[1].startswith(f"{default})"), flag
+        if len(setting.choices) > 1:
+            assert "/".join(setting.choices) in help_of_flag[0], flag
+    assert all(f"--{name.replace('_', '-')} " not in shown for name in without)
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "value"),
+    [
+        ("--epochs=auto", "epochs", "auto"), ("--epochs=3", "epochs", 3),
+        ("--hidden-layer-sizes=none", "hidden_layer_sizes", ()), ("--hidden-layer-sizes=8,4", "hidden_layer_sizes", (8, 4)),
+        ("--char-ngrams=2,3", "char_ngrams", (2, 3)), ("--char-ngrams=none", "char_ngrams", None),
+        ("--char-ngrams=auto", "char_ngrams", "auto"), ("--buckets=none", "buckets", None), ("--no-lowercase", "lowercase", False),
+        ("--dropout=0.5", "dropout", 0.5), ("--seed=7", "random_state", 7), ("--threads=2", "n_threads", 2),
+        ("--class-weight=balanced", "class_weight", "balanced"), ("--pretrained-vectors=a.vec", "pretrained_vectors", "a.vec"),
+    ],
+)  # fmt: skip
+def test_options_become_settings(text, name, value):
+    args = _parser().parse_args(["train", "x.txt", "--model", "m", text])
+    options = options_of(args)
+    assert options == {name: value} and type(options[name]) is type(value)
 
 
 def test_info_is_show_config(capsys):
@@ -215,6 +261,84 @@ def test_train_takes_both_forms(reviews, tmp_path, capsys):
     accuracy = fitted.score(str(train))
     assert accuracy > 0.9 and f"accuracy {accuracy:.4f}" in out and str(model) in out
     assert len(err.splitlines()) == 3 and err.startswith("epoch") and "\r" not in err
+
+
+@pytest.mark.parametrize("how", ["pipe", "/dev/stdin", "-"])
+def test_streams_are_read_whole(reviews, tmp_path, how):
+    """What can be read once only is read once: nothing of a pipe is lost, for any command that reads labelled texts."""
+    text = (reviews / "train.txt").read_text() * 50  # more than a pipe holds
+    (tmp_path / "train.txt").write_text(text)
+    source = "<(cat train.txt)" if how == "pipe" else how
+    command = f"{sys.executable} -m pyffnn"
+
+    def shell(line):
+        with open(tmp_path / "train.txt") as file:
+            done = subprocess.run(
+                ["bash", "-c", line], stdin=file, cwd=tmp_path, capture_output=True, text=True, timeout=60
+            )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    options = "--epochs 1 --quiet --valid"
+    shell(f"{command} train {source} --model piped {options} {reviews}/test.tsv")
+    shell(f"{command} train train.txt --model read {options} {reviews}/test.tsv")
+    piped, read = TextClassifier.load(tmp_path / "piped"), TextClassifier.load(tmp_path / "read")
+    np.testing.assert_array_equal(piped.embeddings_, read.embeddings_)
+    assert shell(f"{command} test {source} --model read") == shell(
+        f"{command} test train.txt --model read"
+    )
+
+
+def test_errors_of_a_stream_name_it(tmp_path):
+    done = pyffnn_process("train", "-", "--model", tmp_path / "m", input="no label\n")
+    assert done.returncode == 1 and done.stderr.count("\n") == 1
+    assert "'standard input', line 1: neither" in done.stderr
+
+
+def test_language_models_read_streams(sentences, language_model, tmp_path):
+    line = f"{sys.executable} -m pyffnn lm train <(cat {sentences}/train.txt) --model {tmp_path}/m {' '.join(TINY_LM)} --seed 3 --eos-token '</s>'"
+    done = subprocess.run(["bash", "-c", line], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    piped, read = LanguageModel.load(tmp_path / "m"), LanguageModel.load(language_model)
+    np.testing.assert_array_equal(piped.embeddings_, read.embeddings_)
+
+
+@pytest.mark.parametrize(
+    ("first", "said"),
+    [
+        ("label\ttext", "taken for a header"),
+        ("\ufeffSentiment\tReview", "taken for a header"),
+        ("etiqueta\ttexto", "label of its own, 'etiqueta': if it is a header"),
+        ("good\ta fine film", ""),
+    ],
+)
+def test_a_header_is_no_example(tmp_path, capsys, first, said):
+    rows = [f"{'good' if i % 2 else 'bad'}\tfilm {i % 2} {i}" for i in range(40)]
+    for name in ("train.tsv", "valid.tsv"):
+        (tmp_path / name).write_text("\n".join([first, *rows]) + "\n", encoding="utf-8")
+    argv = ["train", tmp_path / "train.tsv", "--model", tmp_path / "m", "--epochs", "1", "--quiet"]
+    assert main([*map(str, argv)]) == 0
+    err = capsys.readouterr().err
+    assert (
+        (said in err and err.startswith("pyffnn: ") and err.count("\n") == 1) if said else not err
+    )
+    classes = TextClassifier.load(tmp_path / "m").classes_.tolist()
+    assert classes == (["bad", "etiqueta", "good"] if "etiqueta" in first else ["bad", "good"])
+    if "taken" in said:
+        assert main(["test", str(tmp_path / "valid.tsv"), "--model", str(tmp_path / "m")]) == 0
+        assert "texts      40" in capsys.readouterr().out
+
+
+def test_predict_leaves_out_a_byte_order_mark(classifier, tmp_path, capsys):
+    (tmp_path / "t.txt").write_bytes(b"\xef\xbb\xbflovely\nlovely\n\xef\xbb\xbflovely\n")
+    argv = ["predict", "--model", str(classifier), "--proba"]
+    assert main([*argv, str(tmp_path / "t.txt")]) == 0
+    first, second, third = capsys.readouterr().out.splitlines()
+    assert first == second != third  # only the file's first character is a mark
+    done = subprocess.run(
+        [sys.executable, "-m", "pyffnn", *argv], input=(tmp_path / "t.txt").read_bytes(), capture_output=True, timeout=60
+    )  # fmt: skip
+    assert done.stdout.decode().splitlines() == [first, second, third]
 
 
 def test_test_scores(classifier, reviews, capsys):
@@ -297,7 +421,7 @@ def test_classifier_failures_are_one_line(classifier, reviews, tmp_path, capsys)
     assert "2 labels" in failed(capsys, ["test", several, "--model", classifier])
     assert "No such file" in failed(capsys, ["train", tmp_path / "none", "--model", model])
     train = ["train", reviews / "train.txt", "--model", model]
-    assert "word_ngrams" in failed(capsys, [*train, "--word-ngrams", "0"])
+    assert "freeze_embeddings needs" in failed(capsys, [*train, "--freeze-embeddings"])
     assert "No such file" in failed(capsys, ["predict", tmp_path / "none", "--model", classifier])
     assert "not a pyffnn model" in failed(capsys, ["predict", plain, "--model", plain])
     assert not model.exists()
@@ -393,7 +517,7 @@ def test_lm_failures_are_one_line(language_model, sentences, tmp_path, capsys):
     assert "none.txt: No such file" in failed(capsys, [*fit, tmp_path / "none.txt"])
     assert "empty" in failed(capsys, [*fit, empty])
     assert "UTF-8" in failed(capsys, [*fit, binary])
-    assert "epochs" in failed(capsys, [*fit, train, "--epochs", "0"])
+    assert "tie_embeddings" in failed(capsys, [*fit, train, "--output", "adaptive"])
     assert "No such file" in failed(
         capsys, ["lm", "train", train, "--model", tmp_path / "no" / "m"]
     )

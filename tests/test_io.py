@@ -113,7 +113,7 @@ def test_written_elsewhere(tmp_path: Path) -> None:
 
 def test_newer_version(tmp_path: Path) -> None:
     _write_raw(tmp_path / "newer", {**HEADER, "version": VERSION + 1}, TENSORS)
-    with pytest.raises(ValueError, match=r"format version 2, written by pyffnn 99\.0"):
+    with pytest.raises(ValueError, match=r"format version 3, written by pyffnn 99\.0"):
         load_model(tmp_path / "newer", "Thing")
 
 

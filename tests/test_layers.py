@@ -19,8 +19,8 @@ MAY_INCLUDE = {
     "kernels": {"kernels", "simd", "core/types.h", "core/kernel_table.h", "core/kernels.def"},
     "ops": {"ops", "core"},
     "text": {"text", "ops", "core"},
-    "train": {"train", "text", "ops", "core"},
-    "bindings": {"bindings", "train", "text", "ops", "core"},
+    "net": {"net", "text", "ops", "core"},
+    "bindings": {"bindings", "net", "text", "ops", "core"},
 }
 # A template of the standard library instantiated under AVX flags is a weak symbol that any code may end up calling.
 KERNEL_HEADERS = {"cstddef", "cstdint", "cstring", "immintrin.h", "arm_neon.h"}
@@ -30,10 +30,14 @@ LAYERS = [
     {"cli", "commands", "demo", "__main__", "bench"},
     {"integrations"},
     {"models", "features"},
-    {"training", "network"},
-    {"nn", "autograd", "plot", "progress"},
-    {"corpus", "text", "io", "optimizers", "data", "metrics", "testing", "base"},
+    {"training"},
+    {"net", "nn", "autograd", "plot"},
+    {"corpus", "data"},
+    {"text", "io"},
+    {"formats"},
+    {"optimizers", "metrics", "testing"},
     {"ops", "runtime", "thread_control"},
+    {"precision"},
     {"_pyffnn"},
 ]
 # Imported by `import pyffnn` alone: everything else is found where it is used.
@@ -47,6 +51,64 @@ def sources() -> list[Path]:
 def includes(path: Path) -> list[tuple[str, str]]:
     """(bracket, header) of each include line."""
     return re.findall(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]', path.read_text(), re.MULTILINE)
+
+
+def circle(graph: dict[str, set[str]]) -> list[str]:
+    """Nodes that lead from one to the next and back to the first; empty where there are none."""
+    done: set[str] = set()
+    for start in graph:
+        path: list[str] = []
+        walk = [iter([start])]
+        while walk:
+            node = next(walk[-1], None)
+            if node is None:
+                walk.pop()
+                if path:
+                    done.add(path.pop())
+            elif node in path:
+                return path[path.index(node) :]
+            elif node not in done:
+                path.append(node)
+                walk.append(iter(sorted(graph.get(node, ()))))
+    return []
+
+
+def test_a_circle_is_found():
+    assert circle({"a": {"b"}, "b": {"c"}, "c": {"b"}, "d": {"a"}}) == ["b", "c"]
+    assert circle({"a": {"a"}}) == ["a"]
+    assert circle({"a": {"b", "c"}, "b": {"d"}, "c": {"d"}, "d": set()}) == []
+
+
+@pytest.mark.skipif(not CPP.is_dir(), reason="no sources beside the tests")
+def test_every_place_named_here_exists():
+    for place, allowed in MAY_INCLUDE.items():
+        for name in {place} | allowed:
+            assert (CPP / name).exists(), f"MAY_INCLUDE names {name}"
+    assert set(MAY_INCLUDE) == {p.name for p in CPP.iterdir() if p.is_dir()}
+    for name in set().union(*LAYERS) - {"_pyffnn"}:
+        assert (PACKAGE / name).is_dir() or (PACKAGE / f"{name}.py").is_file(), (
+            f"LAYERS names {name}"
+        )
+
+
+@pytest.mark.skipif(not CPP.is_dir(), reason="no sources beside the tests")
+def test_includes_go_in_no_circle():
+    """Neither files nor rooms; the room itself may use those within it, and they it."""
+    files: dict[str, set[str]] = {}
+    rooms: dict[str, set[str]] = {}
+    for path in sources():
+        own = path.relative_to(CPP)
+        room = str(own.parent)
+        for bracket, header in includes(path):
+            if bracket == '"':
+                files.setdefault(str(own), set()).add(header)
+                other = str(Path(header).parent)
+                if not f"{room}/".startswith(f"{other}/") and not f"{other}/".startswith(
+                    f"{room}/"
+                ):
+                    rooms.setdefault(room, set()).add(other)
+    assert not circle(files)
+    assert not circle(rooms)
 
 
 @pytest.mark.skipif(not CPP.is_dir(), reason="no sources beside the tests")
@@ -93,6 +155,17 @@ def test_arch_flags_stand_in_the_arch_table_alone():
             assert not re.search(r"fast-math|Ofast|unsafe-math|fopenmp", path.read_text()), (
                 path.name
             )
+
+
+@pytest.mark.skipif(not CPP.is_dir(), reason="no sources beside the tests")
+def test_work_without_the_gil_holds_plain_values():
+    """What `released` runs takes copies (`[=]`): the compiler refuses a Python object among them."""
+    for path in sorted((CPP / "bindings").glob("*")):
+        if path.name != "gil.h":
+            code = path.read_text()
+            captures = re.findall(r"\breleased\(\s*(\[.*?\])", code)
+            assert set(captures) <= {"[=]"}, f"{path.name}: {captures}"
+            assert "gil_scoped_release" not in code, f"{path.name}: a daemon thread would end in it"
 
 
 def modules() -> list[Path]:
@@ -157,6 +230,18 @@ def test_imports_go_down():
                 continue
             # a function of a lower layer may reach up, say to draw itself, but not at import
             assert other >= own or not at_top, f"{path.relative_to(PACKAGE)} imports {name}"
+
+
+def test_imports_go_in_no_circle():
+    """Those that run when a module is loaded; a package and what lies in it count as one another's."""
+    graph = {}
+    for path in modules():
+        own = ".".join(["pyffnn", *path.relative_to(PACKAGE).with_suffix("").parts])
+        own = own.removesuffix(".__init__")
+        graph[own] = {
+            n for n, at_top in imported(path) if at_top and not f"{own}.".startswith(f"{n}.")
+        }
+    assert not circle(graph)
 
 
 def test_nothing_below_imports_an_integration():

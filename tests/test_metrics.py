@@ -64,3 +64,44 @@ def test_labels_are_sorted_where_none_are_given():
 def test_errors(call):
     with pytest.raises(ValueError, match=r"y_true|labels"):
         call()
+
+
+@pytest.mark.parametrize("labels", [[0, 1], ["a", "b"], [1, 0]])
+def test_sets_as_matrices(labels):
+    true, pred = (
+        np.array([[1, 0], [0, 1], [1, 1], [0, 0]]),
+        np.array([[0, 1], [0, 1], [1, 1], [0, 0]]),
+    )
+    as_sets = [[{labels[j] for j in np.flatnonzero(row)} for row in y] for y in (true, pred)]
+    expected = score_sets(*as_sets, labels)
+    assert expected.accuracy == 0.75
+    forms = [(true, pred), (true.astype(bool), pred.astype(float)), (as_sets[0], pred)]
+    try:
+        from scipy import sparse
+    except ImportError:
+        pass
+    else:
+        forms.append((sparse.csr_matrix(true), sparse.csr_array(pred)))
+    for y_true, y_pred in forms:
+        found = score_sets(y_true, y_pred, labels)
+        for a, b in zip(found, expected, strict=True):
+            np.testing.assert_array_equal(a, b)
+
+
+@pytest.mark.parametrize(
+    "wrong", [np.eye(3), np.eye(2) * 2, np.array([["a", "b"]] * 2), ["ab", "a"], [1, 2]]
+)
+def test_what_are_no_sets(wrong):
+    with pytest.raises(ValueError, match="y_pred"):
+        score_sets(np.eye(2), wrong, ["a", "b"])
+
+
+def test_labels_of_other_forms():
+    strings = np.array(LABELS, np.dtypes.StringDType())
+    assert score_labels(strings[:, None], LABELS).accuracy == 1
+    with pytest.raises(
+        ValueError, match=r"y_true must hold one label an example, got shape \(2, 2\)"
+    ):
+        confusion_matrix(np.eye(2), [0, 1])
+    with pytest.raises(ValueError, match="labels must hold"):
+        confusion_matrix([1, "b"], [1, 1], [1])

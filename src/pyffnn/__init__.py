@@ -4,7 +4,8 @@ from __future__ import annotations
 
 try:
     from . import _pyffnn
-except ValueError as _error:  # an unusable PYFFNN_ISA or PYFFNN_NUM_THREADS
+    from .precision import get_default_precision, set_default_precision
+except ValueError as _error:  # an unusable PYFFNN_ISA, PYFFNN_NUM_THREADS or PYFFNN_PRECISION
     raise ImportError(str(_error)) from None
 
 from typing import TYPE_CHECKING, Any
@@ -34,11 +35,13 @@ __all__ = [
     "autograd",
     "available_isas",
     "config",
+    "get_default_precision",
     "get_num_threads",
     "isa",
     "nn",
     "num_threads",
     "ops",
+    "set_default_precision",
     "set_isa",
     "set_num_threads",
     "show_config",

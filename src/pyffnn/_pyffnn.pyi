@@ -487,10 +487,21 @@ class TextFeatures:
     def encode_file(
         self, file: Any, name: str, label_prefix: str, replace: bool, /
     ) -> TextCorpus: ...
-    def extend_texts(self, texts: Iterable[str], /) -> TextCorpus: ...
-    def extend_words(self, documents: Iterable[Iterable[str]], /) -> TextCorpus: ...
+    def extend_texts(
+        self, texts: Iterable[str], min_count: int, ngram_min_count: int, /
+    ) -> TextCorpus: ...
+    def extend_words(
+        self, documents: Iterable[Iterable[str]], min_count: int, ngram_min_count: int, /
+    ) -> TextCorpus: ...
     def extend_file(
-        self, file: Any, name: str, label_prefix: str, replace: bool, /
+        self,
+        file: Any,
+        name: str,
+        label_prefix: str,
+        replace: bool,
+        min_count: int,
+        ngram_min_count: int,
+        /,
     ) -> TextCorpus: ...
 
 class TextCorpus:

@@ -56,7 +56,7 @@ def confusion_matrix(
     y_true, y_pred: one label an example. ``labels``: their order; None: sorted. Returns shape
     (labels, labels). Raises ValueError for another length, or a label that is not in ``labels``.
     """
-    true, pred = np.asarray(y_true).tolist(), np.asarray(y_pred).tolist()
+    true, pred = _one_each(y_true, "y_true"), _one_each(y_pred, "y_pred")
     if len(true) != len(pred):
         raise ValueError(f"y_true has {len(true)} labels, y_pred {len(pred)}")
     if labels is None:
@@ -64,7 +64,7 @@ def confusion_matrix(
     number = {label: i for i, label in enumerate(labels)}
     unknown = {*true, *pred} - number.keys()
     if unknown:
-        raise ValueError(f"labels must hold {min(unknown)!r}, too")
+        raise ValueError(f"labels must hold {min(map(repr, unknown))}, too")
     pairs = [number[t] * len(labels) + number[p] for t, p in zip(true, pred, strict=True)]
     counts = np.bincount(pairs, minlength=len(labels) ** 2).astype(np.int64)
     return counts.reshape(len(labels), len(labels))
@@ -75,7 +75,7 @@ def score_labels(
 ) -> Scores:
     """Scores of one label an example; arguments as those of `confusion_matrix`, at least one example."""
     if labels is None:
-        labels = sorted({*np.asarray(y_true).tolist(), *np.asarray(y_pred).tolist()})
+        labels = sorted({*_one_each(y_true, "y_true"), *_one_each(y_pred, "y_pred")})
     confusion = confusion_matrix(y_true, y_pred, labels)
     right = np.diagonal(confusion)
     if not confusion.any():
@@ -94,9 +94,13 @@ def score_sets(
 ) -> Scores:
     """Scores of any number of labels an example; an example is right if its set is.
 
-    Raises ValueError for another length, no examples, or a label that is not in ``labels``.
+    y_true, y_pred: the labels of each example, or a matrix of zeros and ones (an array or a SciPy
+    sparse matrix) with a column for each of ``labels``.
+
+    Raises ValueError for another length, no examples, a label that is not in ``labels``, or a
+    matrix of another number of columns or of other numbers.
     """
-    true, pred = [set(y) for y in y_true], [set(y) for y in y_pred]
+    true, pred = _sets(y_true, labels, "y_true"), _sets(y_pred, labels, "y_pred")
     if len(true) != len(pred) or not true:
         raise ValueError(
             f"y_true has {len(true)} examples, y_pred {len(pred)}; at least one is needed"
@@ -104,7 +108,7 @@ def score_sets(
     number = {label: i for i, label in enumerate(labels)}
     unknown = set().union(*true, *pred) - number.keys()
     if unknown:
-        raise ValueError(f"labels must hold {min(unknown)!r}, too")
+        raise ValueError(f"labels must hold {min(map(repr, unknown))}, too")
 
     def count(sets: Iterable[set[Any]]) -> NDArray[np.int64]:
         flat = [number[label] for labels in sets for label in labels]
@@ -113,6 +117,33 @@ def score_sets(
     both = [t & p for t, p in zip(true, pred, strict=True)]
     exact = sum(t == p for t, p in zip(true, pred, strict=True))
     return _scores(list(labels), exact / len(true), count(both), count(pred), count(true))
+
+
+def _one_each(y: Any, name: str) -> list[Any]:
+    array = np.asarray(y)
+    if array.ndim == 2 and array.shape[1] == 1:
+        array = array[:, 0]
+    if array.ndim != 1:
+        raise ValueError(f"{name} must hold one label an example, got shape {array.shape}")
+    values: list[Any] = array.tolist()
+    return values
+
+
+def _sets(y: Any, labels: Sequence[Any], name: str) -> list[set[Any]]:
+    if len(getattr(y, "shape", ())) == 2:
+        matrix = np.asarray(y.toarray() if hasattr(y, "tocsr") else y)
+        if matrix.shape[1] != len(labels) or not np.isin(matrix, (0, 1)).all():
+            raise ValueError(
+                f"{name} must be lists of labels, or a matrix of zeros and ones with {len(labels)} "
+                f"columns, got dtype {matrix.dtype} and shape {matrix.shape}"
+            )
+        return [{labels[j] for j in np.flatnonzero(row).tolist()} for row in matrix]
+    sets = []
+    for i, given in enumerate(y):
+        if isinstance(given, (str, bytes)) or not isinstance(given, Iterable):
+            raise ValueError(f"{name}[{i}] must be a list of labels, got {given!r}")
+        sets.append(set(given))
+    return sets
 
 
 def _scores(

@@ -1,7 +1,7 @@
 """Kernels on NumPy arrays.
 
-`precision` concerns float32 products (float64 ones take no notice) and is "float32" by default: FMA kernels. On AMX, with float32 inputs,
-sums and results:
+`precision` concerns float32 products (float64 ones take no notice). None is `pyffnn.get_default_precision()`, "float32" unless told otherwise:
+FMA kernels. On AMX, with float32 inputs, sums and results:
 
 - "bfloat16x3": each number is split into two bf16 parts, x = hi + lo + rest with |rest| <= 2^-17 |x|, and three products are taken. The
   error of an entry is at most (2^-15 + (k / 8 + 64) 2^-24) sum |a_ip| |b_pj|.
@@ -24,13 +24,14 @@ IndexError (an id outside its table), MemoryError (a result that the machine can
 
 from __future__ import annotations
 
-import warnings
 from typing import Any
 
 from numpy.typing import ArrayLike, NDArray
 
 from . import _pyffnn
+from . import precision as _precision
 from ._pyffnn import PackedMatrix
+from .precision import precision_code
 
 __all__ = [
     "PackedMatrix",
@@ -62,32 +63,13 @@ __all__ = [
 Array = NDArray[Any]
 
 ACTIVATIONS = {None: 0, "identity": 0, "sigmoid": 1, "tanh": 2, "relu": 3}
-PRECISIONS = ("float32", "bfloat16x3", "bfloat16", "auto")
 _UNSAID = 4  # float32, or the precision that an operand was packed in
 
-_warned = False
 
-
-def precision_code(precision: str) -> int:
-    """The kernels' number of a precision name, on the active instruction set; warns once when a bf16 mode must run in float32.
-
-    Raises ValueError for a name that is not in `PRECISIONS`.
-    """
-    if precision not in PRECISIONS:
-        raise ValueError(f"precision must be one of {', '.join(PRECISIONS)}, got {precision!r}")
-    if precision == "float32":
-        return 0
-    if precision in ("bfloat16", "bfloat16x3") and not _pyffnn.isa_has_tiles():
-        global _warned
-        if not _warned:
-            _warned = True
-            warnings.warn(
-                f"precision={precision!r} needs AMX, and ISA {_pyffnn.isa()!r} has none: float32 runs instead",
-                RuntimeWarning,
-                stacklevel=3,
-            )
-        return 0
-    return PRECISIONS.index(precision)
+def _product_code(precision: str | None, operand: Any) -> int:
+    if precision is None and (_precision.default == "float32" or type(operand) is PackedMatrix):
+        return _UNSAID
+    return precision_code(precision)
 
 
 def activation_code(activation: str | None) -> int:
@@ -119,7 +101,7 @@ def matmul(
     another precision, `transpose_b`, an ISA that lacks the tiles it was packed for) and TypeError (neither float32 nor float64; float64
     beside a packed b of float32).
     """
-    code = _UNSAID if precision is None else precision_code(precision)
+    code = _product_code(precision, b)
     return _pyffnn.matmul(a, b, transpose_a, transpose_b, out, code)
 
 
@@ -138,11 +120,11 @@ def linear(
     stored as inputs by outputs; w may come from `pack`, as b of `matmul` may. Raises ValueError (shapes, an unknown activation or
     precision, an unusable `out`; with a packed w as `matmul`) and TypeError (dtype).
     """
-    code = _UNSAID if precision is None else precision_code(precision)
+    code = _product_code(precision, w)
     return _pyffnn.linear(x, w, b, activation_code(activation), out, code)
 
 
-def pack(w: ArrayLike, *, transpose: bool = False, precision: str = "float32") -> PackedMatrix:
+def pack(w: ArrayLike, *, transpose: bool = False, precision: str | None = None) -> PackedMatrix:
     """A copy of w [k, n] (with `transpose` w is [n, k]) that `matmul` and `linear` take as their right operand, for many products.
 
     It lies as the kernels of the active ISA read it: float32 and float64 in strips of a few columns, with "bfloat16x3" and "bfloat16" in
@@ -171,7 +153,7 @@ def linear_backward(
     *,
     activation: str | None = None,
     need_dx: bool = True,
-    precision: str = "float32",
+    precision: str | None = None,
 ) -> tuple[Array, Array, Array]:
     """Gradients (dx [m, k], dw [k, n], db [n]) of `linear`, from dy [m, n], its inputs, and its saved output y when `activation` is given.
 
@@ -180,7 +162,7 @@ def linear_backward(
 
     Raises ValueError (shapes, `activation` without y, an unknown precision) and TypeError (dtype).
     """
-    code = 0 if precision == "float32" else precision_code(precision)
+    code = precision_code(precision)
     return _pyffnn.linear_backward(dy, x, w, y, activation_code(activation), need_dx, code)
 
 
@@ -309,7 +291,7 @@ def linear_cross_entropy(
     targets: ArrayLike,
     *,
     sample_weight: ArrayLike | None = None,
-    precision: str = "float32",
+    precision: str | None = None,
 ) -> tuple[float, Array, Array, Array]:
     """`cross_entropy(x @ w + b, targets)` without ever holding the m x n logits: (loss in nats, dx [m, k], dw [k, n], db [n]).
 
@@ -319,7 +301,7 @@ def linear_cross_entropy(
     Raises IndexError (a target outside [0, n)), ValueError (shapes, weights that are negative or not finite, an unknown precision) and
     TypeError (dtype).
     """
-    code = 0 if precision == "float32" else precision_code(precision)
+    code = precision_code(precision)
     return _pyffnn.linear_cross_entropy(x, w, b, targets, sample_weight, code)
 
 

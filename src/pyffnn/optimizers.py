@@ -76,6 +76,14 @@ class Schedule:
         warming = numbers < self.warmup * steps
         return self._at((numbers + warming) / steps)
 
+    def shares(self, begin: NDArray[np.float64], end: NDArray[np.float64]) -> NDArray[np.float64]:
+        """The rates of steps that take training from the shares ``begin`` to ``end`` of all that is to be done.
+
+        A step has the rate of its begin, one of the warm-up that of its end, so that no step has a
+        rate of 0.
+        """
+        return self._at(np.where(begin < self.warmup, np.minimum(end, self.warmup), begin))
+
     def with_lr(self, lr: float | None) -> Schedule:
         """The same schedule with another highest rate."""
         return replace(self, lr=lr)

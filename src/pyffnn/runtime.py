@@ -1,4 +1,4 @@
-"""Run-time choices: the instruction set whose kernels run, and the number of threads."""
+"""Run-time choices: the instruction set whose kernels run, the number of threads, and the default precision."""
 
 from __future__ import annotations
 
@@ -8,13 +8,16 @@ from contextlib import contextmanager
 from typing import Any
 
 from . import _pyffnn
+from .precision import get_default_precision, set_default_precision
 
 __all__ = [
     "available_isas",
     "config",
+    "get_default_precision",
     "get_num_threads",
     "isa",
     "num_threads",
+    "set_default_precision",
     "set_isa",
     "set_num_threads",
     "show_config",
@@ -95,15 +98,20 @@ def num_threads(n: int) -> Iterator[None]:
 
 
 def config() -> dict[str, Any]:
-    """Version, ISA, CPU features and caches (bytes), threads, compiler, and which optional packages are installed.
+    """Version, ISA, CPU features and caches (bytes), threads, precision, compiler, and which optional packages are installed.
 
-    "amx" is "usable", or says why the matrix unit of this machine is not used.
+    "amx" is "usable", or says why the matrix unit of this machine cannot be used. "amx_idle" is true where it could be, but neither the
+    active ISA nor the default precision makes use of it.
     """
+    amx = _pyffnn.amx_status()
+    idle = amx == "usable" and (not _pyffnn.isa_has_tiles() or get_default_precision() == "float32")
     return {
         "version": _pyffnn.version,
         "isa": isa(),
         "available_isas": available_isas(),
-        "amx": _pyffnn.amx_status(),
+        "default_precision": get_default_precision(),
+        "amx": amx,
+        "amx_idle": idle,
         "cpu": _pyffnn.cpu_model(),
         "cpu_features": _pyffnn.cpu_features(),
         "caches": _pyffnn.cpu_caches(),
@@ -120,4 +128,14 @@ def show_config() -> None:
             value = ", ".join(f"{k}: {v}" for k, v in value.items())
         elif isinstance(value, list):
             value = " ".join(value)
-        print(f"{key:15} {value}")
+        elif key == "amx_idle":
+            value = _idle(value)
+        print(f"{key:18} {value}")
+
+
+def _idle(idle: bool) -> str:
+    if not idle:
+        return "no"
+    if not _pyffnn.isa_has_tiles():
+        return f"yes: ISA {isa()} is active; pyffnn.set_isa('amx') changes it"
+    return "yes: products are float32; pyffnn.set_default_precision('auto'), PYFFNN_PRECISION or precision= change it"

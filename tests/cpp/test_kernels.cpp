@@ -6,7 +6,7 @@
 #include "check.h"
 #include "core/dispatch.h"
 #include "core/thread_pool.h"
-#include "ops/dense.h"
+#include "ops/products/dense.h"
 #include "ops/embedding.h"
 #include "ops/rowwise.h"
 

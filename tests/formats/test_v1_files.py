@@ -94,13 +94,13 @@ def test_language_models(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", of("lm_checkpoint"))
-def test_checkpoints_go_on(name: str, tmp_path: Path) -> None:
-    entry = FILES[name]
-    run = entry["resume"]
+def test_checkpoints_are_read_but_their_runs_are_over(name: str) -> None:
+    """Dropout's keys changed with version 2, so no run of version 1 could go on to the same bits."""
+    run = FILES[name]["resume"]
     model = LanguageModel(**run["params"])
-    model.fit(run["corpus"], valid=run["valid"], resume=FOLDER / name)
-    assert len(model.history_) == run["params"]["epochs"]
-    check(model.log_prob(entry["tokens"]), run["log_prob"])
+    with pytest.raises(ValueError, match=r"written by pyffnn 0\.1\.0.*load\(\) reads its weights"):
+        model.fit(run["corpus"], valid=run["valid"], resume=FOLDER / name)
+    check(LanguageModel.load(FOLDER / name).log_prob(FILES[name]["tokens"]), FILES[name]["log_prob"])
 
 
 def examples(entry: Any, part: Any = None) -> Any:

@@ -163,8 +163,4 @@ class _Windows(_Network):
 
 def model_weights(model: Any) -> Arrays:
     """The parameters of a fitted model."""
-    network = model._network
-    if hasattr(network, "weights"):
-        return dict(network.weights())
-    layers = len(model._spec["hidden"]) + 1
-    return {canonical(name, layers): view for name, view in network.parameters().items()}
+    return dict(model._state().network.parameters())

@@ -15,6 +15,7 @@ from strategies import dtypes, floats, sizes, views
 
 import pyffnn
 from pyffnn import ops
+from pyffnn.precision import PRECISIONS
 
 ISAS = [*pyffnn.available_isas(), "amx-emulated"]
 
@@ -31,7 +32,7 @@ def product(a, b, **arguments):
         return ops.matmul(a, b, **arguments)
 
 
-@pytest.mark.parametrize("precision", ops.PRECISIONS)
+@pytest.mark.parametrize("precision", PRECISIONS)
 @pytest.mark.parametrize("name", ISAS)
 @settings(max_examples=15, deadline=None)
 @given(data=st.data())
@@ -134,7 +135,7 @@ def test_what_it_says_of_itself():
     )
     with pyffnn.use_isa("amx-emulated"):
         sizes_by_precision = [
-            ops.pack(np.ones((320, 192), "f4"), precision=p).nbytes for p in ops.PRECISIONS
+            ops.pack(np.ones((320, 192), "f4"), precision=p).nbytes for p in PRECISIONS
         ]
     assert [size / (320 * 192) for size in sizes_by_precision] == [4, 4, 2, 8]
     with pyffnn.use_isa("reference"):
@@ -183,9 +184,9 @@ def test_errors_name_the_argument():
 def test_another_precision_is_an_error():
     a, b = np.ones((3, 40), "f4"), np.ones((40, 20), "f4")
     with pyffnn.use_isa("amx-emulated"):
-        for precision in ops.PRECISIONS:
+        for precision in PRECISIONS:
             packed = ops.pack(b, precision=precision)
-            for other in ops.PRECISIONS:
+            for other in PRECISIONS:
                 if other == precision:
                     ops.matmul(a, packed, precision=other)
                     continue

@@ -61,6 +61,7 @@ def numpy_sgd(X, y, W, b, *, lr, batch, orders, l2):
 
 @pytest.mark.parametrize("kind", ["dense", "sparse"])
 def test_fit_is_the_sgd_of_the_textbook(data, kind):
+    from pyffnn.net import Network
     from pyffnn.training import epoch_order, seed_of
 
     X, y = data
@@ -68,11 +69,11 @@ def test_fit_is_the_sgd_of_the_textbook(data, kind):
     model = FFNNClassifier(
         (), optimizer="sgd", learning_rate=0.5, epochs=3, batch_size=32, l2=l2, tol=None
     )
-    start = pyffnn.network.Network(
+    start = Network(
         {"input": "dense", "n_inputs": 5, "n_outputs": 3, "hidden": [], "loss": "softmax"}
     )
     start.initialise(seed_of(0))
-    W, b = (start.parameters()[k].copy() for k in ("weight0", "bias0"))
+    W, b = (start.parameters()[f"output.{k}"].copy() for k in ("weight", "bias"))
     orders = [epoch_order(np.arange(len(y)), 0, epoch) for epoch in range(3)]
     W, b = numpy_sgd(X.astype(np.float64), y, W, b, lr=0.5, batch=32, orders=orders, l2=l2)
     model.fit(sparse.csr_array(X) if kind == "sparse" else X, y)
@@ -339,8 +340,15 @@ def test_multi_label():
     model.partial_fit(X, Y)
     with pytest.raises(ValueError, match="3 columns"):
         model.partial_fit(X, Y[:, :2])
-    with pytest.raises(ValueError, match="class_weight"):
-        FFNNClassifier(class_weight="balanced").fit(X, Y)
+    counts = Y.sum(axis=0)
+    by_hand = {j: counts.sum() / (3 * counts[j]) for j in range(3)}
+    balanced, same = (
+        FFNNClassifier((), class_weight=w).fit(X, Y) for w in ("balanced", by_hand)
+    )
+    np.testing.assert_allclose(balanced.predict_proba(X), same.predict_proba(X), atol=1e-6)
+    # a label that weighs nothing is not learned
+    off = FFNNClassifier((), class_weight={1: 0.0}, l2=0).fit(X, Y)
+    assert not off.coefs_[0][:, 1].std() > FFNNClassifier((), l2=0).fit(X, Y).coefs_[0][:, 1].std()
     with pytest.raises(ValueError, match="zeros and ones"):
         FFNNClassifier().fit(X, Y * 2)
 

@@ -15,10 +15,11 @@ import pytest
 from subprocesses import output_of
 
 from pyffnn.models.language_model import LanguageModel
-from pyffnn.models.lm.batches import epoch_batches
 from pyffnn.models.next_word import best_ids
 from pyffnn.models.ngram import KneserNeyLM
+from pyffnn.net import arrays_of, copy_arrays
 from pyffnn.optimizers import SGD, Adagrad, Adam, constant, cosine
+from pyffnn.training import Windows
 
 PLAIN: dict[str, Any] = {
     "context": 3,
@@ -62,7 +63,7 @@ def ids() -> Any:
 
 
 def same(a: LanguageModel, b: LanguageModel) -> bool:
-    x, y = a._network.weights(), b._network.weights()
+    x, y = (arrays_of(m._state().network, state=False) for m in (a, b))
     return x.keys() == y.keys() and all(np.array_equal(x[name], y[name]) for name in x)
 
 
@@ -82,8 +83,10 @@ def test_learns_and_counts_right(settings: dict[str, Any], ids: Any) -> None:
     model = LanguageModel(**settings).fit(ids[:5000], valid=ids[5000:])
     # the source's own perplexity is about 4; the unigram model's 41
     assert model.perplexity(ids[5000:]) < 12
-    assert model.history_[-1]["val_perplexity"] == pytest.approx(model.perplexity(ids[5000:]))
-    assert [r["epoch"] for r in model.history_] == list(range(settings["epochs"]))
+    best = model.history_[model.best_epoch_ - 1]
+    assert best["val_loss"] == min(record["val_loss"] for record in model.history_)
+    assert best["val_perplexity"] == pytest.approx(model.perplexity(ids[5000:]))
+    assert [r["epoch"] for r in model.history_] == list(range(1, settings["epochs"] + 1))
     log_p = model.log_prob(ids[:300])
     assert log_p.shape == (300,) and log_p.dtype == np.float64
     for t in (0, 1, 7, 299):
@@ -124,18 +127,19 @@ PEAK = """
 import resource
 import numpy as np
 from pyffnn import LanguageModel
-from pyffnn.models.lm import settings
-from pyffnn.models.lm.network import Network
+from pyffnn.models.language_model import recipe
+from pyffnn.net import Examples, Network, Runs, Targets
 vocab = 50_000
 model = LanguageModel(embedding_dim=16, hidden_layer_sizes=(16,), {more})
-network = Network(settings.network_config(model, vocab))
+network = Network(recipe.network_spec(model, vocab, 0))
 network.initialise(0, np.ones(vocab, np.int64))
 ids = np.random.default_rng(0).integers(0, vocab, 8192).astype(np.int32)
+data = Examples.stream(ids, vocab), Targets.classes(ids, vocab)
 peaks = []
 for batch in (256, 4096):
     starts = np.arange(0, batch, 32)
     lengths, offsets = np.full_like(starts, 32), np.array([0, starts.size])
-    network.compiled.train(ids, starts, lengths, offsets, np.array([1e-3]), 2)
+    network.train(*data, Runs(starts, lengths, offsets), batch, np.array([1e-3]), 2)
     peaks.append(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)
 print(peaks[1] - peaks[0])
 """
@@ -248,15 +252,15 @@ def test_early_stopping_keeps_the_best_weights(ids: Any) -> None:
     kept: list[tuple[float, dict[str, Any]]] = []
 
     def keep(model: LanguageModel, record: dict[str, Any]) -> None:
-        kept.append((record["val_loss"], model._network.snapshot()))
+        kept.append((record["val_loss"], copy_arrays(model._state().network, state=False)))
 
     settings = PLAIN | {"epochs": 60, "optimizer": Adam(constant(2e-2)), "embedding_dim": 64}
     model = LanguageModel(**settings, early_stopping=2)
     model.fit(ids[:1500], valid=ids[1500:2500], callbacks=[keep])
     assert 3 <= len(kept) < 60
     best = min(range(len(kept)), key=lambda i: kept[i][0])
-    assert model.best_epoch_ == best == len(kept) - 3
-    for name, w in model._network.weights().items():
+    assert model.best_epoch_ == best + 1 == len(kept) - 2
+    for name, w in model._state().network.parameters().items():
         assert np.array_equal(w, kept[best][1][name])
 
 
@@ -367,11 +371,12 @@ def test_every_token_is_a_target_once_an_epoch(segment: int, tokens: int) -> Non
     if tokens > 10**6 and segment != 32:
         pytest.skip("one large case is enough")
     seen = np.zeros(tokens + 1, np.int64)
-    for group in epoch_batches(tokens, 64, segment, 0, 5):
-        assert (group.lengths >= 1).all() and (group.lengths <= segment).all()
-        assert group.tokens().max() <= 64 and group.tokens().sum() == group.lengths.sum()
-        np.add.at(seen, group.starts, 1)
-        np.add.at(seen, group.starts + group.lengths, -1)
+    for runs in Windows(tokens, 64, segment, 0).runs(5):
+        assert (runs.lengths >= 1).all() and (runs.lengths <= segment).all()
+        sizes = np.add.reduceat(runs.lengths, runs.offsets[:-1])
+        assert sizes.max() <= 64 and sizes.sum() == runs.lengths.sum()
+        np.add.at(seen, runs.starts, 1)
+        np.add.at(seen, runs.starts + runs.lengths, -1)
     assert (np.cumsum(seen)[:-1] == 1).all() and (np.cumsum(seen)[-1] == 0)
 
 

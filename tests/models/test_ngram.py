@@ -226,7 +226,7 @@ def test_dogs_get_no_food_from_ngrams(fed_sentences):
         ({}, [], ValueError, "corpus is empty"),
         ({}, [1, -1], ValueError, "must not be negative"),
         ({"vocabulary": 2}, [2], IndexError, "id 2 is outside the vocabulary"),
-        ({"discounts": float("nan")}, [0], ValueError, "0 <= D_i <= i"),
+        ({"discounts": float("nan")}, [0], ValueError, r"discounts must be in \[0, 3\]"),
         ({"discounts": 1.5}, [0], ValueError, "0 <= D_i <= i"),
         ({"discounts": [0.1, 0.2]}, [0], ValueError, r"shape \(3, 3\)"),
         ({"discounts": "big"}, [0], ValueError, "discounts must be a number"),

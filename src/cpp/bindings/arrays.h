@@ -1,5 +1,5 @@
 // The one place where Python objects become pointers: dtype, rank, contiguity, aliasing and writability are checked here by hand
-// (array_t converts silently, so an output argument might not be written), and the one helper that releases the GIL.
+// (array_t converts silently, so an output argument might not be written).
 #pragma once
 #include <pybind11/numpy.h>
 #include <pybind11/pybind11.h>
@@ -42,14 +42,23 @@ inline bool is_native(const py::array& a) {
   return order == '=' || order == '|' || order == (__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__ ? '<' : '>');
 }
 
-// Any array-like to a NumPy array, without a copy where that is possible: ndarray, DLPack, __array__, buffer, sequences.
+// An array of our own over the memory of `a`: wherever Python runs for a moment, another thread may give `a` another shape.
+inline py::array own_view(py::handle a) {
+  const py::detail::npy_api& api = py::detail::npy_api::get();
+  PyObject* const view = api.PyArray_View_(a.ptr(), nullptr, reinterpret_cast<PyObject*>(api.PyArray_Type_));
+  if (view == nullptr) throw py::error_already_set();
+  return py::reinterpret_steal<py::array>(view);
+}
+
+// Any array-like to a NumPy array, without a copy where that is possible: ndarray, DLPack, __array__, buffer, sequences. Its shape is ours
+// alone.
 inline py::array as_array(py::handle x, const char* name) {
-  if (py::isinstance<py::array>(x)) return py::reinterpret_borrow<py::array>(x);
+  if (py::isinstance<py::array>(x)) return own_view(x);
   if (x.is_none()) throw py::type_error(std::string(name) + " must be an array, got None");
   static const py::handle numpy = py::module_::import("numpy").release();
   try {
-    if (py::hasattr(x, "__dlpack__") && !py::hasattr(x, "__array__")) return py::array(numpy.attr("from_dlpack")(x));
-    return py::array(numpy.attr("asarray")(x));
+    const bool dlpack = py::hasattr(x, "__dlpack__") && !py::hasattr(x, "__array__");
+    return own_view(py::array(numpy.attr(dlpack ? "from_dlpack" : "asarray")(x)));
   } catch (py::error_already_set& e) {
     if (!e.matches(PyExc_ValueError) && !e.matches(PyExc_TypeError)) throw;
     throw py::type_error(std::string(name) + " cannot be taken as an array: " + std::string(py::str(e.value())));
@@ -84,22 +93,21 @@ inline py::array contiguous(const py::array& a) {
   return py::array(numpy.attr("array")(a, py::arg("order") = "C", py::arg("copy") = true));
 }
 
-// int32 or int64, native; other integers are widened; anything else is a TypeError.
-inline py::array as_ids(py::handle x, const char* name) {
-  py::array a = as_array(x, name);
+// int32 or int64, native; other integers are widened; anything else is a TypeError. empty_may_differ: a sequence without entries has no
+// integer type to go by.
+inline py::array integers(py::array a, bool empty_may_differ, const char* name) {
   const char kind = a.dtype().kind();
   if (kind != 'i' && kind != 'u') {
-    if (a.size() == 0 && !py::isinstance<py::array>(x)) return contiguous(py::array(a.attr("astype")("int64")));
+    if (a.size() == 0 && empty_may_differ) return contiguous(py::array(a.attr("astype")("int64")));
     throw py::type_error(std::string(name) + " must have dtype int32 or int64, got " + std::string(py::str(a.dtype())));
   }
   if (kind == 'u' && a.itemsize() == 8) throw py::type_error(std::string(name) + " must have dtype int32 or int64, got uint64");
   if (kind == 'u' || (a.itemsize() != 4 && a.itemsize() != 8) || !is_native(a)) a = py::array(a.attr("astype")("int64"));
   return contiguous(a);
 }
-inline py::array as_int64(py::handle x, const char* name) {
-  py::array a = as_ids(x, name);
-  return a.itemsize() == 8 ? a : contiguous(py::array(a.attr("astype")("int64")));
-}
+inline py::array as_ids(py::handle x, const char* name) { return integers(as_array(x, name), !py::isinstance<py::array>(x), name); }
+inline py::array widened(const py::array& ids) { return ids.itemsize() == 8 ? ids : contiguous(py::array(ids.attr("astype")("int64"))); }
+inline py::array as_int64(py::handle x, const char* name) { return widened(as_ids(x, name)); }
 
 inline void check_rank(const py::array& a, Index rank, const char* name) {
   if (a.ndim() != rank) value_error(name, "must have " + std::to_string(rank) + " dimensions, got shape " + shape_text(a));
@@ -175,10 +183,9 @@ T* out(py::array& a) {
   return static_cast<T*>(a.mutable_data());
 }
 
-// f<T>() with the GIL released; T = float or double by dtype.
+// f(T{}) with T = float or double by dtype.
 template <class F>
-auto compute(int num, F&& f) {
-  const ReleaseGil release;
+auto by_dtype(int num, F&& f) {
   if (num == kFloat32) return f(float{});
   return f(double{});
 }
@@ -196,6 +203,33 @@ inline py::array as_matrix(const py::array& a) {
       aligned(a) && r >= 0 && c >= 0 && r % item == 0 && c % item == 0 &&
       ((c == item && (a.shape(0) <= 1 || r >= a.shape(1) * item)) || (r == item && (a.shape(1) <= 1 || c >= a.shape(0) * item)));
   return fits ? a : contiguous(a);
+}
+
+// Two dimensions of floats.
+inline py::array matrix(py::handle x, const char* name) {
+  py::array a = as_floats(x, name);
+  check_rank(a, 2, name);
+  return a;
+}
+
+// An optional vector of n non-negative finite weights, in the common dtype.
+inline py::array as_weights(py::handle x, Index n, int num, const char* name) {
+  if (x.is_none()) return py::array();
+  py::array w = as_floats(x, name);
+  check_shape(w, {n}, name);
+  w = contiguous(as_dtype(w, num));
+  auto bad = [&](auto t) {
+    using T = decltype(t);
+    for (Index i = 0; i < n; ++i)
+      if (!(in<T>(w)[i] >= T(0)) || in<T>(w)[i] - in<T>(w)[i] != T(0)) return true;
+    return false;
+  };
+  if (num == kFloat32 ? bad(float{}) : bad(double{})) value_error(name, "must be finite and not negative");
+  return w;
+}
+template <class T>
+const T* or_null(const py::array& a, py::handle given) {
+  return given.is_none() ? nullptr : in<T>(a);
 }
 
 }  // namespace pyffnn::bindings

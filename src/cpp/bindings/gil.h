@@ -3,6 +3,7 @@
 #include <pybind11/pybind11.h>
 #include <unistd.h>
 
+#include <type_traits>
 #include <utility>
 
 namespace pyffnn::bindings {
@@ -64,5 +65,14 @@ class HoldGil {
   ReleaseGil* released_;
   bool keep_ = false;
 };
+
+// f() with the GIL released. f holds plain values (`[=]`): without the GIL no reference may be counted, and another thread may give an
+// array another shape. A Python object held by value does not compile; tests/test_layers.py refuses one held by reference.
+template <class F>
+auto released(F f) {
+  static_assert(std::is_trivially_copyable_v<F>, "work without the GIL holds numbers and pointers alone");
+  const ReleaseGil release;
+  return f();
+}
 
 }  // namespace pyffnn::bindings

@@ -1,12 +1,12 @@
 // Operations that are often called for very little work: a product of 16 x 16, the activation of a hundred numbers. Each has a plain C
 // entry point that takes the ordinary case at once: exact NumPy arrays of one native dtype, laid out as the kernels read them, `out` None
-// or fitting. Whatever else comes, errors included, goes to the general function of register_ops.cpp, which the entry point carries as
+// or fitting. Whatever else comes, errors included, goes to the general function of its register_*.cpp, which the entry point carries as
 // its `self`; so there is one contract, and both ways give the same bits.
 #include <pybind11/detail/exception_translation.h>
 
 #include "bindings/operands.h"
 #include "bindings/register.h"
-#include "ops/dense.h"
+#include "ops/products/dense.h"
 #include "ops/rowwise.h"
 
 namespace pyffnn::bindings {
@@ -126,7 +126,7 @@ struct Result {
   }
 };
 
-// A small non-negative Python int, as ops.py numbers activations and precisions; -1 for anything else.
+// The number of an activation or a precision; -1, which is none, for anything but a small Python int.
 int code_of(PyObject* o) {
   if (!PyLong_CheckExact(o)) return -1;
   int overflow = 0;
@@ -163,7 +163,7 @@ struct Matmul {
   static PyObject* attempt(PyObject* const* args) {
     Matrix<T> a, b;
     const int precision = code_of(args[5]);
-    if (precision < 0 || !is_bool(args[2]) || !is_bool(args[3])) return nullptr;
+    if (!is_precision(precision) || !is_bool(args[2]) || !is_bool(args[3])) return nullptr;
     if (!a.read(args[0], args[2] == Py_True)) return nullptr;
     if (const ops::PackedMatrix<T>* const packed = packed_operand<T>(args[1], args[5])) {
       Result<T> c;
@@ -188,7 +188,7 @@ struct Linear {
   static PyObject* attempt(PyObject* const* args) {
     Matrix<T> x, w;
     const int act = code_of(args[3]), precision = code_of(args[5]);
-    if (act < 0 || precision < 0 || !x.read(args[0])) return nullptr;
+    if (!is_act(act) || !is_precision(precision) || !x.read(args[0])) return nullptr;
     const ops::PackedMatrix<T>* const packed = packed_operand<T>(args[1], args[5]);
     if (packed == nullptr && !w.read(args[1])) return nullptr;
     const Index k = packed != nullptr ? packed->k() : w.rows, n = packed != nullptr ? packed->n() : w.cols;
@@ -236,7 +236,7 @@ struct Activation {
   template <class T>
   static PyObject* attempt(PyObject* const* args) {
     const int act = code_of(args[0]);
-    if (act < 0) return nullptr;
+    if (!is_act(act)) return nullptr;
     return map<T>(args[1], args[2], act == static_cast<int>(Act::relu) ? 2 : 20,
                   [act](const T* x, T* y, Index m, Index n) { ops::activation<T>(static_cast<Act>(act), x, y, m * n); });
   }

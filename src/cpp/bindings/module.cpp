@@ -5,8 +5,10 @@ PYBIND11_MODULE(_pyffnn, m, pybind11::mod_gil_not_used()) {
   m.doc() = "Compiled core of pyffnn. Use pyffnn.ops, pyffnn.runtime and the models; names here may change.";
   register_errors(m);
   register_runtime(m);
-  register_packed(m);
-  register_ops(m);
+  register_products(m);
+  register_rowwise(m);
+  register_losses(m);
+  register_embedding(m);
   register_text(m);
   register_stream(m);
   register_examples(m);

@@ -3,14 +3,14 @@
 #include <memory>
 
 #include "bindings/arrays.h"
-#include "ops/packed.h"
+#include "ops/products/packed.h"
 
 namespace pyffnn::bindings {
 
 // Element (i, j) of `a`, or of its transpose; one of the strides must be 1, and a single row or column may carry any.
 template <class T>
 ops::ConstMat<T> operand(const py::array& a, bool transpose = false) {
-  const Index item = a.itemsize();
+  constexpr Index item = sizeof(T);
   const Index rs = a.shape(0) <= 1 && a.strides(1) == item ? a.shape(1) : a.strides(0) / item;
   const Index cs = a.shape(1) <= 1 && a.strides(0) == item ? a.shape(0) : a.strides(1) / item;
   return transpose ? ops::ConstMat<T>{in<T>(a), cs, rs} : ops::ConstMat<T>{in<T>(a), rs, cs};
@@ -29,6 +29,14 @@ struct PyPacked {
       return f64.get();
     }
   }
+  template <class T>
+  std::unique_ptr<const ops::PackedMatrix<T>>& slot() {
+    if constexpr (std::is_same_v<T, float>) {
+      return f32;
+    } else {
+      return f64;
+    }
+  }
   int num() const { return f32 != nullptr ? kFloat32 : kFloat64; }
   Index k() const { return f32 != nullptr ? f32->k() : f64->k(); }
   Index n() const { return f32 != nullptr ? f32->n() : f64->n(); }
@@ -43,7 +51,19 @@ inline const PyPacked* as_packed(py::handle o) { return py::isinstance<PyPacked>
 
 // Precisions as ops.py numbers them; kUnsaid: float32, or that of a packed operand.
 constexpr int kUnsaid = 4;
-inline Precision precision_of(int code) { return code == kUnsaid ? Precision::float32 : static_cast<Precision>(code); }
+inline bool is_precision(int code) { return code >= 0 && code <= kUnsaid; }
+inline Precision precision_of(int code) {
+  if (!is_precision(code))
+    value_error("precision", "must be a number from 0 to " + std::to_string(kUnsaid) + ", got " + std::to_string(code));
+  return code == kUnsaid ? Precision::float32 : static_cast<Precision>(code);
+}
+// Activations as ops.py numbers them.
+inline bool is_act(int code) { return code >= 0 && code < kActs; }
+inline Act act_of(int code) {
+  if (!is_act(code)) value_error("activation", "must be a number from 0 to " + std::to_string(kActs - 1) + ", got " + std::to_string(code));
+  return static_cast<Act>(code);
+}
+
 // A ValueError where a product in precision `code` cannot be taken with b, the argument `name`.
 void check_packed(const PyPacked& b, const char* name, int code);
 

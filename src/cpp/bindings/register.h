@@ -6,14 +6,16 @@ namespace pyffnn::bindings {
 
 void register_errors(pybind11::module_& m);
 void register_runtime(pybind11::module_& m);
-void register_packed(pybind11::module_& m);  // before register_ops, which takes packed matrices
-void register_ops(pybind11::module_& m);
+void register_products(pybind11::module_& m);
+void register_rowwise(pybind11::module_& m);
+void register_losses(pybind11::module_& m);
+void register_embedding(pybind11::module_& m);
 void register_text(pybind11::module_& m);
 void register_stream(pybind11::module_& m);
 void register_examples(pybind11::module_& m);  // before register_network, which takes them
 void register_network(pybind11::module_& m);
 void register_kernels(pybind11::module_& m);
-void register_hot_calls(pybind11::module_& m);  // after register_ops, whose functions it wraps
+void register_hot_calls(pybind11::module_& m);  // after those whose functions it wraps
 void register_faults(pybind11::module_& m);     // last: it looks at all classes
 
 }  // namespace pyffnn::bindings

@@ -16,6 +16,8 @@ py::array state(py::handle x, const std::vector<Index>& shape, int num, const ch
 
 template <class T>
 OptimStep<T> step_of(int kind, const py::dict& settings) {
+  if (kind < 0 || kind >= kOptims)
+    value_error("kind", "must be a number from 0 to " + std::to_string(kOptims - 1) + ", got " + std::to_string(kind));
   auto number = [&](const char* key) { return settings[key].cast<T>(); };
   OptimStep<T> o{};
   o.kind = static_cast<Optim>(kind);
@@ -56,22 +58,32 @@ void adagrad_row(const py::array& g_in, py::handle w_in, py::handle s_in, const 
 }
 
 py::array dropout(const py::array& x_in, double rate, std::uint64_t key, std::uint64_t counter0) {
+  if (!(rate >= 0 && rate <= 1)) value_error("rate", "must lie in [0, 1], got " + std::to_string(rate));
   const py::array x = contiguous(as_floats(x_in, "x"));
   py::array y = new_array(shape_of(x), dtype_num(x));
-  compute(dtype_num(x), [&](auto t) {
+  by_dtype(dtype_num(x), [&](auto t) {
     using T = decltype(t);
-    dispatch::kernels<T>().dropout(in<T>(x), out<T>(y), x.size(), static_cast<T>(rate), key, counter0);
+    const T* const from = in<T>(x);
+    T* const to = out<T>(y);
+    const Index count = x.size();
+    released([=] { dispatch::kernels<T>().dropout(from, to, count, static_cast<T>(rate), key, counter0); });
   });
   return y;
 }
 
 py::array uniform(Index n, double scale, std::uint64_t key, std::uint64_t counter0, bool f64) {
   py::array y = new_array({n}, f64 ? kFloat64 : kFloat32);
-  compute(dtype_num(y), [&](auto t) {
+  by_dtype(dtype_num(y), [&](auto t) {
     using T = decltype(t);
-    dispatch::kernels<T>().uniform(out<T>(y), n, static_cast<T>(scale), key, counter0);
+    T* const to = out<T>(y);
+    released([=] { dispatch::kernels<T>().uniform(to, n, static_cast<T>(scale), key, counter0); });
   });
   return y;
+}
+
+void check_work(Index rounds, int threads) {
+  if (rounds < 0) value_error("rounds", "must not be negative, got " + std::to_string(rounds));
+  if (threads < 1 || threads > 1024) value_error("threads", "must be from 1 to 1024, got " + std::to_string(threads));
 }
 
 template <class T>
@@ -85,27 +97,40 @@ double fma_flops(Index rounds, int threads) {
   return static_cast<double>(threads) * static_cast<double>(rounds) * kChains * kFlops * lanes;
 }
 
+double fma_loop(Index rounds, int threads, bool f64) {
+  check_work(rounds, threads);
+  return released([=] { return f64 ? fma_flops<double>(rounds, threads) : fma_flops<float>(rounds, threads); });
+}
+
 // Flops of `rounds` rounds of products on tiles, on each of `threads` threads; 0 where the ISA has none.
 double tile_flops(Index rounds, int threads) {
-  const ReleaseGil release;
-  const TileKernels& tiles = dispatch::active().tiles;
-  if (tiles.product_loop == nullptr) return 0;
-  threads::run_parts(threads, [&](int, int) { tiles.product_loop(rounds); });
-  return static_cast<double>(threads) * static_cast<double>(rounds) * 4 * 2 * kTileSide * kTileNumbers;
+  check_work(rounds, threads);
+  return released([=] {
+    const TileKernels& tiles = dispatch::active().tiles;
+    if (tiles.product_loop == nullptr) return 0.0;
+    threads::run_parts(threads, [&](int, int) { tiles.product_loop(rounds); });
+    return static_cast<double>(threads) * static_cast<double>(rounds) * 4 * 2 * kTileSide * kTileNumbers;
+  });
 }
 
 // Each thread reads its own part of x, `rounds` times.
-void read_memory(const py::array& x, int threads, Index rounds) {
-  const ReleaseGil release;
-  threads::parallel_for(
-      x.size(), threads,
-      [&](Index b, Index e) {
-        for (Index round = 0; round < rounds; ++round) {
-          volatile float sink = dispatch::kernels<float>().read_loop(in<float>(x) + b, e - b);
-          (void)sink;
-        }
-      },
-      1024);
+void read_memory(py::handle x_in, int threads, Index rounds) {
+  check_work(rounds, threads);
+  const py::array x = contiguous(as_floats(x_in, "x"));
+  if (dtype_num(x) != kFloat32) throw py::type_error("x must have dtype float32, got float64");
+  const float* const from = in<float>(x);
+  const Index count = x.size();
+  released([=] {
+    threads::parallel_for(
+        count, threads,
+        [&](Index b, Index e) {
+          for (Index round = 0; round < rounds; ++round) {
+            volatile float sink = dispatch::kernels<float>().read_loop(from + b, e - b);
+            (void)sink;
+          }
+        },
+        1024);
+  });
 }
 
 }  // namespace
@@ -116,10 +141,7 @@ void register_kernels(py::module_& m) {
   m.def("kernel_dropout", &dropout);
   m.def("kernel_uniform", &uniform);
   // Flops done by `rounds` rounds of multiply-adds on registers, on each of `threads` threads.
-  m.def("kernel_fma_loop", [](Index rounds, int threads, bool f64) {
-    const ReleaseGil release;
-    return f64 ? fma_flops<double>(rounds, threads) : fma_flops<float>(rounds, threads);
-  });
+  m.def("kernel_fma_loop", &fma_loop);
   m.def("kernel_tile_loop", &tile_flops);
   m.def("kernel_read_loop", &read_memory);
 }

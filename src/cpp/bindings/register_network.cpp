@@ -12,6 +12,7 @@
 #include "bindings/register.h"
 #include "core/thread_pool.h"
 #include "net/network.h"
+#include "net/sources/text.h"
 
 namespace pyffnn::bindings {
 namespace {
@@ -163,6 +164,8 @@ class PyNetwork {
     const net::Source<T>& source = e.source<T>();
     const Order o = order_of(order, source.size(), source.kind() == net::SourceKind::stream, run());
     if (o.offsets.empty() && batch_size < 1) value_error("batch_size", "must be at least 1, got " + std::to_string(batch_size));
+    // No larger than what there is, so that nothing is added up beyond 2^63.
+    batch_size = std::min(batch_size, std::max<Index>(static_cast<Index>(o.start.size()), 1));
     net::Batches batches{o.visit(), batch_size, nullptr, 0};
     if (!o.offsets.empty()) {
       batches.offsets = o.offsets.data();
@@ -175,7 +178,7 @@ class PyNetwork {
     double *const loss = losses.mutable_data(), *const weight = weights.mutable_data();
     bool finite = true;
     Interrupts interrupts;
-    const Index done = released(n_threads, [&] {
+    const Index done = without_gil(n_threads, [&] {
       return net_->train(source, t.targets, batches, rates.data(), loss, weight, finite, interrupts);
     });
     losses.resize({done});
@@ -188,7 +191,7 @@ class PyNetwork {
     const Order o = order_of(order, source.size(), source.kind() == net::SourceKind::stream, run());
     Interrupts interrupts;
     const net::Evaluation r =
-        released(n_threads, [&] { return net_->evaluate(source, t.targets, o.visit(), accuracy, interrupts); });
+        without_gil(n_threads, [&] { return net_->evaluate(source, t.targets, o.visit(), accuracy, interrupts); });
     return py::make_tuple(r.loss, r.weight, r.correct);
   }
 
@@ -198,7 +201,22 @@ class PyNetwork {
     py::array result = new_array({o.examples, net_->spec().n_outputs}, kNum<T>);
     T* const to = out<T>(result);
     Interrupts interrupts;
-    released(n_threads, [&] {
+    without_gil(n_threads, [&] {
+      net_->predict(source, o.visit(), to, interrupts);
+      return 0;
+    });
+    return result;
+  }
+
+  // predict(Examples.text(encode(texts))) in one call, for one text or a few: what lies between costs as much as they do.
+  py::array predict_texts(const py::object& encode, py::handle texts, Index length, int n_threads) {
+    const auto corpus = py::cast<std::shared_ptr<text::Corpus>>(encode(texts));
+    const net::TextSource<T> source(corpus, length);
+    const Order o = order_of(py::none(), source.size(), false, 1);
+    py::array result = new_array({o.examples, net_->spec().n_outputs}, kNum<T>);
+    T* const to = out<T>(result);
+    Interrupts interrupts;
+    without_gil(n_threads, [&] {
       net_->predict(source, o.visit(), to, interrupts);
       return 0;
     });
@@ -214,7 +232,7 @@ class PyNetwork {
     T* const to_p = out<T>(p);
     std::int32_t* const to_ids = ids.mutable_data();
     Interrupts interrupts;
-    released(n_threads, [&] {
+    without_gil(n_threads, [&] {
       net_->top_k(source, o.visit(), k, threshold, to_ids, to_p, interrupts);
       return 0;
     });
@@ -230,7 +248,7 @@ class PyNetwork {
     py::array_t<double> result(end - begin);
     double* const to = result.mutable_data();
     Interrupts interrupts;
-    released(n_threads, [&] {
+    without_gil(n_threads, [&] {
       net_->log_prob(source, t.targets, o.visit(), to, interrupts);
       return 0;
     });
@@ -246,7 +264,7 @@ class PyNetwork {
     own.assign(wide.begin(), wide.end());
     py::array_t<double> result(net_->spec().n_outputs);
     double* const to = result.mutable_data();
-    released(n_threads, [&] {
+    without_gil(n_threads, [&] {
       net_->distribution(own.data(), static_cast<Index>(own.size()), to);
       return 0;
     });
@@ -264,7 +282,7 @@ class PyNetwork {
       grads[p->name] = out<T>(a);
       d[py::str(p->name)] = a;
     }
-    const double loss = released(0, [&] { return net_->gradients(source, t.targets, o.visit(), dropout, grads); });
+    const double loss = without_gil(0, [&] { return net_->gradients(source, t.targets, o.visit(), dropout, grads); });
     return py::make_tuple(loss, d);
   }
 
@@ -272,7 +290,7 @@ class PyNetwork {
     if (rows < 0) value_error("rows", "must not be negative, got " + std::to_string(rows));
     net::Spec settings = net_->spec();
     if (training.size() > 0) {
-      constexpr const char* free[] = {"beta1",         "beta2",           "eps",
+      constexpr const char* free[] = {"precision", "beta1",         "beta2",           "eps",
                                       "l2",            "weight_decay",    "clip",
                                       "embedding_lr",  "dropout",         "input_dropout",
                                       "word_dropout",  "embedding_dropout", "output_dropout",
@@ -311,8 +329,9 @@ class PyNetwork {
     const std::vector<std::int64_t> rows = table_rows(ids);
     const py::array v = contiguous(as_dtype(as_floats(values, "values"), kNum<T>));
     check_shape(v, {static_cast<Index>(rows.size()), net_->spec().dim}, "values");
+    const T* const from = in<T>(v);
     const ReleaseGil release;
-    net_->set_rows(rows.data(), static_cast<Index>(rows.size()), in<T>(v));
+    net_->set_rows(rows.data(), static_cast<Index>(rows.size()), from);
   }
   void set_row_rates(py::handle ids, double rate) {
     if (!(rate >= 0) || std::isinf(rate)) value_error("rate", "must be finite and not negative, got " + number_text(rate));
@@ -367,8 +386,9 @@ class PyNetwork {
     check_range(rows.data(), static_cast<Index>(rows.size()), 0, net_->total_rows(), "ids");
     return rows;
   }
+  // f() reads plain numbers and pointers alone, taken before: without the GIL no reference may be counted.
   template <class F>
-  static auto released(int n_threads, F&& f) {
+  static auto without_gil(int n_threads, F&& f) {
     if (n_threads < 0) value_error("n_threads", "must not be negative, got " + std::to_string(n_threads));
     const ReleaseGil release;
     const threads::ScopedNumThreads scope(n_threads);
@@ -413,6 +433,7 @@ void register_of(py::module_& m, const char* name, const char* reading) {
       .def("evaluate", &N::evaluate, py::arg("examples"), py::arg("targets"), py::arg("order") = none, py::arg("accuracy") = true,
            py::arg("n_threads") = 0)
       .def("predict", &N::predict, py::arg("examples"), py::arg("order") = none, py::arg("n_threads") = 0)
+      .def("predict_texts", &N::predict_texts, py::arg("encode"), py::arg("texts"), py::arg("length") = 0, py::arg("n_threads") = 0)
       .def("top_k", &N::top_k, py::arg("examples"), py::arg("k"), py::arg("threshold") = 0.0, py::arg("order") = none,
            py::arg("n_threads") = 0)
       .def("log_prob", &N::log_prob, py::arg("examples"), py::arg("targets"), py::arg("begin"), py::arg("end"), py::arg("n_threads") = 0)

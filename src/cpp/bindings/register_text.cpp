@@ -96,9 +96,13 @@ std::shared_ptr<Corpus> encode(const std::shared_ptr<Featurizer>& features, cons
 }
 // One with that of a featurizer and what is new here.
 template <class Input, class AddInput>
-std::shared_ptr<Corpus> extend(const std::shared_ptr<Featurizer>& features, const Input& input, AddInput add) {
+std::shared_ptr<Corpus> extend(const std::shared_ptr<Featurizer>& features, const Input& input, std::int64_t min_count,
+                               std::int64_t ngram_min_count, AddInput add) {
   Interrupts interrupts;
-  CorpusBuilder builder(features->options(), interrupts);
+  FeatureOptions options = features->options();
+  options.min_count = min_count;
+  options.ngram_min_count = ngram_min_count;
+  CorpusBuilder builder(options, interrupts);
   add(builder, input, interrupts);
   ReleaseGil release;
   return std::make_shared<Corpus>(builder.finish_extending(*features));
@@ -285,10 +289,15 @@ void register_text(py::module_& m) {
       .def("encode_words", [](const Features& f, py::handle documents) { return encode(f, documents, add_documents_of_words); })
       .def("encode_file", [](const Features& f, py::object file, const std::string& name, const std::string& prefix,
                              bool replace) { return encode(f, LabelledFile{std::move(file), name, prefix, replace}, add_file); })
-      .def("extend_texts", [](const Features& f, py::handle texts) { return extend(f, texts, add_texts); })
-      .def("extend_words", [](const Features& f, py::handle documents) { return extend(f, documents, add_documents_of_words); })
-      .def("extend_file", [](const Features& f, py::object file, const std::string& name, const std::string& prefix, bool replace) {
-        return extend(f, LabelledFile{std::move(file), name, prefix, replace}, add_file);
+      .def("extend_texts", [](const Features& f, py::handle texts, std::int64_t min_count,
+                              std::int64_t ngram_min_count) { return extend(f, texts, min_count, ngram_min_count, add_texts); })
+      .def("extend_words",
+           [](const Features& f, py::handle documents, std::int64_t min_count, std::int64_t ngram_min_count) {
+             return extend(f, documents, min_count, ngram_min_count, add_documents_of_words);
+           })
+      .def("extend_file", [](const Features& f, py::object file, const std::string& name, const std::string& prefix, bool replace,
+                             std::int64_t min_count, std::int64_t ngram_min_count) {
+        return extend(f, LabelledFile{std::move(file), name, prefix, replace}, min_count, ngram_min_count, add_file);
       });
 
   corpus.def("__len__", &Corpus::size)

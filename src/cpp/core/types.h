@@ -9,6 +9,7 @@ namespace pyffnn {
 using Index = std::int64_t;
 
 enum class Act : int { identity = 0, sigmoid = 1, tanh = 2, relu = 3 };
+constexpr int kActs = 4;
 
 // How a product of float32 matrices is taken; float64 products take no notice.
 //   bfloat16x3: each number split into two bf16 parts, three products, float32 sums.   bfloat16: numbers rounded to bf16, float32 sums.
@@ -16,6 +17,7 @@ enum class Act : int { identity = 0, sigmoid = 1, tanh = 2, relu = 3 };
 enum class Precision : int { float32 = 0, bfloat16x3 = 1, bfloat16 = 2, automatic = 3 };
 
 enum class Optim : int { sgd = 0, momentum = 1, adagrad = 2, adam = 3 };
+constexpr int kOptims = 4;
 
 // Settings of one optimizer step, constant over the step. `scale` multiplies the gradient first, then l2 * w is added;
 // decay is decoupled (AdamW): w *= 1 - decay. Updates, with g the scaled gradient and s1, s2 the state arrays:

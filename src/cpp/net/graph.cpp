@@ -5,7 +5,7 @@
 #include "core/dispatch.h"
 #include "core/random.h"
 #include "net/inputs/windows.h"
-#include "ops/tile_weights.h"
+#include "ops/products/tile_weights.h"
 
 namespace pyffnn::net {
 namespace {
@@ -89,6 +89,8 @@ void Graph<T>::plan(GraphSpace<T>& space, const Plan& plan) const {
 
 template <class T>
 void Graph<T>::keep_tiles(GraphSpace<T>& space, Index m, int members) const {
+  // Where gradients are stored first, the steps come past the layers and would leave the copies behind.
+  if (spec_.clip > 0) return;
   Index bytes = 0;
   for (const auto& layer : stack_.layers()) bytes += layer->tile_bytes(m);
   if (bytes == 0 || !ops::TileWeights::pay(bytes, members)) return;

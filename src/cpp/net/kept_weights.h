@@ -9,7 +9,7 @@
 #include <mutex>
 
 #include "core/dispatch.h"
-#include "ops/packed.h"
+#include "ops/products/packed.h"
 
 namespace pyffnn::net {
 

@@ -380,8 +380,12 @@ void Network<T>::top_k(const Source<T>& source, const Visit& visit, Index k, dou
       for (Index i = 0; i < part.size(); ++i) {
         const T* const row = all.data() + i * n;
         std::iota(order.begin(), order.end(), 0);
-        std::partial_sort(order.begin(), order.begin() + most, order.end(),
-                          [row](std::int32_t a, std::int32_t b) { return row[a] != row[b] ? row[a] > row[b] : a < b; });
+        // NaN goes last: it is beside no number in any order.
+        std::partial_sort(order.begin(), order.begin() + most, order.end(), [row](std::int32_t a, std::int32_t b) {
+          const bool a_is = row[a] == row[a], b_is = row[b] == row[b];
+          if (a_is != b_is) return a_is;
+          return a_is && row[a] != row[b] ? row[a] > row[b] : a < b;
+        });
         for (Index j = 0; j < k; ++j) {
           const Index to = (first + at + i) * k + j;
           const bool here = j < most && static_cast<double>(row[order[static_cast<std::size_t>(j)]]) >= threshold;

@@ -6,8 +6,8 @@
 
 namespace pyffnn::ops {
 
-// Equal bytes give equal hashes at any thread count; a change of one 8-byte word always changes the hash, anything else does but for
-// one chance in 2^64. Not cryptographic. `bytes` may be unaligned.
+// Equal bytes give equal hashes at any thread count. A change is missed with one chance in 2^64, whatever its pattern: sign bits of all
+// entries, two bits, entries that change places. Not cryptographic: the keys are constants. `bytes` may be unaligned.
 std::uint64_t fingerprint(const void* bytes, Index count);
 
 }  // namespace pyffnn::ops

@@ -2,11 +2,69 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 #include <vector>
 
 #include "core/dispatch.h"
+#include "core/thread_pool.h"
 
 namespace pyffnn::ops {
+namespace {
+
+constexpr double kCost = 20;  // of an exponential, in flops, for the decision to share the work
+
+template <class F>
+void over_rows(Index m, Index n, double cost, F f) {
+  threads::parallel_for(m, threads::threads_for(static_cast<double>(m) * static_cast<double>(n) * cost), f);
+}
+
+}  // namespace
+
+template <class T>
+double cross_entropy(const T* z, const std::int64_t* target, const T* class_weight, const T* sample_weight, T* dz, Index m, Index n) {
+  if (m == 0) return 0;
+  const auto& k = dispatch::kernels<T>();
+  std::vector<T> weight(static_cast<std::size_t>(m)), loss(static_cast<std::size_t>(m));
+  double total = 0;
+  for (Index i = 0; i < m; ++i) {
+    const T w = (class_weight != nullptr ? class_weight[target[i]] : T(1)) * (sample_weight != nullptr ? sample_weight[i] : T(1));
+    weight[static_cast<std::size_t>(i)] = w;
+    total += static_cast<double>(w);
+  }
+  if (total == 0) {
+    if (dz != nullptr) std::memset(dz, 0, static_cast<std::size_t>(m * n) * sizeof(T));
+    return 0;
+  }
+  for (T& w : weight) w = static_cast<T>(static_cast<double>(w) / total);
+  over_rows(m, n, kCost, [&](Index b, Index e) {
+    k.softmax_xent(z + b * n, n, target + b, weight.data() + b, loss.data() + b, dz == nullptr ? nullptr : dz + b * n, n, e - b, n);
+  });
+  double sum = 0;
+  for (const T l : loss) sum += static_cast<double>(l);
+  return sum;
+}
+
+template <class T>
+double binary_cross_entropy(const T* z, const T* target, const T* sample_weight, T* dz, Index m, Index n) {
+  if (m == 0 || n == 0) return 0;
+  const auto& k = dispatch::kernels<T>();
+  std::vector<T> weight(static_cast<std::size_t>(m)), loss(static_cast<std::size_t>(m));
+  double total = 0;
+  for (Index i = 0; i < m; ++i) total += sample_weight != nullptr ? static_cast<double>(sample_weight[i]) : 1.0;
+  total *= static_cast<double>(n);
+  if (total == 0) {
+    if (dz != nullptr) std::memset(dz, 0, static_cast<std::size_t>(m * n) * sizeof(T));
+    return 0;
+  }
+  for (Index i = 0; i < m; ++i)
+    weight[static_cast<std::size_t>(i)] = static_cast<T>((sample_weight != nullptr ? static_cast<double>(sample_weight[i]) : 1.0) / total);
+  over_rows(m, n, kCost * 2, [&](Index b, Index e) {
+    k.sigmoid_xent(z + b * n, n, target + b * n, n, weight.data() + b, loss.data() + b, dz == nullptr ? nullptr : dz + b * n, n, e - b, n);
+  });
+  double sum = 0;
+  for (const T l : loss) sum += static_cast<double>(l);
+  return sum;
+}
 
 template <class T>
 void soft_xent(const T* z, Index ldz, const T* t, Index ldt, const T* w, T* loss, T* dz, Index lddz, Index m, Index n) {
@@ -61,9 +119,11 @@ void weighted_sigmoid_xent(const T* z, Index ldz, const T* t, Index ldt, const T
   }
 }
 
-#define PYFFNN_INSTANTIATE(T)                                                                                        \
-  template void soft_xent(const T*, Index, const T*, Index, const T*, T*, T*, Index, Index, Index);                  \
-  template void squared_loss(const T*, Index, const T*, Index, const T*, T*, T*, Index, Index, Index);               \
+#define PYFFNN_INSTANTIATE(T)                                                                          \
+  template double cross_entropy(const T*, const std::int64_t*, const T*, const T*, T*, Index, Index);  \
+  template double binary_cross_entropy(const T*, const T*, const T*, T*, Index, Index);                \
+  template void soft_xent(const T*, Index, const T*, Index, const T*, T*, T*, Index, Index, Index);    \
+  template void squared_loss(const T*, Index, const T*, Index, const T*, T*, T*, Index, Index, Index); \
   template void weighted_sigmoid_xent(const T*, Index, const T*, Index, const T*, const double*, T*, T*, Index, Index, Index);
 PYFFNN_INSTANTIATE(float)
 PYFFNN_INSTANTIATE(double)

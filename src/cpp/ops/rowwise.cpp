@@ -1,8 +1,5 @@
 #include "ops/rowwise.h"
 
-#include <cstring>
-#include <vector>
-
 #include "core/dispatch.h"
 #include "core/thread_pool.h"
 
@@ -66,62 +63,14 @@ void softmax_backward(const T* dy, const T* y, T* dx, Index m, Index n) {
   rows(m, n, kCheap * 2, [&](Index b, Index e) { k.softmax_backward(dy + b * n, n, y + b * n, n, dx + b * n, n, e - b, n); });
 }
 
-template <class T>
-double cross_entropy(const T* z, const std::int64_t* target, const T* class_weight, const T* sample_weight, T* dz, Index m, Index n) {
-  if (m == 0) return 0;
-  const auto& k = dispatch::kernels<T>();
-  std::vector<T> weight(static_cast<std::size_t>(m)), loss(static_cast<std::size_t>(m));
-  double total = 0;
-  for (Index i = 0; i < m; ++i) {
-    const T w = (class_weight != nullptr ? class_weight[target[i]] : T(1)) * (sample_weight != nullptr ? sample_weight[i] : T(1));
-    weight[static_cast<std::size_t>(i)] = w;
-    total += static_cast<double>(w);
-  }
-  if (total == 0) {
-    if (dz != nullptr) std::memset(dz, 0, static_cast<std::size_t>(m * n) * sizeof(T));
-    return 0;
-  }
-  for (T& w : weight) w = static_cast<T>(static_cast<double>(w) / total);
-  rows(m, n, kTranscendental, [&](Index b, Index e) {
-    k.softmax_xent(z + b * n, n, target + b, weight.data() + b, loss.data() + b, dz == nullptr ? nullptr : dz + b * n, n, e - b, n);
-  });
-  double sum = 0;
-  for (const T l : loss) sum += static_cast<double>(l);
-  return sum;
-}
-
-template <class T>
-double binary_cross_entropy(const T* z, const T* target, const T* sample_weight, T* dz, Index m, Index n) {
-  if (m == 0 || n == 0) return 0;
-  const auto& k = dispatch::kernels<T>();
-  std::vector<T> weight(static_cast<std::size_t>(m)), loss(static_cast<std::size_t>(m));
-  double total = 0;
-  for (Index i = 0; i < m; ++i) total += sample_weight != nullptr ? static_cast<double>(sample_weight[i]) : 1.0;
-  total *= static_cast<double>(n);
-  if (total == 0) {
-    if (dz != nullptr) std::memset(dz, 0, static_cast<std::size_t>(m * n) * sizeof(T));
-    return 0;
-  }
-  for (Index i = 0; i < m; ++i)
-    weight[static_cast<std::size_t>(i)] = static_cast<T>((sample_weight != nullptr ? static_cast<double>(sample_weight[i]) : 1.0) / total);
-  rows(m, n, kTranscendental * 2, [&](Index b, Index e) {
-    k.sigmoid_xent(z + b * n, n, target + b * n, n, weight.data() + b, loss.data() + b, dz == nullptr ? nullptr : dz + b * n, n, e - b, n);
-  });
-  double sum = 0;
-  for (const T l : loss) sum += static_cast<double>(l);
-  return sum;
-}
-
-#define PYFFNN_INSTANTIATE(T)                                                                         \
-  template void activation(Act, const T*, T*, Index);                                                 \
-  template void activation_backward(Act, const T*, const T*, T*, Index);                              \
-  template void exp(const T*, T*, Index);                                                             \
-  template void log(const T*, T*, Index);                                                             \
-  template void softmax(const T*, T*, Index, Index);                                                  \
-  template void log_softmax(const T*, T*, Index, Index);                                              \
-  template void softmax_backward(const T*, const T*, T*, Index, Index);                               \
-  template double cross_entropy(const T*, const std::int64_t*, const T*, const T*, T*, Index, Index); \
-  template double binary_cross_entropy(const T*, const T*, const T*, T*, Index, Index);
+#define PYFFNN_INSTANTIATE(T)                                            \
+  template void activation(Act, const T*, T*, Index);                    \
+  template void activation_backward(Act, const T*, const T*, T*, Index); \
+  template void exp(const T*, T*, Index);                                \
+  template void log(const T*, T*, Index);                                \
+  template void softmax(const T*, T*, Index, Index);                     \
+  template void log_softmax(const T*, T*, Index, Index);                 \
+  template void softmax_backward(const T*, const T*, T*, Index, Index);
 PYFFNN_INSTANTIATE(float)
 PYFFNN_INSTANTIATE(double)
 #undef PYFFNN_INSTANTIATE

@@ -1,4 +1,4 @@
-"""Arguments that commands share, and a parser whose help knows the defaults of the models."""
+"""Arguments that commands share, and a parser that takes a model's settings as options."""
 
 from __future__ import annotations
 
@@ -7,67 +7,67 @@ import errno
 import importlib
 import inspect
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
-__all__ = [
-    "Commands",
-    "Parser",
-    "add_model",
-    "add_training_options",
-    "check_can_write",
-    "none_or",
-    "options_of",
-    "size_range",
-    "sizes",
-]
+if TYPE_CHECKING:
+    from pyffnn.models.parameters import Setting
+
+__all__ = ["Commands", "Parser", "add_model", "add_quiet", "check_can_write", "options_of"]
+
+# where the option has another name than the argument
+_FLAGS = {"random_state": "--seed", "n_threads": "--threads"}
 
 
 class Parser(argparse.ArgumentParser):
-    """A parser that takes no abbreviated flags, with options that belong to a model.
+    """A parser that takes no abbreviated flags, and may take the settings of a model as options.
 
-    ``model="module:Class"`` is where the help finds the defaults of its options; the module is
-    imported for the help alone.
+    ``model="module:Class"`` is that model, and ``without`` names those of its settings that are no
+    options. Kinds, choices, help and defaults come from `pyffnn.models.parameters` and the
+    constructor, which are imported when this parser is the one that is used.
     """
 
-    def __init__(self, *, model: str | None = None, **settings: Any) -> None:
+    def __init__(
+        self, *, model: str | None = None, without: Collection[str] = (), **settings: Any
+    ) -> None:
         super().__init__(**settings, allow_abbrev=False)
-        self._constructor = model
+        self._model = model
+        self._without = without
         self._options: list[str] = []
         self.set_defaults(options=self._options)
 
-    def option(self, flag: str, **settings: Any) -> None:
-        """Add an option that is an argument of the model's constructor; see `options_of`.
-
-        It has no default of its own: the constructor's holds, so that it stands in one place.
-        """
-        action = self.add_argument(flag, default=argparse.SUPPRESS, **settings)
-        self._options.append(action.dest)
+    def parse_known_args(self, *args: Any, **settings: Any) -> Any:
+        self._add_settings()
+        return super().parse_known_args(*args, **settings)
 
     def format_help(self) -> str:
-        if self._constructor is not None:
-            module, name = self._constructor.split(":")
-            constructor = getattr(importlib.import_module(module), name)
-            arguments = inspect.signature(constructor).parameters
-            for action in self._actions:
-                if action.dest in self._options and "default" not in (action.help or ""):
-                    default = _shown(arguments[action.dest].default)
-                    action.help = f"{action.help} (default: {default})"
+        self._add_settings()
         return super().format_help()
+
+    def _add_settings(self) -> None:
+        if self._model is None or self._options:
+            return
+        from pyffnn.models.parameters import SETTINGS
+
+        module, name = self._model.split(":")
+        constructor = getattr(importlib.import_module(module), name)
+        group = self.add_argument_group("settings of the model")
+        for parameter in inspect.signature(constructor).parameters.values():
+            if parameter.name not in self._without:
+                setting = SETTINGS[name][parameter.name]
+                self._options.append(parameter.name)
+                group.add_argument(
+                    _FLAGS.get(parameter.name, "--" + parameter.name.replace("_", "-")),
+                    dest=parameter.name,
+                    # the constructor's default holds, so that it stands in one place
+                    default=argparse.SUPPRESS,
+                    help=f"{setting.doc} (default: {_shown(parameter.default)})".replace("%", "%%"),
+                    **_how(parameter.name, setting),
+                )
 
 
 Commands: TypeAlias = "argparse._SubParsersAction[Parser]"  # generic in the stubs alone
-
-
-def _shown(default: Any) -> str:
-    if isinstance(default, tuple):
-        return ",".join(map(str, default)) or "none"
-    if isinstance(default, bool):
-        return "yes" if default else "no"
-    if default is None:
-        return "by the size of the data"
-    return str(default).replace("%", "%%")
 
 
 def options_of(args: argparse.Namespace) -> dict[str, Any]:
@@ -75,84 +75,71 @@ def options_of(args: argparse.Namespace) -> dict[str, Any]:
     return {name: getattr(args, name) for name in args.options if hasattr(args, name)}
 
 
-def sizes(text: str) -> tuple[int, ...]:
-    """``"64,32"``: (64, 32); ``"none"``: ()."""
-    return () if text == "none" else tuple(int(size) for size in text.split(","))
+def _shown(default: Any) -> str:
+    if isinstance(default, tuple):
+        return ",".join(map(str, default)) or "none"
+    if isinstance(default, bool):
+        return "yes" if default else "no"
+    return "none" if default is None else str(default)
 
 
-def size_range(text: str) -> tuple[int, int]:
-    """``"3,6"``: (3, 6)."""
-    low, high = text.split(",")
-    return int(low), int(high)
+def _how(name: str, setting: Setting) -> dict[str, Any]:
+    """How argparse takes a setting: its type and its metavar, or its action."""
+    from pyffnn.models import kinds
+
+    if all(isinstance(kind, kinds.Flag) for kind in setting.kinds):
+        return {"action": argparse.BooleanOptionalAction}
+    fixed: dict[str, Any] = {choice: choice for choice in setting.choices}
+    if setting.kind(kinds.Nothing) is not None:
+        fixed["none"] = None
+    metavar, read = "/".join(fixed), None
+    for kind, its_metavar, its_read in _READ:
+        if setting.kind(getattr(kinds, kind)) is not None:
+            metavar, read = its_metavar, its_read
+            if read is _sizes:
+                fixed.setdefault("none", ())
+            break
+
+    def value_of(text: str) -> Any:
+        try:
+            value = fixed[text] if text in fixed or read is None else read(text)
+        except (KeyError, ValueError):
+            raise argparse.ArgumentTypeError(
+                f"invalid value {text!r}: {metavar}{_beside(fixed, metavar)} expected"
+            ) from None
+        try:
+            setting.check(name, value)
+        except ValueError as error:
+            raise argparse.ArgumentTypeError(str(error)) from None
+        return value
+
+    return {"type": value_of, "metavar": metavar}
 
 
-def none_or(kind: Callable[[str], Any]) -> Callable[[str], Any]:
-    """Type of an option that may be ``none``."""
-
-    def convert(text: str) -> Any:
-        return None if text == "none" else kind(text)
-
-    convert.__name__ = kind.__name__
-    return convert
+def _beside(fixed: Mapping[str, Any], metavar: str) -> str:
+    others = [name for name in fixed if name not in metavar.split("/")]
+    return "".join(f" or {name}" for name in others)
 
 
-# argparse says "invalid ... value" with these names
-sizes.__name__ = "sizes"
-size_range.__name__ = "range"
+def _sizes(text: str) -> tuple[int, ...]:
+    return tuple(int(size) for size in text.split(","))
+
+
+# kind of value -> what it is called in the usage, and how it is read
+_READ: list[tuple[str, str, Callable[[str], Any]]] = [
+    ("Integers", "N,N", _sizes),
+    ("IntegerPair", "LO,HI", _sizes),
+    ("Integer", "N", int),
+    ("Number", "X", float),
+    ("Text", "TEXT", str),
+]
 
 
 def add_model(parser: argparse.ArgumentParser, text: str) -> None:
     parser.add_argument("--model", "-m", required=True, metavar="M", help=text)
 
 
-def add_training_options(parser: Parser) -> None:
-    """The options that all models have."""
-    option = parser.option
-    option("--embedding-dim", type=int, metavar="D", help="numbers a word")
-    option(
-        "--hidden-layer-sizes",
-        type=sizes,
-        metavar="N,N",
-        help="units of the hidden layers, parted by commas, or none",
-    )
-    option("--activation", metavar="NAME", help="of the hidden layers")
-    option(
-        "--optimizer",
-        choices=("sgd", "momentum", "adagrad", "adam"),
-        help="how weights are updated (default: the model's own)",
-    )
-    option(
-        "--learning-rate",
-        type=float,
-        metavar="RATE",
-        help="of the first steps (default: the optimizer's own)",
-    )
-    option("--epochs", type=int, metavar="N", help="passes over the data")
-    option("--batch-size", type=int, metavar="N", help="examples a step")
-    option("--dropout", type=float, metavar="P", help="share of hidden units dropped")
-    option("--word-dropout", type=float, metavar="P", help="share of words dropped")
-    option("--l2", type=float, metavar="X", help="weight of the sum of squared weights")
-    option("--min-count", type=int, metavar="N", help="words seen less often are unknown")
-    option("--lowercase", action=argparse.BooleanOptionalAction, help="lower-case all words")
-    option(
-        "--early-stopping",
-        type=int,
-        metavar="N",
-        help="end after N epochs without a better validation loss, and keep the best weights",
-    )
-    option(
-        "--validation-fraction",
-        type=float,
-        metavar="P",
-        help="share of FILE held out for early stopping where --valid is not given",
-    )
-    option(
-        "--precision",
-        choices=("auto", "float32", "bfloat16x3", "bfloat16"),
-        help="of matrix products; the bf16 modes need AMX (default: auto)",
-    )
-    option("--seed", dest="random_state", type=int, metavar="N", help="of everything random")
-    option("--threads", dest="n_threads", type=int, metavar="N", help="(default: one a CPU)")
+def add_quiet(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--quiet", "-q", action="store_true", help="show no progress")
 
 

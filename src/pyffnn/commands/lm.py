@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import argparse
 import sys
+from typing import TYPE_CHECKING
 
 from .arguments import (
     Commands,
     add_model,
-    add_training_options,
+    add_quiet,
     check_can_write,
-    none_or,
     options_of,
-    sizes,
 )
+from .files import Files
 
-_MODEL = "pyffnn.models.language_model:LanguageModel"
+if TYPE_CHECKING:
+    from pyffnn.corpus import Evaluation
 
 
 def add_parser(commands: Commands) -> None:
@@ -33,7 +34,8 @@ def add_parser(commands: Commands) -> None:
 def _add_train(actions: Commands) -> None:
     parser = actions.add_parser(
         "train",
-        model=_MODEL,
+        model="pyffnn.models.language_model:LanguageModel",
+        without=("vocabulary", "verbose"),
         usage="%(prog)s FILE --model M [options]",
         help="train a model on a text file",
         description="Train a language model. FILE: UTF-8 text, one sentence a line, words parted "
@@ -42,43 +44,6 @@ def _add_train(actions: Commands) -> None:
     parser.add_argument("file", metavar="FILE", help="training text")
     add_model(parser, "where to write the model (.safetensors)")
     parser.add_argument("--valid", metavar="FILE", help="validation text, looked at each epoch")
-    option = parser.option
-    option("--context", type=int, metavar="N", help="words in the window")
-    option("--distant-kernels", type=int, metavar="K", help="means of more distant words; 0: none")
-    option("--distant-window", type=int, metavar="N", help="words that each of them covers")
-    add_training_options(parser)
-    option(
-        "--embedding-dropout",
-        type=none_or(float),
-        metavar="P",
-        help="share of the input's numbers dropped; none: as --dropout",
-    )
-    flag = argparse.BooleanOptionalAction
-    option("--residual", action=flag, help="hidden layers add to their input")
-    option("--layer-norm", action=flag, help="layer normalisation")
-    option("--direct", action=flag, help="connections from the input to the softmax")
-    option("--tie-embeddings", action=flag, help="the softmax's weights are the embeddings")
-    option("--output", metavar="NAME", help="output layer: softmax, adaptive or sampled")
-    option(
-        "--cutoffs",
-        type=sizes,
-        metavar="N,N",
-        help="adaptive output: ranks at which rarer words begin (default: by the vocabulary)",
-    )
-    option("--samples", type=int, metavar="N", help="sampled output: words drawn a step")
-    option("--max-vocab", type=int, metavar="N", help="most words of the vocabulary (default: all)")
-    option("--unk-token", metavar="WORD", help="stands for words outside the vocabulary")
-    option(
-        "--eos-token",
-        metavar="WORD",
-        help="stands for the end of a sentence (default: ends leave no mark)",
-    )
-    option(
-        "--clip-norm",
-        type=none_or(float),
-        metavar="X",
-        help="greatest norm of the gradient, or none",
-    )
     parser.add_argument(
         "--checkpoint", metavar="FILE", help="save the run here, so that it can go on after a stop"
     )
@@ -101,6 +66,7 @@ def _add_train(actions: Commands) -> None:
     parser.add_argument(
         "--memmap", metavar="FILE", help="keep word numbers here: for a text larger than memory"
     )
+    add_quiet(parser)
     parser.set_defaults(run=_train, parser=parser)
 
 
@@ -157,18 +123,19 @@ def _train(args: argparse.Namespace) -> None:
         if path is not None:
             check_can_write(path)
     model = LanguageModel(verbose=not args.quiet, **options_of(args))
-    model.fit(
-        args.file,
-        valid=args.valid,
-        checkpoint=args.checkpoint,
-        checkpoint_steps=args.checkpoint_steps,
-        checkpoint_seconds=args.checkpoint_seconds,
-        resume=args.resume,
-        memmap=args.memmap,
-    )
+    with Files() as files:
+        model.fit(
+            files.readable(args.file),
+            valid=files.readable(args.valid),
+            checkpoint=args.checkpoint,
+            checkpoint_steps=args.checkpoint_steps,
+            checkpoint_seconds=args.checkpoint_seconds,
+            resume=args.resume,
+            memmap=args.memmap,
+        )
     model.save(args.model)
-    best = model.best_epoch_ if model.early_stopping else None
-    last = model.history_[-1 if best is None else best]
+    best = model.best_epoch_
+    last = model.history_[-1 if best is None else best - 1]
     print(f"vocabulary   {len(model.vocabulary_):,} words")
     print(f"parameters   {model.n_parameters_:,}")
     if last["val_perplexity"] is not None:
@@ -176,27 +143,37 @@ def _train(args: argparse.Namespace) -> None:
     print(f"model        {args.model}")
 
 
-def _perplexity(args: argparse.Namespace) -> None:
+def _evaluations(
+    args: argparse.Namespace, text: str, ngram_text: str | None, valid: str | None
+) -> tuple[dict[str, Evaluation], dict[str, float] | None]:
+    """Each model's perplexity, and the shares of a mixture."""
     from pyffnn.models.language_model import LanguageModel
 
+    model = LanguageModel.load(args.model)
+    found = {"neural": model.evaluate(text)}
+    if ngram_text is None:
+        return found, None
+    from pyffnn.models.ngram import KneserNeyLM
+
+    ngram = KneserNeyLM(args.order, vocabulary=model.vocabulary_, lowercase=model.lowercase).fit(
+        ngram_text, valid=valid
+    )
+    found[f"kneser-ney {args.order}"] = ngram.evaluate(text)
+    if valid is None:
+        return found, None
+    mixture = ngram.mix(model, cache=args.cache)
+    found["mixture"] = mixture.evaluate(text)
+    return found, mixture.weights_
+
+
+def _perplexity(args: argparse.Namespace) -> None:
     if args.ngram is None and (args.valid is not None or args.cache):
         args.parser.error("--valid and --cache belong to a mixture: give --ngram, too")
     if args.cache and args.valid is None:
         args.parser.error("--cache needs --valid, the text that its share is fitted on")
-    model = LanguageModel.load(args.model)
-    found = {"neural": model.evaluate(args.file)}
-    weights = None
-    if args.ngram is not None:
-        from pyffnn.models.ngram import KneserNeyLM
-
-        ngram = KneserNeyLM(
-            args.order, vocabulary=model.vocabulary_, lowercase=model.lowercase
-        ).fit(args.ngram, valid=args.valid)
-        found[f"kneser-ney {args.order}"] = ngram.evaluate(args.file)
-        if args.valid is not None:
-            mixture = ngram.mix(model, cache=args.cache)
-            found["mixture"] = mixture.evaluate(args.file)
-            weights = mixture.weights_
+    with Files() as files:
+        text, ngram, valid = map(files.readable, (args.file, args.ngram, args.valid))
+        found, weights = _evaluations(args, text, ngram, valid)
     if args.json:
         import json
 

@@ -22,7 +22,8 @@ def add_parser(commands: Commands) -> None:
     parser = commands.add_parser(
         "predict",
         help="label texts",
-        description="Print the label of each text, in the order of the lines of FILE (UTF-8). "
+        description="Print the label of each text, in the order of the lines of FILE (UTF-8, "
+        "a byte order mark is left out). "
         "Labels, and their probabilities with --proba, are parted by tabs.",
     )
     parser.add_argument(
@@ -56,9 +57,9 @@ def run(args: argparse.Namespace) -> None:
 
 def _open(path: str) -> AbstractContextManager[TextIO]:
     if path != "-":
-        return open(path, encoding="utf-8", newline="\n")
+        return open(path, encoding="utf-8-sig", newline="\n")
     if isinstance(sys.stdin, TextIOWrapper):
-        sys.stdin.reconfigure(encoding="utf-8", newline="\n")
+        sys.stdin.reconfigure(encoding="utf-8-sig", newline="\n")
     return nullcontext(sys.stdin)
 
 

@@ -6,6 +6,7 @@ import argparse
 from typing import TYPE_CHECKING
 
 from .arguments import Commands, add_model
+from .files import Files, note
 
 if TYPE_CHECKING:
     from pyffnn.metrics import Scores
@@ -19,7 +20,7 @@ def add_parser(commands: Commands) -> None:
         "labelled texts. FILE: as for `pyffnn train`. Labels that the model does not know count "
         "as wrong.",
     )
-    parser.add_argument("file", metavar="FILE", help="labelled texts")
+    parser.add_argument("file", metavar="FILE", help="labelled texts; -: standard input")
     add_model(parser, "a model of `pyffnn train`")
     parser.add_argument("--json", action="store_true", help="as one JSON object")
     parser.set_defaults(run=run)
@@ -31,7 +32,9 @@ def run(args: argparse.Namespace) -> None:
     from pyffnn.text.labelled import read_labelled
 
     model = TextClassifier.load(args.model)
-    found = read_labelled(args.file, model.label_prefix, several=model.multilabel)
+    with Files() as files:
+        path = files.readable(args.file)
+        found = read_labelled(path, model.label_prefix, several=model.multilabel, note=note)
     predicted = model.predict(found.texts)
     known = [str(label) for label in model.classes_]
     others = sorted({label for labels in found.labels for label in labels} - set(known))

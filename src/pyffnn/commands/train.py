@@ -7,89 +7,52 @@ import argparse
 from .arguments import (
     Commands,
     add_model,
-    add_training_options,
+    add_quiet,
     check_can_write,
     options_of,
-    size_range,
 )
+from .files import Files, note
 
 
 def add_parser(commands: Commands) -> None:
     parser = commands.add_parser(
         "train",
         model="pyffnn.models.text_classifier:TextClassifier",
+        without=("tokenizer", "verbose"),
         usage="%(prog)s FILE --model M [options]",
         help="train a text classifier",
         description="Train a text classifier. FILE: UTF-8, a text a line, either in fastText's "
-        "form (words that begin with __label__ are labels) or as label, tab, text.",
+        "form (words that begin with __label__ are labels) or as label, tab, text, where a first "
+        "line that names the columns is a header.",
     )
-    parser.add_argument("file", metavar="FILE", help="labelled texts to train on")
+    parser.add_argument(
+        "file", metavar="FILE", help="labelled texts to train on; -: standard input"
+    )
     add_model(parser, "where to write the model (.safetensors)")
     parser.add_argument("--valid", metavar="FILE", help="labelled texts to look at each epoch")
-    option = parser.option
-    option("--word-ngrams", type=int, metavar="N", help="longest n-gram of words")
-    option(
-        "--char-ngrams",
-        type=size_range,
-        metavar="LO,HI",
-        help="n-grams of characters inside words (default: 4,4 for short texts, else none)",
-    )
-    option("--ngram-min-count", type=int, metavar="N", help="n-grams seen less often are left out")
-    option(
-        "--buckets",
-        type=int,
-        metavar="N",
-        help="rows that n-grams share by their hash (default: a row an n-gram)",
-    )
-    option(
-        "--pooling",
-        choices=("auto", "mean", "sqrtn", "sum", "concat"),
-        help="how words become one input",
-    )
-    option(
-        "--max-tokens",
-        type=int,
-        metavar="N",
-        help="first words of a text that count (default: all; concat: at most 100)",
-    )
-    add_training_options(parser)
-    option(
-        "--class-weight",
-        choices=("balanced",),
-        help="give all labels the same weight (default: no)",
-    )
-    option("--multilabel", action="store_true", help="a text has any number of labels")
-    option("--label-prefix", metavar="TEXT", help="marks labels in fastText's form")
-    option(
-        "--pretrained-vectors",
-        metavar="FILE",
-        help="first embeddings, in word2vec's text form (default: random)",
-    )
-    option("--freeze-embeddings", action="store_true", help="leave them as they are")
+    add_quiet(parser)
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> None:
-    from contextlib import ExitStack
     from typing import Any
 
     from pyffnn.models.text_classifier import TextClassifier
-    from pyffnn.text.labelled import LabelledFile, read_labelled
+    from pyffnn.text.labelled import is_fasttext, read_labelled
 
     check_can_write(args.model)
-    options = options_of(args)
-    model = TextClassifier(verbose=not args.quiet, **options)
+    model = TextClassifier(verbose=not args.quiet, **options_of(args))
 
     def data(path: str) -> tuple[Any, Any]:
-        file = files.enter_context(LabelledFile(path))  # opened once: it may be a pipe
-        if file.is_fasttext(model.label_prefix):
-            return file, None  # read in C++
-        found = read_labelled(file, model.label_prefix, several=model.multilabel)
+        if is_fasttext(path, model.label_prefix):
+            return path, None  # read in C++
+        found = read_labelled(path, model.label_prefix, several=model.multilabel, note=note)
         return found.texts, found.labels if model.multilabel else found.single(path)
 
-    with ExitStack() as files:
-        texts, labels = data(args.file)
-        held_out, held_out_labels = (None, None) if args.valid is None else data(args.valid)
+    with Files() as files:
+        texts, labels = data(files.readable(args.file))
+        valid = files.readable(args.valid)
+        held_out, held_out_labels = (None, None) if valid is None else data(valid)
         model.fit(texts, labels, X_val=held_out, y_val=held_out_labels)
     model.save(args.model)
     print(f"labels       {len(model.classes_):,}")

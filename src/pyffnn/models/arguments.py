@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -16,7 +16,11 @@ __all__ = [
     "check_integer",
     "check_non_negative",
     "is_number",
+    "patience_of",
+    "sizes_of",
 ]
+
+_PATIENCE = 5
 
 
 class ArgumentTypeError(TypeError, ValueError):
@@ -60,3 +64,17 @@ def check_flag(name: str, value: Any) -> None:
 
 def is_number(value: Any) -> bool:
     return isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(value, bool)
+
+
+def sizes_of(hidden_layer_sizes: int | Iterable[int]) -> list[int]:
+    """The sizes that a checked ``hidden_layer_sizes`` means: one number is one layer."""
+    if isinstance(hidden_layer_sizes, (int, np.integer)):
+        return [int(hidden_layer_sizes)]
+    return [int(size) for size in hidden_layer_sizes]
+
+
+def patience_of(early_stopping: bool | int) -> int | None:
+    """The number of epochs that a checked ``early_stopping`` means; None: it is off."""
+    if isinstance(early_stopping, (bool, np.bool_)):
+        return _PATIENCE if early_stopping else None
+    return int(early_stopping)

@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import sys
 import warnings
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pyffnn.network import Examples
+from pyffnn.net import Examples
 
 __all__ = [
+    "Features",
     "check_feature_names",
     "check_features",
     "check_same_length",
     "check_sample_weight",
+    "check_texts",
     "column_or_1d",
+    "feature_names",
     "sklearn_class",
 ]
 
@@ -26,8 +30,38 @@ def sklearn_class(module: str, name: str, otherwise: type[Any]) -> type[Any]:
     return getattr(sys.modules.get(f"sklearn.{module}"), name, otherwise)
 
 
-def check_features(X: Any, *, expected: int | None = None, owner: str) -> Examples:
-    """Dense array-like or SciPy sparse matrix [n, features] as examples of finite float32 numbers.
+class Features(NamedTuple):
+    """Checked feature vectors: ``kind`` "dense" with one array, or "sparse" with indptr, indices and data."""
+
+    kind: str
+    arrays: tuple[NDArray[Any], ...]
+    size: int
+    width: int
+
+    def examples(self) -> Examples:
+        if self.kind == "dense":
+            return Examples.dense(*self.arrays)
+        indptr, indices, data = self.arrays
+        return Examples.sparse(indptr, indices, data, self.width)
+
+    def as_kind(self, kind: str) -> Features:
+        """The same vectors, dense or sparse."""
+        if self.kind == kind:
+            return self
+        if kind == "sparse":
+            (x,) = self.arrays
+            rows, columns = np.nonzero(x)
+            indptr = np.searchsorted(rows, np.arange(self.size + 1)).astype(np.int64)
+            arrays = (indptr, columns.astype(np.int32), x[rows, columns])
+            return self._replace(kind=kind, arrays=arrays)
+        indptr, indices, data = self.arrays
+        x = np.zeros((self.size, self.width), np.float32)
+        np.add.at(x, (np.repeat(np.arange(self.size), np.diff(indptr)), indices), data)
+        return self._replace(kind=kind, arrays=(x,))
+
+
+def check_features(X: Any, *, expected: int | None = None, owner: str) -> Features:
+    """Dense array-like or SciPy sparse matrix [n, features] as finite float32 numbers.
 
     Raises ValueError (rank, no sample, no feature, another number of features than ``expected``,
     NaN, infinity, complex or non-numeric values) and TypeError (what cannot be an array).
@@ -52,10 +86,10 @@ def check_features(X: Any, *, expected: int | None = None, owner: str) -> Exampl
         with np.errstate(over="ignore"):
             converted = np.ascontiguousarray(array, dtype=np.float32)
     _check_finite(converted)
-    return Examples("dense", (converted,), converted.shape[0])
+    return Features("dense", (converted,), *converted.shape)
 
 
-def _check_sparse(X: Any, expected: int | None, owner: str) -> Examples:
+def _check_sparse(X: Any, expected: int | None, owner: str) -> Features:
     _refuse_complex(X)
     if len(X.shape) != 2:
         raise ValueError(f"Expected 2D input, got input with shape {X.shape}.")
@@ -66,7 +100,7 @@ def _check_sparse(X: Any, expected: int | None, owner: str) -> Examples:
     _check_finite(data)
     indptr = np.ascontiguousarray(csr.indptr, dtype=np.int64)
     indices = np.ascontiguousarray(csr.indices, dtype=np.int32)
-    return Examples("sparse", (indptr, indices, data), int(X.shape[0]))
+    return Features("sparse", (indptr, indices, data), int(X.shape[0]), int(X.shape[1]))
 
 
 def _refuse_complex(array: Any) -> None:
@@ -109,21 +143,11 @@ def _check_finite(values: NDArray[np.float32]) -> None:
     raise ValueError("Input X contains infinity or a value too large for dtype('float32').")
 
 
-def check_feature_names(model: Any, X: Any, *, reset: bool) -> None:
-    """Keep the column names of a data frame as ``feature_names_in_``, or compare with those kept.
+def check_feature_names(names: NDArray[Any] | None, kept: NDArray[Any] | None, owner: str) -> None:
+    """Compare the column names of a data frame with those that ``fit`` kept.
 
-    Warns (UserWarning) when only one side has names; ValueError when they differ, TypeError when
-    names are partly strings.
+    Warns (UserWarning) when only one side has names; ValueError when they differ.
     """
-    names = _names_of(X)
-    kept = getattr(model, "feature_names_in_", None)
-    if reset:
-        if names is not None:
-            model.feature_names_in_ = names
-        elif kept is not None:
-            del model.feature_names_in_
-        return
-    owner = type(model).__name__
     if names is None and kept is None:
         return
     if kept is None:
@@ -139,7 +163,8 @@ def check_feature_names(model: Any, X: Any, *, reset: bool) -> None:
         raise ValueError(_different_names(names.tolist(), kept.tolist()))
 
 
-def _names_of(X: Any) -> NDArray[Any] | None:
+def feature_names(X: Any) -> NDArray[Any] | None:
+    """The column names of a data frame; None for anything else. TypeError when they are partly strings."""
     columns = getattr(X, "columns", None)
     if columns is None or not hasattr(X, "shape"):
         return None
@@ -200,6 +225,23 @@ def check_sample_weight(sample_weight: Any, size: int) -> NDArray[np.float32] | 
     return weights
 
 
+def check_texts(X: Any, name: str = "X") -> None:
+    """Raise for what is no list or column of texts, though it can be gone through.
+
+    TypeError for a dict or a set, ValueError for a table: a data frame would give its columns' names.
+    """
+    if type(X) is list:
+        return
+    if isinstance(X, (Mapping, set, frozenset)):
+        raise TypeError(f"{name} must be a list or a column of texts, got {type(X).__name__}")
+    shape = getattr(X, "shape", None)
+    if isinstance(shape, tuple) and len(shape) != 1:
+        raise ValueError(
+            f"{name} must be a list or a column of texts, got {type(X).__name__} of shape {shape}: "
+            "choose a column"
+        )
+
+
 def check_same_length(**sizes: int) -> None:
     """ValueError when arguments that belong together differ in length."""
     if len(set(sizes.values())) > 1:
@@ -210,15 +252,16 @@ def check_same_length(**sizes: int) -> None:
         )
 
 
-def column_or_1d(y: NDArray[Any]) -> NDArray[Any]:
-    """A 1-D array; a column [n, 1] is flattened with a warning, as scikit-learn does."""
+def column_or_1d(y: NDArray[Any], *, warn: bool = True) -> NDArray[Any]:
+    """A 1-D array; a column [n, 1] is flattened, with a warning, as scikit-learn does."""
     if y.ndim == 2 and y.shape[1] == 1:
-        warnings.warn(
-            "A column-vector y was passed when a 1d array was expected. Please change the shape "
-            "of y to (n_samples,), for example using ravel().",
-            sklearn_class("exceptions", "DataConversionWarning", UserWarning),
-            stacklevel=4,
-        )
+        if warn:
+            warnings.warn(
+                "A column-vector y was passed when a 1d array was expected. Please change the shape "
+                "of y to (n_samples,), for example using ravel().",
+                sklearn_class("exceptions", "DataConversionWarning", UserWarning),
+                stacklevel=4,
+            )
         return y.ravel()
     if y.ndim != 1:
         raise ValueError(f"y should be a 1d array, got an array of shape {y.shape} instead.")

@@ -1,76 +1,117 @@
-"""What the classifiers share: settings, labels and weights, training, prediction, the model file."""
+"""What the classifiers share: settings, the network, training, prediction, the model file."""
 
 from __future__ import annotations
 
+import functools
+import math
 import sys
-from collections.abc import Sequence
+from abc import abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from pyffnn.io import PathLike, load_model, save_model
-from pyffnn.models.arguments import check_fraction, check_integer, check_non_negative
-from pyffnn.models.checks import (
-    check_same_length,
-    check_sample_weight,
-)
-from pyffnn.models.estimator import Estimator, not_fitted
-from pyffnn.models.labels import ClassWeight, Targets, class_weights
-from pyffnn.models.settings import params_from_json, params_to_json
-from pyffnn.network import Examples, Network, network_arrays, network_from_arrays
-from pyffnn.ops import precision_code
+from pyffnn.formats import version_one
+from pyffnn.formats.model_file import ModelFile, PathLike, load_model, save_model
+from pyffnn.formats.settings_json import params_from_json, params_to_json
+from pyffnn.models.arguments import patience_of, sizes_of
+from pyffnn.models.blocks import likely_sets, top_classes
+from pyffnn.models.checks import check_same_length, check_sample_weight
+from pyffnn.models.fitted import Fitted, FittedModel
+from pyffnn.models.labels import ClassWeight, Targets, given_classes
+from pyffnn.models.parameters import check, check_one
+from pyffnn.net import Examples, Network, arrays_of, set_arrays
+from pyffnn.net import Targets as NetTargets
 from pyffnn.optimizers import LearningRate, Optimizer, Schedule, constant, resolve_optimizer
-from pyffnn.progress import make_progress
-from pyffnn.training import Callback, Labelled, Plan, Record, seed_of, split, train
+from pyffnn.precision import precision_code, precision_name
+from pyffnn.training import (
+    BEST,
+    Callbacks,
+    Data,
+    Plan,
+    Progress,
+    Record,
+    Run,
+    Saved,
+    Saving,
+    Shuffled,
+    State,
+    as_callbacks,
+    by_accuracy,
+    checkpoint_kind,
+    seed_of,
+    split,
+)
 
-__all__ = ["Classifier"]
+__all__ = ["Classifier", "ClassifierFitted"]
 
-_ACTIVATIONS = ("relu", "tanh", "sigmoid", "identity")
-_DEFAULT_PATIENCE = 5
+# what a fitted model's network and data are made of; other settings concern training alone
+_STRUCTURE = (
+    "hidden_layer_sizes",
+    "activation",
+    "residual",
+    "layer_norm",
+    "output",
+    "cutoffs",
+    "optimizer",
+)
 
 
-class Classifier(Estimator):
-    """Base of `FFNNClassifier` and `TextClassifier`; they turn their input into `Examples`."""
+@dataclass(frozen=True, eq=False)
+class ClassifierFitted(Fitted):
+    """The state of a classifier."""
+
+    classes: NDArray[Any]
+    multilabel: bool
+
+    @functools.cached_property
+    def one_unit(self) -> bool:
+        """Whether one sigmoid unit stands for two classes."""
+        return not self.multilabel and self.network.spec["n_outputs"] == 1
+
+
+F = TypeVar("F", bound=ClassifierFitted)
+
+
+class Classifier(FittedModel[F]):
+    """Base of `FFNNClassifier` and `TextClassifier`; they turn their input into examples."""
 
     hidden_layer_sizes: int | Sequence[int]
     activation: str
+    residual: bool
+    layer_norm: bool
+    output: str
+    cutoffs: Sequence[int] | None
+    samples: int
     optimizer: str | Optimizer
     learning_rate: LearningRate | None
     dropout: float
     l2: float
+    clip_norm: float | None
     class_weight: ClassWeight
     early_stopping: bool | int
     validation_fraction: float
-    precision: str
+    precision: str | None
     n_threads: int | None
     random_state: Any
     verbose: int
 
-    classes_: NDArray[Any]
-    history_: list[Record]
-
-    _network: Network
-    _spec: dict[str, Any]
-    _seed: int
-
     # one output that says "the second of two classes" instead of two that compete
     _one_unit_for_two_classes = False
     _default_schedule: Schedule = constant()
+    _structure: tuple[str, ...] = _STRUCTURE
+
+    @property
+    def classes_(self) -> NDArray[Any]:
+        return self._state().classes
 
     # settings -----------------------------------------------------------------------------------
 
     def _hidden(self) -> list[int]:
-        sizes = self.hidden_layer_sizes
-        if isinstance(sizes, (int, np.integer)) and not isinstance(sizes, bool):
-            sizes = (int(sizes),)
-        try:
-            return [check_integer("hidden_layer_sizes", size, 1) for size in sizes]  # type: ignore[union-attr]
-        except TypeError:
-            raise ValueError(
-                f"hidden_layer_sizes must be a sequence of integers, got {sizes!r}"
-            ) from None
+        return sizes_of(self.hidden_layer_sizes)
 
     def _default_rate(self) -> float | None:
         """The rate of an optimizer given by name; None: the optimizer's own."""
@@ -82,200 +123,322 @@ class Classifier(Estimator):
         )
 
     def _patience(self) -> int | None:
-        if self.early_stopping is False:
-            return None
-        if self.early_stopping is True:
-            return _DEFAULT_PATIENCE
-        return check_integer("early_stopping", self.early_stopping, 1)
+        return patience_of(self.early_stopping)
 
     def _threads(self) -> int:
-        return 0 if self.n_threads is None else check_integer("n_threads", self.n_threads, 1)
+        n = self.n_threads
+        if n is None:
+            return 0
+        if type(n) is not int or n < 1:  # a prediction of one text has no time for more
+            check_one(self, "n_threads")
+        return int(n)
 
     def _check_settings(self) -> None:
-        """Raise ValueError for a common constructor argument that is out of range."""
-        if self.activation not in _ACTIVATIONS:
-            names = ", ".join(map(repr, _ACTIVATIONS))
-            raise ValueError(f"activation must be one of {names}, got {self.activation!r}")
-        precision_code(self.precision)
-        check_fraction("dropout", self.dropout, zero=True)
-        check_non_negative("l2", self.l2)
-        check_fraction("validation_fraction", self.validation_fraction, zero=False)
-        check_integer(
-            "verbose", int(self.verbose) if isinstance(self.verbose, bool) else self.verbose, 0
+        """ValueError or TypeError for a constructor argument that is wrong, naming it."""
+        check(self, fitted=self._fitted is not None)
+        precision_code(self.precision)  # warns where the machine lacks it
+
+    def _structure_json(self) -> dict[str, Any]:
+        """The settings that a fitted model cannot change, as JSON has them; others than JSON can express are left out."""
+        params = {name: getattr(self, name) for name in self._structure}
+        params["hidden_layer_sizes"] = self._hidden()
+        params["optimizer"] = self._optimizer().spec()["optimizer"]
+        return params_to_json(params)
+
+    def _check_structure(self, fitted: F) -> None:
+        """ValueError, naming it, for a setting that was changed since ``fit`` and cannot be obeyed."""
+        now = self._structure_json()
+        for name in self._structure:
+            if name in fitted.settings and fitted.settings[name] != now.get(name):
+                raise ValueError(
+                    f"{name} cannot change between fit and partial_fit: the model was fitted with "
+                    f"{fitted.settings[name]!r}, now it is {now.get(name, getattr(self, name))!r}"
+                )
+
+    def _seed(self, saved: Saved | None) -> int:
+        """That of ``random_state``; where it is none itself, that of the run which is gone on with."""
+        seed = seed_of(self.random_state)
+        fixed = isinstance(self.random_state, (int, np.integer))
+        return seed if saved is None or fixed else saved.seed
+
+    # the network --------------------------------------------------------------------------------
+
+    def _training_spec(self) -> dict[str, Any]:
+        """Settings of the network that concern training alone."""
+        spec = self._optimizer().spec()
+        del spec["optimizer"]
+        return {
+            "precision": precision_name(self.precision),
+            "l2": float(self.l2),
+            "clip": 0.0 if self.clip_norm is None else float(self.clip_norm),
+            "dropout": float(self.dropout),
+            **spec,
+        }
+
+    def _make_network(
+        self, inputs: dict[str, Any], targets: Targets, seed: int, weights: Any
+    ) -> Network:
+        """A network without weights for the classes of ``targets`` over the given kind of input."""
+        n_classes = int(targets.classes.size)
+        multilabel = targets.multilabel
+        if n_classes < 2 and not multilabel:
+            raise ValueError(
+                f"y contains 1 class ({targets.classes[0]!r}); {type(self).__name__} needs samples "
+                "of at least 2 classes"
+                if n_classes
+                else "y contains no class"
+            )
+        if self.output != "softmax" and multilabel:
+            raise ValueError(
+                f"output={self.output!r} has one class an example: it must be 'softmax' with "
+                "multi-label y"
+            )
+        one_unit = (
+            self._one_unit_for_two_classes
+            and n_classes == 2
+            and not multilabel
+            and self.output == "softmax"
         )
-        self._hidden()
-        self._optimizer()
-        self._patience()
-        self._threads()
-
-    # training -----------------------------------------------------------------------------------
-
-    def _make_network(self, inputs: dict[str, Any], **more: Any) -> None:
-        """Build and initialise the network for ``classes_`` over the given kind of input."""
-        n_classes = int(self.classes_.size)
-        one_unit = self._one_unit_for_two_classes and n_classes == 2 and not self._multilabel
-        self._seed = seed_of(self.random_state)
-        self._spec = {
+        spec: dict[str, Any] = {
             **inputs,
             "hidden": self._hidden(),
             "activation": self.activation,
-            "precision": self.precision,
+            "residual": bool(self.residual),
+            "layer_norm": bool(self.layer_norm),
             "n_outputs": 1 if one_unit else n_classes,
-            "loss": "sigmoid" if one_unit or self._multilabel else "softmax",
-            "l2": float(self.l2),
-            "dropout": float(self.dropout),
-            "seed": self._seed,
-            **self._optimizer().spec(),
-            **more,
+            "output": "classes" if self.output == "softmax" else self.output,
+            "loss": "sigmoid" if one_unit or multilabel else "softmax",
+            "optimizer": self._optimizer().spec()["optimizer"],
+            "seed": seed,
+            **self._training_spec(),
         }
-        self._network = Network(self._spec)
-        self._network.initialise(self._seed)
-        self.history_ = []
-
-    _multilabel: bool = False
-    _as_sets: bool = False  # multi-label predictions are lists of labels, not a matrix
-
-    def _set_classes(self, classes: NDArray[Any]) -> None:
-        if classes.size < 2 and not self._multilabel:
-            raise ValueError(
-                f"y contains 1 class ({classes[0]!r}); {type(self).__name__} needs samples of at "
-                "least 2 classes"
-                if classes.size
-                else "y contains no class"
-            )
-        self.classes_ = classes
-
-    def _network_targets(self, targets: Targets) -> NDArray[Any]:
-        if targets.matrix is not None:
-            return targets.matrix
+        if self.output == "softmax":
+            return Network(spec)
+        if self.output == "sampled":
+            spec["samples"] = int(self.samples)
+        else:
+            spec["cutoffs"] = self._cutoffs(n_classes)
         assert targets.codes is not None
-        if self._spec["loss"] == "sigmoid":
-            return targets.codes.astype(np.float32)
-        return targets.codes
+        counts = np.bincount(targets.codes, weights, minlength=n_classes)
+        return Network(spec, np.argsort(-counts, kind="stable"))
 
-    def _weights(self, targets: Targets, sample_weight: Any) -> NDArray[np.float32] | None:
-        weights = check_sample_weight(sample_weight, targets.size)
-        if targets.codes is None:
-            if self.class_weight is not None:
-                raise ValueError(
-                    "class_weight needs one class an example: it must be None with multi-label y"
-                )
-            return weights
-        by_class = class_weights(self.class_weight, targets.classes, targets.codes)
-        if by_class is None:
-            return weights
-        of_example = by_class[targets.codes]
-        if weights is not None:
-            of_example = of_example * weights
-        if not of_example.any():
+    def _cutoffs(self, n_classes: int) -> list[int]:
+        """Ranks at which a cluster of rarer classes begins: by default a 25th and a fifth of all."""
+        given = [n_classes // 25, n_classes // 5] if self.cutoffs is None else list(self.cutoffs)
+        if given[0] < 1 or given[-1] >= n_classes:
             raise ValueError(
-                "class_weight and sample_weight leave no example with a weight above 0"
+                f"output='adaptive' needs cutoffs within the {n_classes} classes, got {given}"
             )
-        return of_example.astype(np.float32)
+        return [int(cut) for cut in given]
 
-    def _train(
+    @staticmethod
+    def _network_targets(
+        targets: Targets, spec: Mapping[str, Any], weight: Any, by_class: Any
+    ) -> NetTargets:
+        if targets.multilabel:
+            assert targets.indptr is not None and targets.indices is not None
+            outputs = None if by_class is None else by_class.astype(np.float32)
+            return NetTargets.sets(
+                targets.indptr,
+                targets.indices,
+                int(targets.classes.size),
+                weight,
+                output_weight=outputs,
+            )
+        assert targets.codes is not None
+        if spec["loss"] == "sigmoid":
+            return NetTargets.rows(targets.codes.astype(np.float32)[:, None], weight)
+        return NetTargets.classes(targets.codes, spec["n_outputs"], weight)
+
+    # training -----------------------------------------------------------------------------------
+
+    def _fit_network(
         self,
-        examples: Examples,
-        targets: Targets,
-        sample_weight: Any,
-        validation: tuple[Examples, Targets] | None,
-        callbacks: Sequence[Callback],
+        fitted: F,
+        data: Data,
         *,
-        epochs: int,
+        numbers: NDArray[np.int64] | None,
         batch_size: int,
+        epochs: int,
+        schedule: Schedule,
+        validate: Callable[[Network], Record] | None,
+        restart: Callable[[], None],
+        saving: Saving,
+        saved: Saved | None,
+        data_id: dict[str, str],
+        callbacks: Callbacks,
         tol: float | None = None,
         no_change: int = 10,
-        fresh: bool = True,
-        schedule: Schedule | None = None,
     ) -> None:
-        """Train the network on the examples, those held out for early stopping excepted."""
-        check_same_length(X=examples.size, y=targets.size)
-        patience = self._patience()
-        weights = self._weights(targets, sample_weight)
-        y = self._network_targets(targets)
-        data = Labelled(examples, y, weights)
-        held_out = None
-        if validation is not None:
-            check_same_length(X_val=validation[0].size, y_val=validation[1].size)
-            held_out = Labelled(validation[0], self._network_targets(validation[1]))
-        elif patience is not None and fresh:
-            rest, held = split(targets.codes, examples.size, self.validation_fraction, self._seed)
-            data = data._replace(order=rest)
-            held_out = data._replace(order=held)
+        """Train a new network and keep the state it belongs to."""
+        model = type(self).__name__
+        patience = self._patience() if validate is not None else None
+        state, best = State(history=fitted.history), None
+        if saved is not None:
+            # of another default precision the bits would be others
+            params = {**self._params_json(), "precision": fitted.network.spec["precision"]}
+            saved.check({"params": params, "data": data_id})
+            state, best = saved.state(), saved.best()
+            fitted = replace(fitted, history=state.history)
+            saved_run = saved
+
+            def restart() -> None:
+                saved_run.continue_in(fitted.network)
+
+        restart()
+        spec = fitted.network.spec
         plan = Plan(
             epochs=epochs,
-            batch_size=batch_size,
-            schedule=self._optimizer().schedule(self._default_schedule)
-            if schedule is None
-            else schedule,
-            patience=patience if held_out is not None else None,
+            batches=Shuffled(_all(data) if numbers is None else numbers, batch_size, fitted.seed),
+            schedule=schedule,
+            validate=validate,
+            score=by_accuracy,
+            keep_best=patience is not None,
+            patience=patience,
             tol=tol,
             no_change=no_change,
-            seed=self._seed,
+            guess=_guess(spec),
+            outputs=spec["n_outputs"] if spec["loss"] == "sigmoid" else 1,
             n_threads=self._threads(),
         )
-        train(
-            self,
-            self._network,
+        checkpoints = saving.checkpoints(
+            model, lambda: (self._file_config(fitted), self._file_tensors(fitted)), data_id
+        )
+        run = Run(
+            fitted.network,
             data,
             plan,
-            validation=held_out,
-            callbacks=callbacks,
-            progress=make_progress(self.verbose),
-            history=self.history_,
-            fresh_seed=self._seed if fresh and not self._preset else None,
+            restart=restart,
+            state=state,
+            best=best,
+            progress=Progress(self.verbose),
+            checkpoints=checkpoints,
         )
+        self._train(run, fitted, as_callbacks(callbacks))
 
-    # weights were set after initialisation (pretrained vectors): initialise() does not bring them back
-    _preset: bool = False
+    def _one_pass(
+        self, network: Network, fitted: F, data: Data, batch_size: int, rate: float
+    ) -> list[Record]:
+        """Train ``network`` once over the data; the history with this epoch."""
+        seed, epochs = fitted.seed, len(fitted.history)
+        plan = Plan(
+            epochs=1,
+            batches=Shuffled(_all(data), batch_size, seed, epochs),
+            schedule=constant(rate),
+            first_epoch=epochs,
+            n_threads=self._threads(),
+        )
+        run = Run(network, data, plan, progress=Progress(self.verbose))
+        run.train()
+        return fitted.history + run.state.history
+
+    def _held_out(
+        self, targets: Targets, weight: NDArray[Any] | None, seed: int
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64]] | None:
+        """Numbers of the examples to train on and of those held out for early stopping, where it needs them."""
+        if self._patience() is None:
+            return None
+        return split(targets.codes, targets.size, self.validation_fraction, seed, weight)
+
+    def _validator(
+        self, data: Data, order: NDArray[np.int64] | None = None
+    ) -> Callable[[Network], Record]:
+        n_threads = self._threads()
+
+        def validate(network: Network) -> Record:
+            loss, weight, correct = network.evaluate(*data, order, n_threads)
+            return {"val_loss": loss / weight, "val_accuracy": correct / weight}
+
+        return validate
+
+    def _known_classes(self, classes: ArrayLike | None, fitted: F) -> None:
+        owner = type(self).__name__
+        if classes is not None and not np.array_equal(
+            given_classes(classes, owner), fitted.classes
+        ):
+            raise ValueError(
+                f"`classes={classes!r}` is not the same as on last call to partial_fit, was: "
+                f"{fitted.classes!r}"
+            )
 
     # prediction ---------------------------------------------------------------------------------
 
-    def _check_fitted(self) -> None:
-        if not hasattr(self, "_network"):
-            raise not_fitted(self)
-
-    def _probabilities(self, examples: Examples) -> NDArray[np.float32]:
-        p = examples.predict(self._network, self._threads())
-        if p.shape[1] == 1 and not self._multilabel:
+    def _probabilities(
+        self, fitted: F, examples: Examples, order: NDArray[np.int64] | None = None
+    ) -> NDArray[np.float32]:
+        p = fitted.network.predict(examples, order, self._threads())
+        if fitted.one_unit:
             p = np.concatenate([1 - p, p], axis=1)
         return p
 
-    def _labels(self, p: NDArray[np.float32]) -> NDArray[Any]:
-        if self._multilabel:
-            return (p > 0.5).astype(np.int64)
-        labels: NDArray[Any] = self.classes_[p.argmax(axis=1)]
-        return labels
+    def _predicted(self, fitted: F, examples: Examples) -> Targets:
+        """What the network takes the examples for."""
+
+        def predict(order: NDArray[np.int64] | None) -> NDArray[np.float32]:
+            return self._probabilities(fitted, examples, order)
+
+        size = len(examples)
+        if fitted.multilabel:
+            return likely_sets(predict, size, fitted.classes)
+        return Targets(fitted.classes, top_classes(predict, size, fitted.classes.size))
+
+    def _score(self, fitted: F, examples: Examples, targets: Targets, sample_weight: Any) -> float:
+        check_same_length(X=len(examples), y=targets.size)
+        return accuracy(targets.same(self._predicted(fitted, examples)), sample_weight)
 
     # the model file -----------------------------------------------------------------------------
 
-    def _file_config(self) -> dict[str, Any]:
+    def _params_json(self) -> dict[str, Any]:
+        return params_to_json(self.get_params(deep=False))
+
+    def _file_config(self, fitted: F) -> dict[str, Any]:
         """Settings of the fitted model that the model file holds; a subclass adds its own."""
-        labels = self.classes_
+        labels = fitted.classes
         return {
-            "params": params_to_json(self.get_params(deep=False)),
-            "spec": self._spec,
-            "seed": self._seed,
-            "multilabel": self._multilabel,
+            "params": self._params_json(),
+            "spec": dict(fitted.network.spec),
+            "seed": fitted.seed,
+            "settings": fitted.settings,
+            "multilabel": fitted.multilabel,
             "classes": None if labels.dtype.kind in "biuf" else _strings(labels),
             "history": [
                 {k: v if v is None or np.isfinite(v) else None for k, v in record.items()}
-                for record in self.history_
+                for record in fitted.history
             ],
         }
 
-    def _file_tensors(self) -> dict[str, NDArray[Any]]:
-        return {"classes": self.classes_} if self.classes_.dtype.kind in "biuf" else {}
+    def _file_tensors(self, fitted: F) -> dict[str, NDArray[Any]]:
+        """Arrays of the model file beside those of the network."""
+        tensors = {"classes": fitted.classes} if fitted.classes.dtype.kind in "biuf" else {}
+        if fitted.network.by_frequency is not None:
+            tensors["by_frequency"] = fitted.network.by_frequency
+        return tensors
 
-    def _restore(self, config: dict[str, Any], tensors: dict[str, NDArray[Any]]) -> None:
-        """Set the fitted attributes from the content of a model file; KeyError where it has gaps."""
-        self._spec = config["spec"]
-        self._seed = config["seed"]
-        self._multilabel = config["multilabel"]
+    @abstractmethod
+    def _restored(self, parts: dict[str, Any], file: ModelFile) -> F:
+        """The state from its common parts and what else is in a model file; KeyError where it has gaps."""
+
+    def _restore(self, file: ModelFile) -> None:
+        config, tensors = file.config, file.tensors
+        spec = config["spec"]
+        if file.version < 2:
+            spec = version_one.classifier_spec(spec)
+            tensors = version_one.classifier_tensors(tensors, len(spec["hidden"]) + 1)
         names = config["classes"]
-        self.classes_ = tensors.pop("classes") if names is None else np.array(names)
-        self.history_ = config["history"]
-        self._network = network_from_arrays(self._spec, tensors)
+        network = Network(spec, tensors.pop("by_frequency", None))
+        best = {n.removeprefix(BEST): a for n, a in tensors.items() if n.startswith(BEST)}
+        set_arrays(network, tensors)
+        if best:
+            set_arrays(network, best)
+        parts = {
+            "network": network,
+            "seed": config["seed"],
+            "history": config["run"]["history"] if "run" in config else config["history"],
+            "settings": config["settings"] if file.version > 1 else self._structure_json(),
+            "classes": tensors["classes"] if names is None else np.array(names),
+            "multilabel": config["multilabel"],
+        }
+        self._keep(self._restored(parts, file))
 
     def save(self, path: PathLike, *, optimizer_state: bool = True) -> None:
         """Write the fitted model to one ``.safetensors`` file, atomically.
@@ -297,13 +460,16 @@ class Classifier(Estimator):
         OSError
             The file cannot be written.
         """
-        self._check_fitted()
-        tensors = {**self._file_tensors(), **network_arrays(self._network, state=optimizer_state)}
-        save_model(path, type(self).__name__, self._file_config(), tensors)
+        with self._using() as fitted:
+            tensors = {
+                **self._file_tensors(fitted),
+                **arrays_of(fitted.network, state=optimizer_state),
+            }
+            save_model(path, type(self).__name__, self._file_config(fitted), tensors)
 
     @classmethod
     def load(cls, path: PathLike) -> Self:
-        """Read a model that `save` wrote.
+        """Read a model that `save`, or a checkpoint that `fit`, wrote.
 
         Raises OSError when there is no such file, ValueError when it is no model of this class,
         damaged, or written by a newer version.
@@ -312,11 +478,11 @@ class Classifier(Estimator):
 
     @classmethod
     def _load(cls, path: PathLike, **arguments: Any) -> Self:
-        file = load_model(path, cls.__name__)
+        file = load_model(path, [cls.__name__, checkpoint_kind(cls.__name__)])
         try:
             params = params_from_json(file.config["params"])
             model = cls(**{**params, **cls._arguments(file.config, arguments)})
-            model._restore(file.config, file.tensors)
+            model._restore(file)
         except (KeyError, TypeError, IndexError, AttributeError, ValueError) as error:
             raise ValueError(f"{str(Path(path))!r} is damaged: {error}") from error
         return model
@@ -326,25 +492,9 @@ class Classifier(Estimator):
         """Constructor arguments that the file's parameters do not hold, from what `load` was given."""
         return given
 
-    def __getstate__(self) -> dict[str, Any]:
-        state = dict(self.__dict__)
-        network = state.pop("_network", None)
-        if network is not None:
-            state["_arrays"] = {k: np.array(v) for k, v in network_arrays(network).items()}
-        return state
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        arrays = state.pop("_arrays", None)
-        self.__dict__.update(state)
-        if arrays is not None:
-            self._network = network_from_arrays(self._spec, arrays)
-
     # scikit-learn -------------------------------------------------------------------------------
 
     _estimator_type = "classifier"
-
-    def __sklearn_is_fitted__(self) -> bool:
-        return hasattr(self, "_network")
 
     def _sklearn_tags(self, **input_tags: bool) -> Any:
         # only scikit-learn asks, so its modules are there
@@ -357,12 +507,19 @@ class Classifier(Estimator):
         )
 
 
-def accuracy(right: Any, sample_weight: ArrayLike | None) -> float:
-    """Share of the weight that is right; ``right`` [n] or [n, labels], where a row counts as a whole."""
-    right = np.asarray(right, dtype=bool)
-    if right.ndim == 2:
-        right = right.all(axis=1)
+def accuracy(right: NDArray[np.bool_], sample_weight: ArrayLike | None) -> float:
+    """Share of the weight that is right; ``right`` [n]."""
     return float(np.average(right, weights=check_sample_weight(sample_weight, right.size)))
+
+
+def _all(data: Data) -> NDArray[np.int64]:
+    return np.arange(len(data.examples), dtype=np.int64)
+
+
+def _guess(spec: Mapping[str, Any]) -> float:
+    """The loss of a network that knows nothing."""
+    outputs: int = spec["n_outputs"]
+    return outputs * math.log(2) if spec["loss"] == "sigmoid" else math.log(outputs)
 
 
 def _strings(labels: NDArray[Any]) -> list[str]:

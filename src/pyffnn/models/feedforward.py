@@ -3,28 +3,48 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from pyffnn.models.arguments import check_integer, check_non_negative
+from pyffnn.formats.model_file import ModelFile, PathLike
 from pyffnn.models.checks import (
+    Features,
     check_feature_names,
     check_features,
+    check_same_length,
     check_sample_weight,
+    feature_names,
 )
-from pyffnn.models.classifier import Classifier, accuracy
-from pyffnn.models.labels import ClassWeight, Targets, encode, find_classes, to_indicator, to_labels
-from pyffnn.network import Examples
+from pyffnn.models.classifier import Classifier, ClassifierFitted
+from pyffnn.models.label_sets import is_matrix, matrix_targets
+from pyffnn.models.labels import (
+    ClassWeight,
+    Targets,
+    encode,
+    find_classes,
+    given_classes,
+    to_labels,
+)
+from pyffnn.models.weighting import combined, weights_of_classes
 from pyffnn.optimizers import LearningRate, Optimizer, constant
-from pyffnn.training import Callback
+from pyffnn.training import Callbacks, Data, Saving, fingerprint
 
 __all__ = ["FFNNClassifier"]
 
 
-class FFNNClassifier(Classifier):
+@dataclass(frozen=True, eq=False)
+class FFNNFitted(ClassifierFitted):
+    """The state of an `FFNNClassifier`."""
+
+    n_features: int
+    feature_names: NDArray[Any] | None
+
+
+class FFNNClassifier(Classifier[FFNNFitted]):
     """Feedforward network over dense or sparse feature vectors.
 
     Hidden layers h[i] = g(h[i-1] W[i] + b[i]), then softmax over the classes, trained on the
@@ -37,7 +57,13 @@ class FFNNClassifier(Classifier):
     hidden_layer_sizes
         Units of each hidden layer.
     activation
-        "relu", "tanh", "sigmoid" or "identity", of the hidden layers.
+        "relu", "tanh", "sigmoid", "gelu" (its tanh form) or "identity", of the hidden layers.
+    residual, layer_norm
+        Hidden layers add to a stream of the last layer's size, ``r += W2 act(W1 norm(r))``, and
+        layer normalisation, as in `LanguageModel`.
+    output, cutoffs, samples
+        "softmax", all classes at each step, or for very many classes "adaptive" or "sampled", as in
+        `LanguageModel`.
     optimizer
         "sgd", "momentum", "adagrad", "adam", or a settings object of `pyffnn.nn`.
     learning_rate
@@ -52,20 +78,24 @@ class FFNNClassifier(Classifier):
     l2
         Adds l2 / 2 times the sum of the squared weights (not biases) to the mean loss. On sparse
         features the first layer's weights get it in steps that touch them.
+    clip_norm
+        Greatest norm of the gradient of all weights together; None: no limit.
     class_weight
-        None, "balanced" (n / (classes * count)), or a dict from class to weight.
+        None, "balanced" (n / (classes * count), where a weighted example counts by its weight), or a
+        dict from class to weight.
     early_stopping
         False, or for how many epochs without a better validation accuracy (then loss) training
         goes on (True: 5). The weights of the best epoch are restored.
     validation_fraction
         Share of the examples held out for early stopping when no validation data are given.
     precision
-        "auto", "float32", "bfloat16x3" or "bfloat16": how the products of the dense layers are taken
-        (see `pyffnn.ops`). "auto" is the fastest of "float32" and "bfloat16x3", which is of
-        float32's grade, on this machine; the bf16 modes need AMX and run in float32 with a warning
-        where there is none. Weights, the optimizer's state and results are float32.
+        How the products of the layers are taken (see `pyffnn.ops`): "float32", "bfloat16x3", "bfloat16",
+        or "auto", the fastest of the first two, which are of float32's grade, on this machine. None:
+        `pyffnn.get_default_precision()`, which is "float32" unless told otherwise: the same bits on
+        every machine with FMA. The bf16 modes need AMX and run in float32 with a warning where there
+        is none. Weights, the optimizer's state and results are float32.
     n_threads
-        Threads of training and prediction; None: `pyffnn.get_num_threads()`. The result does not
+        Threads of training and prediction, 1 to 1024; None: `pyffnn.get_num_threads()`. The result does not
         depend on it.
     random_state
         Seed of the initial weights, the order of the examples and dropout: an integer, a NumPy
@@ -99,9 +129,6 @@ class FFNNClassifier(Classifier):
     _one_unit_for_two_classes = True
     _default_schedule = constant()
 
-    n_features_in_: int
-    feature_names_in_: NDArray[Any]
-
     def __init__(
         self,
         hidden_layer_sizes: int | Sequence[int] = (100,),
@@ -116,12 +143,18 @@ class FFNNClassifier(Classifier):
         class_weight: ClassWeight = None,
         early_stopping: bool | int = False,
         validation_fraction: float = 0.1,
-        precision: str = "auto",
+        precision: str | None = None,
         n_threads: int | None = None,
         random_state: Any = 0,
         verbose: int = 0,
         tol: float | None = 1e-4,
         n_iter_no_change: int = 10,
+        residual: bool = False,
+        layer_norm: bool = False,
+        output: str = "softmax",
+        cutoffs: Sequence[int] | None = None,
+        samples: int = 4096,
+        clip_norm: float | None = None,
     ) -> None:
         self.hidden_layer_sizes = hidden_layer_sizes
         self.activation = activation
@@ -140,6 +173,12 @@ class FFNNClassifier(Classifier):
         self.verbose = verbose
         self.tol = tol
         self.n_iter_no_change = n_iter_no_change
+        self.residual = residual
+        self.layer_norm = layer_norm
+        self.output = output
+        self.cutoffs = cutoffs
+        self.samples = samples
+        self.clip_norm = clip_norm
 
     def fit(
         self,
@@ -149,57 +188,106 @@ class FFNNClassifier(Classifier):
         sample_weight: ArrayLike | None = None,
         X_val: Any = None,
         y_val: ArrayLike | None = None,
-        callbacks: Sequence[Callback] = (),
+        callbacks: Callbacks = (),
+        checkpoint: PathLike | None = None,
+        checkpoint_steps: int | None = None,
+        checkpoint_seconds: float = 60.0,
+        resume: PathLike | bool = False,
     ) -> Self:
         """Train from scratch.
 
         Parameters
         ----------
         X : array-like or SciPy sparse matrix of shape (n, features)
-        y : array-like of shape (n,), or (n, labels) of zeros and ones for multi-label
+        y : array-like of shape (n,), or (n, labels) of zeros and ones (also a SciPy sparse matrix) for multi-label
         sample_weight : array-like of shape (n,)
             Weight of each example in the mean loss, at least 0.
         X_val, y_val
             Validation data for ``history_`` and early stopping.
         callbacks
-            Called as ``callback(model, record)`` after each epoch with its entry of ``history_``;
-            training ends when one returns True.
+            A function or several, called as ``callback(model, record)`` after each epoch with its
+            entry of ``history_``; the model then shows the state being trained. Training ends when
+            one returns True.
+        checkpoint
+            File that the run is saved to, atomically: after each epoch, every
+            ``checkpoint_seconds`` seconds, and every ``checkpoint_steps`` steps.
+        resume
+            A checkpoint to go on from, or True: ``checkpoint`` if that file exists, else begin. Data
+            and settings must be those of the run that wrote it (``n_threads`` and ``verbose``
+            apart); the result has the same bits as that of an unbroken run.
 
         Raises
         ------
         ValueError
-            Wrong input, settings out of range.
+            Wrong input, settings out of range, a checkpoint of another run.
         FloatingPointError
-            The loss became non-finite; the model is at its last good state.
+            The loss became non-finite. The error's ``model`` is at its last good state; this one
+            has it too if it had none, else is as it was.
+        KeyboardInterrupt
+            In training, with ``model`` in the best state so far in the same way.
         """
-        epochs = self._check_own_settings()
+        saving = Saving(checkpoint, checkpoint_steps, checkpoint_seconds, resume)
+        self._check_settings()
         owner = type(self).__name__
-        check_feature_names(self, X, reset=True)
-        examples = check_features(X, owner=owner)
+        names = feature_names(X)
+        features = check_features(X, owner=owner)
         targets = self._fit_targets(y)
-        validation = None
-        if X_val is not None or y_val is not None:
-            if X_val is None or y_val is None:
-                raise ValueError("X_val and y_val must be given together")
-            width = _width(examples, X)
-            validation = (
-                self._matching(
-                    check_features(X_val, expected=width, owner=owner), examples.kind, width
-                ),
-                self._known_targets(y_val, targets.classes, "y_val"),
+        check_same_length(X=features.size, y=targets.size)
+        weights: NDArray[np.floating[Any]] | None = check_sample_weight(
+            sample_weight, features.size
+        )
+        validation = self._validation_data(X_val, y_val, features, targets)
+        saved = saving.open(owner)
+        seed = self._seed(saved)
+        batch_size = self._batch(features.size)
+        by_class = weights_of_classes(self.class_weight, targets, weights)
+        combined(by_class, targets, weights)  # says so where nothing is left
+        if features.size <= batch_size:
+            features, targets, weights = _merge_repeats(features, targets, weights)
+        weight = combined(by_class, targets, weights)
+        network = self._make_network(
+            {"input": features.kind, "n_inputs": features.width}, targets, seed, weight
+        )
+        spec = network.spec
+        data = Data(features.examples(), self._network_targets(targets, spec, weight, by_class))
+        numbers, validate = None, None
+        data_id = {}
+        if saving.wanted:
+            data_id["train"] = fingerprint(*features.arrays, *targets.arrays, weight)
+        if validation is not None:
+            others, their_targets = validation
+            their_data = Data(
+                others.examples(), self._network_targets(their_targets, spec, None, None)
             )
-        self._begin(examples, X, targets)
-        batch_size = self._batch(examples.size)
-        if examples.size <= batch_size:
-            examples, targets, sample_weight = _merge_repeats(examples, targets, sample_weight)
-        self._train(
-            examples,
-            targets,
-            sample_weight,
-            validation,
-            callbacks,
-            epochs=epochs,
+            validate = self._validator(their_data)
+            if saving.wanted:
+                data_id["valid"] = fingerprint(*others.arrays, *their_targets.arrays)
+        elif (held_out := self._held_out(targets, weight, seed)) is not None:
+            numbers, held = held_out
+            validate = self._validator(data, held)
+        fitted = FFNNFitted(
+            network=network,
+            seed=seed,
+            history=[],
+            settings=self._structure_json(),
+            classes=targets.classes,
+            multilabel=targets.multilabel,
+            n_features=features.width,
+            feature_names=names,
+        )
+        self._fit_network(
+            fitted,
+            data,
+            numbers=numbers,
             batch_size=batch_size,
+            epochs=int(self.epochs),
+            schedule=self._optimizer().schedule(self._default_schedule),
+            validate=validate,
+            restart=lambda: network.initialise(seed),
+            saving=saving,
+            saved=saved,
+            data_id=data_id,
+            callbacks=callbacks,
             tol=self.tol,
             no_change=self.n_iter_no_change,
         )
@@ -217,40 +305,65 @@ class FFNNClassifier(Classifier):
 
         The first call, unless after `fit`, needs the labels of all later calls: those of
         ``classes``, else of ``y``. ``class_weight="balanced"`` counts the examples of the call.
+        Settings that concern training alone may change between calls. A call that fails leaves the
+        model as it was.
         """
-        self._check_own_settings()
+        self._check_settings()
         owner = type(self).__name__
-        first = not hasattr(self, "_network")
-        check_feature_names(self, X, reset=first)
-        examples = check_features(X, expected=None if first else self.n_features_in_, owner=owner)
-        if first:
+        names = feature_names(X)
+        weights_given = sample_weight
+        rate = self._optimizer().schedule(self._default_schedule).lr
+        assert rate is not None
+        if self._fitted is None:
+            features = check_features(X, owner=owner)
             if classes is None:
                 targets = self._fit_targets(y)
             else:
-                targets = self._known_targets(y, np.unique(np.asarray(classes)), "y")
-            self._begin(examples, X, targets)
-        else:
-            if classes is not None and not np.array_equal(
-                np.unique(np.asarray(classes)), self.classes_
-            ):
-                raise ValueError(
-                    f"`classes={classes!r}` is not the same as on last call to partial_fit, was: "
-                    f"{self.classes_!r}"
+                targets = self._known_targets(
+                    y, given_classes(classes, owner), _is_multilabel(y), "y"
                 )
-            examples = self._matching(examples, self._spec["input"], self.n_features_in_)
-            targets = self._known_targets(y, self.classes_, "y")
-        schedule = self._optimizer().schedule(self._default_schedule)
-        self._train(
-            examples,
-            targets,
-            sample_weight,
-            None,
-            (),
-            epochs=1,
-            batch_size=self._batch(examples.size),
-            fresh=False,
-            schedule=constant(schedule.lr),
-        )
+            check_same_length(X=features.size, y=targets.size)
+            weights = check_sample_weight(weights_given, features.size)
+            by_class = weights_of_classes(self.class_weight, targets, weights)
+            weight = combined(by_class, targets, weights)
+            seed = self._seed(None)
+            network = self._make_network(
+                {"input": features.kind, "n_inputs": features.width}, targets, seed, weight
+            )
+            network.initialise(seed)
+            fitted = FFNNFitted(
+                network=network,
+                seed=seed,
+                history=[],
+                settings=self._structure_json(),
+                classes=targets.classes,
+                multilabel=targets.multilabel,
+                n_features=features.width,
+                feature_names=names,
+            )
+            data = Data(
+                features.examples(),
+                self._network_targets(targets, network.spec, weight, by_class),
+            )
+            history = self._one_pass(network, fitted, data, self._batch(features.size), rate)
+            self._keep(replace(fitted, history=history))
+            return self
+        with self._changing() as fitted:
+            self._check_structure(fitted)
+            check_feature_names(names, fitted.feature_names, owner)
+            features = check_features(X, expected=fitted.n_features, owner=owner)
+            self._known_classes(classes, fitted)
+            features = features.as_kind(fitted.network.spec["input"])
+            targets = self._known_targets(y, fitted.classes, fitted.multilabel, "y")
+            check_same_length(X=features.size, y=targets.size)
+            weights = check_sample_weight(weights_given, features.size)
+            by_class = weights_of_classes(self.class_weight, targets, weights)
+            weight = combined(by_class, targets, weights)
+            examples = features.examples()
+            fork = fitted.network.fork(examples, **self._training_spec())
+            data = Data(examples, self._network_targets(targets, fork.spec, weight, by_class))
+            history = self._one_pass(fork, fitted, data, self._batch(features.size), rate)
+            self._replace(fork, replace(fitted, history=history))
         return self
 
     def predict_proba(self, X: Any) -> NDArray[np.float32]:
@@ -258,20 +371,39 @@ class FFNNClassifier(Classifier):
 
         Raises ValueError when not fitted, or for another number of features than in `fit`.
         """
-        self._check_fitted()
-        check_feature_names(self, X, reset=False)
-        examples = check_features(X, expected=self.n_features_in_, owner=type(self).__name__)
-        return self._probabilities(
-            self._matching(examples, self._spec["input"], self.n_features_in_)
-        )
+        fitted = self._state()
+        return self._probabilities(fitted, self._read(X, fitted).examples())
 
     def predict(self, X: Any) -> NDArray[Any]:
         """The most probable class of each example, shape (n,); multi-label: 0 or 1, (n, n_classes)."""
-        return self._labels(self.predict_proba(X))
+        fitted = self._state()
+        found = self._predicted(fitted, self._read(X, fitted).examples())
+        if found.codes is None:
+            return found.matrix().astype(np.int64)
+        labels: NDArray[Any] = fitted.classes[found.codes]
+        return labels
 
     def score(self, X: Any, y: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
-        """Accuracy; with multi-label, of whole rows."""
-        return accuracy(self.predict(X) == np.asarray(y), sample_weight)
+        """Accuracy; with multi-label, of whole rows. Labels that training has not met count as wrong.
+
+        Raises ValueError for labels of another number, or of a type that no class has.
+        """
+        with self._using() as fitted:
+            examples = self._read(X, fitted).examples()
+            known = fitted.classes
+            targets = self._known_targets(y, known, fitted.multilabel, "y", others=True)
+            return self._score(fitted, examples, targets, sample_weight)
+
+    @property
+    def n_features_in_(self) -> int:
+        return self._state().n_features
+
+    @property
+    def feature_names_in_(self) -> NDArray[Any]:
+        names = self._state().feature_names
+        if names is None:
+            raise AttributeError("feature_names_in_: X had no column names in fit")
+        return names
 
     @property
     def coefs_(self) -> list[NDArray[np.float32]]:
@@ -287,104 +419,89 @@ class FFNNClassifier(Classifier):
         """Biases of each layer, [n_out], live."""
         return self._layers("bias")
 
-    def _layers(self, name: str) -> list[NDArray[np.float32]]:
-        self._check_fitted()
-        parameters = self._network.parameters()
-        return [parameters[f"{name}{i}"] for i in range(len(self._spec["hidden"]) + 1)]
+    def _layers(self, kind: str) -> list[NDArray[np.float32]]:
+        network = self._state().network
+        parameters = network.parameters()
+        names = [f"hidden{i}" for i in range(len(network.spec["hidden"]))]
+        return [parameters[f"{name}.{kind}"] for name in [*names, "output"]]
 
     def _default_rate(self) -> float | None:
         # by cross-validation on small standard sets; a convex loss takes larger steps
         return (0.002 if self._hidden() else 0.03) if self.optimizer == "adam" else None
 
-    def _check_own_settings(self) -> int:
-        self._check_settings()
-        if self.tol is not None:
-            check_non_negative("tol", self.tol)
-        check_integer("n_iter_no_change", self.n_iter_no_change, 1)
-        self._batch(1)
-        return check_integer("epochs", self.epochs, 1)
-
     def _batch(self, size: int) -> int:
-        if isinstance(self.batch_size, str):
-            if self.batch_size != "auto":
-                raise ValueError(
-                    f"batch_size must be 'auto' or an integer, got {self.batch_size!r}"
-                )
-            return min(200, size)
-        return check_integer("batch_size", self.batch_size, 1)
+        # a larger batch has the same examples
+        return min(200 if self.batch_size == "auto" else int(self.batch_size), max(size, 1))
 
     def _fit_targets(self, y: Any) -> Targets:
-        matrix = _indicator(y)
-        if matrix is not None:
-            return Targets(np.arange(matrix.shape[1]), matrix=matrix)
+        if _is_multilabel(y):
+            return matrix_targets(y)
         return Targets(*find_classes(to_labels(y, type(self).__name__)))
 
-    def _known_targets(self, y: Any, classes: NDArray[Any], name: str) -> Targets:
-        matrix = _indicator(y)
-        if matrix is not None:
-            if matrix.shape[1] != classes.size:
-                raise ValueError(
-                    f"{name} must have {classes.size} columns, got shape {matrix.shape}"
-                )
-            return Targets(classes, matrix=matrix)
-        return Targets(classes, encode(to_labels(y, type(self).__name__), classes, name))
+    def _known_targets(
+        self, y: Any, classes: NDArray[Any], multilabel: bool, name: str, *, others: bool = False
+    ) -> Targets:
+        if multilabel != _is_multilabel(y) and y is not None:
+            wanted = "a matrix of zeros and ones" if multilabel else "one label an example"
+            raise ValueError(f"{name} must be {wanted}, as in fit")
+        if multilabel and y is not None:
+            return matrix_targets(y, classes, name)
+        labels = to_labels(y, type(self).__name__, name, warn=not others)
+        return Targets(classes, encode(labels, classes, name, others=others))
 
-    def _begin(self, examples: Examples, X: Any, targets: Targets) -> None:
-        self._multilabel = targets.matrix is not None
-        self._set_classes(targets.classes)
-        self.n_features_in_ = _width(examples, X)
-        self._make_network({"input": examples.kind, "n_inputs": self.n_features_in_})
+    def _read(self, X: Any, fitted: FFNNFitted) -> Features:
+        """X as the network takes it."""
+        owner = type(self).__name__
+        check_feature_names(feature_names(X), fitted.feature_names, owner)
+        features = check_features(X, expected=fitted.n_features, owner=owner)
+        return features.as_kind(fitted.network.spec["input"])
 
-    @staticmethod
-    def _matching(examples: Examples, kind: str, width: int) -> Examples:
-        """The same examples in the form in which the network was trained."""
-        if examples.kind == kind:
-            return examples
-        if kind == "sparse":
-            (x,) = examples.arrays
-            rows, columns = np.nonzero(x)
-            indptr = np.searchsorted(rows, np.arange(examples.size + 1)).astype(np.int64)
-            return Examples(
-                "sparse", (indptr, columns.astype(np.int32), x[rows, columns]), examples.size
-            )
-        indptr, indices, data = examples.arrays
-        x = np.zeros((examples.size, width), np.float32)
-        np.add.at(x, (np.repeat(np.arange(examples.size), np.diff(indptr)), indices), data)
-        return Examples("dense", (x,), examples.size)
+    def _validation_data(
+        self, X_val: Any, y_val: Any, features: Features, known: Targets
+    ) -> tuple[Features, Targets] | None:
+        if X_val is None and y_val is None:
+            return None
+        if X_val is None or y_val is None:
+            raise ValueError("X_val and y_val must be given together")
+        try:
+            others = check_features(X_val, expected=features.width, owner=type(self).__name__)
+        except ValueError as error:
+            raise ValueError(f"X_val: {error}") from None
+        targets = self._known_targets(y_val, known.classes, known.multilabel, "y_val")
+        check_same_length(X_val=others.size, y_val=targets.size)
+        return others.as_kind(features.kind), targets
 
-    def _file_config(self) -> dict[str, Any]:
-        names = getattr(self, "feature_names_in_", None)
+    def _file_config(self, fitted: FFNNFitted) -> dict[str, Any]:
+        names = fitted.feature_names
         return {
-            **super()._file_config(),
+            **super()._file_config(fitted),
             "feature_names": None if names is None else names.tolist(),
         }
 
-    def _restore(self, config: dict[str, Any], tensors: dict[str, NDArray[Any]]) -> None:
-        super()._restore(config, tensors)
-        self.n_features_in_ = self._spec["n_inputs"]
-        if config["feature_names"] is not None:
-            self.feature_names_in_ = np.array(config["feature_names"], dtype=object)
+    def _restored(self, parts: dict[str, Any], file: ModelFile) -> FFNNFitted:
+        names = file.config["feature_names"]
+        return FFNNFitted(
+            **parts,
+            n_features=parts["network"].spec["n_inputs"],
+            feature_names=None if names is None else np.array(names, dtype=object),
+        )
 
     def __sklearn_tags__(self) -> Any:
         return self._sklearn_tags(sparse=True)
 
 
 def _merge_repeats(
-    examples: Examples, targets: Targets, sample_weight: Any
-) -> tuple[Examples, Targets, Any]:
+    features: Features, targets: Targets, weights: NDArray[np.floating[Any]] | None
+) -> tuple[Features, Targets, NDArray[np.float64]]:
     """The same weighted set of examples without repeats and weights of zero, in a canonical order.
 
     In one batch this changes the rounding of the mean loss only, and makes it depend on the set
     alone: a weight of 3 then gives the same bits as three copies.
     """
-    weights = check_sample_weight(sample_weight, examples.size)
-    y = targets.codes if targets.matrix is None else targets.matrix
-    if y is None or y.shape[0] != examples.size:  # reported later
-        return examples, targets, sample_weight
-    rows = _rows(examples)
+    y = targets.rows() if targets.codes is None else targets.codes
     total: dict[tuple[bytes, ...], float] = {}
     at: dict[tuple[bytes, ...], int] = {}
-    for i, row in enumerate(rows):
+    for i, row in enumerate(_rows(features)):
         weight = 1.0 if weights is None else float(weights[i])
         if weight:
             key = (*row, y[i].tobytes())
@@ -392,11 +509,11 @@ def _merge_repeats(
             at.setdefault(key, i)
     keys = sorted(total)
     order = np.array([at[key] for key in keys])
-    if examples.kind == "dense":
-        (x,) = examples.arrays
+    if features.kind == "dense":
+        (x,) = features.arrays
         arrays: tuple[NDArray[Any], ...] = (x[order],)
     else:
-        indptr, indices, data = examples.arrays
+        indptr, indices, data = features.arrays
         parts = [slice(indptr[i], indptr[i + 1]) for i in order]
         lengths = [part.stop - part.start for part in parts]
         arrays = (
@@ -405,31 +522,20 @@ def _merge_repeats(
             np.concatenate([data[part] for part in parts]),
         )
     return (
-        Examples(examples.kind, arrays, order.size),
-        Targets(
-            targets.classes,
-            codes=None if targets.codes is None else targets.codes[order],
-            matrix=None if targets.matrix is None else targets.matrix[order],
-        ),
+        features._replace(arrays=arrays, size=order.size),
+        targets.take(order),
         np.array([total[key] for key in keys]),
     )
 
 
-def _rows(examples: Examples) -> list[tuple[bytes, ...]]:
-    if examples.kind == "dense":
-        (x,) = examples.arrays
+def _rows(features: Features) -> list[tuple[bytes, ...]]:
+    if features.kind == "dense":
+        (x,) = features.arrays
         return [(row.tobytes(),) for row in x]
-    indptr, indices, data = examples.arrays
+    indptr, indices, data = features.arrays
     return [(indices[a:b].tobytes(), data[a:b].tobytes()) for a, b in pairwise(indptr)]
 
 
-def _width(examples: Examples, X: Any) -> int:
-    return int(examples.arrays[0].shape[1]) if examples.kind == "dense" else int(X.shape[1])
-
-
-def _indicator(y: Any) -> NDArray[np.float32] | None:
-    """The matrix of a multi-label y, None for any other y."""
-    if y is None or hasattr(y, "tocsr") or isinstance(y, (str, bytes)):
-        return None
-    array = np.asarray(y)
-    return to_indicator(array) if array.ndim == 2 and array.shape[1] > 1 else None
+def _is_multilabel(y: Any) -> bool:
+    """Whether y has a column a label; one column alone is a label an example."""
+    return is_matrix(y) and (hasattr(y, "tocsr") or np.shape(y)[1] > 1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import numpy as np
@@ -39,6 +40,10 @@ class NextWordModel(Estimator, ABC):
     def _next_of_ids(self, ids: NDArray[np.int32]) -> NDArray[np.float64]:
         """Probability of every vocabulary entry after ``ids``, shape (V,)."""
 
+    def _one_state(self) -> AbstractContextManager[None]:
+        """Meanwhile this thread sees one state of the model, whatever another thread does."""
+        return nullcontext()
+
     def log_prob(self, tokens: Tokens) -> NDArray[np.float64]:
         """Natural log-probability of each token after those before it in ``tokens``.
 
@@ -46,13 +51,15 @@ class NextWordModel(Estimator, ABC):
         them. Returns shape (number of tokens,).
         """
         self._check_fitted()
-        return self._log_prob_of_ids(encode_tokens(tokens, self.vocabulary_))
+        with self._one_state():
+            return self._log_prob_of_ids(encode_tokens(tokens, self.vocabulary_))
 
     def evaluate(self, corpus: StreamSource) -> Evaluation:
         """Perplexity of a corpus, with the numbers of tokens, unknown words and sentence ends."""
         self._check_fitted()
-        ids = encode_corpus(corpus, self.vocabulary_)
-        return evaluate(self._log_prob_of_ids(ids), ids, self.vocabulary_)
+        with self._one_state():
+            ids = encode_corpus(corpus, self.vocabulary_)
+            return evaluate(self._log_prob_of_ids(ids), ids, self.vocabulary_)
 
     def perplexity(self, corpus: StreamSource) -> float:
         """``exp`` of the mean negative log-probability of all tokens of a corpus.
@@ -66,7 +73,8 @@ class NextWordModel(Estimator, ABC):
     def next_distribution(self, context: Tokens) -> NDArray[np.float64]:
         """Probability of every vocabulary entry after ``context``, shape (V,); sums to one."""
         self._check_fitted()
-        return self._next_of_ids(encode_tokens(context, self.vocabulary_, name="context"))
+        with self._one_state():
+            return self._next_of_ids(encode_tokens(context, self.vocabulary_, name="context"))
 
     def next_words(self, context: Tokens, k: int = 10) -> list[tuple[str | int, float]]:
         """The ``k`` likeliest next tokens with their probabilities, likeliest first.
@@ -74,9 +82,11 @@ class NextWordModel(Estimator, ABC):
         Ties go to the smaller id. Words from a text corpus, ids from a corpus of ids.
         """
         k = check_integer("k", k, 1)
-        p = self.next_distribution(context)
-        best = best_ids(p, k)
-        return list(zip(self.vocabulary_.decode(best), p[best].tolist(), strict=True))
+        self._check_fitted()
+        with self._one_state():
+            p = self.next_distribution(context)
+            best = best_ids(p, k)
+            return list(zip(self.vocabulary_.decode(best), p[best].tolist(), strict=True))
 
     def _check_fitted(self) -> None:
         if not hasattr(self, "vocabulary_"):

@@ -199,21 +199,38 @@ class Featurizer:
 
     # growing
 
-    def extend(self, texts: Iterable[str]) -> Corpus:
+    def extend(
+        self,
+        texts: Iterable[str],
+        *,
+        min_count: int | None = None,
+        ngram_min_count: int | None = None,
+    ) -> Corpus:
         """Texts with what is new in them: their corpus, whose `featurizer` knows it.
 
         New are the words and n-grams that `fit` on these texts alone would keep and this featurizer
         lacks. They get ids and rows behind the old ones, which stay as they are; so does this
         featurizer. The counts of the new one are those of all texts. The cost is that of the texts, not
         that of the vocabulary, counted over many calls of which each extends the last one's result.
-        """
-        if self.tokenizer is None:
-            return self._extended(self.core.extend_texts(_column(texts)))
-        return self._extended(self.core.extend_words(self._tokens(texts)))
 
-    def extend_tokens(self, documents: Iterable[Iterable[str]]) -> Corpus:
+        min_count, ngram_min_count : how often these texts must have a new word or n-gram; None: as often
+            as those that this featurizer was fitted on.
+        """
+        least = self._least(min_count, ngram_min_count)
+        if self.tokenizer is None:
+            return self._extended(self.core.extend_texts(_column(texts), *least))
+        return self._extended(self.core.extend_words(self._tokens(texts), *least))
+
+    def extend_tokens(
+        self,
+        documents: Iterable[Iterable[str]],
+        *,
+        min_count: int | None = None,
+        ngram_min_count: int | None = None,
+    ) -> Corpus:
         """The same from documents that are token lists already."""
-        return self._extended(self.core.extend_words(documents))
+        least = self._least(min_count, ngram_min_count)
+        return self._extended(self.core.extend_words(documents, *least))
 
     def extend_file(
         self,
@@ -221,9 +238,20 @@ class Featurizer:
         *,
         label_prefix: str | None = "__label__",
         errors: Literal["strict", "replace"] = "strict",
+        min_count: int | None = None,
+        ngram_min_count: int | None = None,
     ) -> Corpus:
         """The same from a file, read as by `fit_file`."""
-        return self._extended(self.core.extend_file(*self._file(path, label_prefix, errors)))
+        file = self._file(path, label_prefix, errors)
+        return self._extended(
+            self.core.extend_file(*file, *self._least(min_count, ngram_min_count))
+        )
+
+    def _least(self, min_count: int | None, ngram_min_count: int | None) -> tuple[int, int]:
+        return (
+            self.min_count if min_count is None else min_count,
+            self.ngram_min_count if ngram_min_count is None else ngram_min_count,
+        )
 
     def _extended(self, core: _pyffnn.TextCorpus) -> Corpus:
         return Corpus(core, self._with_core(core.features, self.tokenizer))

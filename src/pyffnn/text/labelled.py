@@ -2,17 +2,20 @@
 
 fastText's: words that begin with a prefix (``__label__``) are labels, wherever they stand in their
 line. With tabs: label, tab, text; where a text may have several labels, commas part them. Both
-are UTF-8; blank lines are left out, and so is a byte order mark. Lines end in ``\\n``.
+are UTF-8; blank lines are left out, and so is a byte order mark; lines end in ``\\n``. A first line
+of the form with tabs that names the columns ("label", "text" and the like) is a header, and no
+example.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator
 from types import TracebackType
 from typing import IO, Any, NamedTuple, Self
 
-from pyffnn.io import PathLike
+from pyffnn.formats.model_file import PathLike
 
 __all__ = [
     "PREFIX",
@@ -26,6 +29,8 @@ __all__ = [
 
 PREFIX = "__label__"
 
+_LABEL_NAMES = {"label", "labels", "class", "classes", "category", "categories", "target", "sentiment", "topic", "tag", "tags", "y"}  # fmt: skip
+_TEXT_NAMES = {"text", "texts", "sentence", "sentences", "document", "content", "review", "message", "tweet", "comment", "title", "body", "x"}  # fmt: skip
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
@@ -134,26 +139,59 @@ def is_fasttext(path: PathLike, prefix: str = PREFIX) -> bool:
 
 
 def read_labelled(
-    path: PathLike | IO[bytes] | LabelledFile, prefix: str = PREFIX, *, several: bool = False
+    path: PathLike | IO[bytes] | LabelledFile,
+    prefix: str = PREFIX,
+    *,
+    several: bool = False,
+    note: Callable[[str], None] | None = None,
 ) -> LabelledTexts:
     """All texts of a file in either form; ``several``: commas part labels before a tab.
+
+    ``note`` is called with what a user should know: that the first line is taken for a header, or
+    may be one.
 
     Raises OSError, and ValueError for what is in neither form or not UTF-8.
     """
     if not isinstance(path, LabelledFile):
         with LabelledFile(path) as file:
-            return read_labelled(file, prefix, several=several)
+            return read_labelled(file, prefix, several=several, note=note)
     if path.is_fasttext(prefix):
         return read_fasttext(path, prefix)
-    texts, labels = [], []
+    texts: list[str] = []
+    labels: list[list[str]] = []
+    header = ""
     for number, line in path.lines():
         label, tab, text = line.partition("\t")
+        if not texts and not header and _is_header(label, text):
+            header = f"line {number} of {path.name!r} is taken for a header: {line!r}"
+            continue
         if not tab:
             raise ValueError(f"{path.name!r}, line {number}: no tab between label and text")
         names = label.split(",") if several else [label]
         texts.append(text)
         labels.append([name for name in map(str.strip, names) if name])
+    if not texts:
+        raise ValueError(f"{path.name!r} has a header and no example")
+    said = header or _lonely_label(path.name, labels)
+    if said and note is not None:
+        note(said)
     return LabelledTexts(texts, labels)
+
+
+def _is_header(label: str, text: str) -> bool:
+    return label.strip().lower() in _LABEL_NAMES and text.strip().lower() in _TEXT_NAMES
+
+
+def _lonely_label(name: str, labels: list[list[str]]) -> str:
+    """A note on a first line whose labels no other line has, where all others share theirs."""
+    counts = Counter(name for names in labels for name in names)
+    lonely = [name for name, count in counts.items() if count == 1]
+    if len(counts) > 2 and lonely and lonely == labels[0]:
+        return (
+            f"the first line of {name!r} has a label of its own, {lonely[0]!r}: if it is a "
+            "header, leave it out"
+        )
+    return ""
 
 
 def read_fasttext(path: PathLike | IO[bytes] | LabelledFile, prefix: str = PREFIX) -> LabelledTexts:

@@ -2,7 +2,7 @@
 
 #include "core/dispatch.h"
 #include "core/random.h"
-#include "ops/dense.h"
+#include "ops/products/dense.h"
 
 namespace pyffnn::net {
 namespace {

@@ -5,8 +5,8 @@
 #include "core/cpu.h"
 #include "core/dispatch.h"
 #include "core/random.h"
-#include "ops/dense.h"
-#include "ops/tile_gemm.h"
+#include "ops/products/dense.h"
+#include "ops/products/tile_gemm.h"
 
 namespace pyffnn::net {
 namespace {

@@ -1,7 +1,7 @@
 // y = act(x W + b), act in the epilogue of the product.
 #pragma once
 #include "net/layers/layer.h"
-#include "ops/tile_weights.h"
+#include "ops/products/tile_weights.h"
 
 namespace pyffnn::net {
 

@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "core/dispatch.h"
-#include "ops/tile_gemm.h"
+#include "ops/products/tile_gemm.h"
 
 namespace pyffnn::net {
 namespace {

@@ -16,6 +16,7 @@ from pyffnn.corpus import (
 from pyffnn.models.next_word import NextWordModel
 from pyffnn.models.ngram.smoothing import counts_of_counts, discounts, interpolate
 from pyffnn.models.ngram.trie import NgramTrie
+from pyffnn.models.parameters import check
 
 if TYPE_CHECKING:
     from pyffnn.models.ngram.cache import UnigramCache
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
 
 __all__ = ["KneserNeyLM"]
 
-MAX_ORDER = 5
 _BLOCK = 1 << 20
 
 
@@ -58,11 +58,12 @@ class KneserNeyLM(NextWordModel):
         Words seen less often than this become ``unk_token``. None: 4 (words seen more than 3
         times stay, as in Bengio et al. 2003) for a corpus of 100,000 tokens and more, else 1.
     max_vocab
-        At most so many vocabulary entries, special tokens included.
+        At most so many vocabulary entries, special tokens included; None: all.
     unk_token
         Stands for all words outside the vocabulary, and is predicted and counted like a word.
     eos_token
-        If given, an end-of-sentence token that follows every sentence of a text corpus.
+        An end-of-sentence token that follows every sentence of a text corpus; None: sentence ends leave
+        no mark.
     lowercase
         Lower-case all words.
 
@@ -109,7 +110,8 @@ class KneserNeyLM(NextWordModel):
         Raises ValueError (order outside 1 .. 5, empty corpus, negative ids, discounts out of
         range, ...), TypeError (what is no corpus) and IndexError (an id outside ``vocabulary``).
         """
-        order = self._check_order()
+        check(self)
+        order = int(self.order)
         fixed = None if self.discounts is None else _check_discounts(self.discounts, order)
         data = read_corpus(
             corpus,
@@ -155,14 +157,6 @@ class KneserNeyLM(NextWordModel):
 
         self._check_fitted()
         return Mixture._fitted(self, neural, weight, cache, valid, self._valid_ids)
-
-    def _check_order(self) -> int:
-        order = self.order
-        if isinstance(order, bool) or not isinstance(order, (int, np.integer)):
-            raise TypeError(f"order must be an integer, got {type(order).__name__}")
-        if not 1 <= order <= MAX_ORDER:
-            raise ValueError(f"order must be in 1 .. {MAX_ORDER}, got {order}")
-        return int(order)
 
     def _set_counts(
         self,
@@ -227,7 +221,10 @@ class KneserNeyLM(NextWordModel):
 
 def _check_discounts(given: Any, order: int) -> NDArray[np.float64]:
     try:
-        out = np.broadcast_to(np.asarray(given, np.float64), (order, 3)).copy()
+        array = np.asarray(given)
+        if array.dtype.kind not in "iuf":  # numbers written as text are not taken for numbers
+            raise TypeError
+        out = np.broadcast_to(array.astype(np.float64), (order, 3)).copy()
     except (TypeError, ValueError):
         raise ValueError(
             f"discounts must be a number, three numbers or an array of shape ({order}, 3), "

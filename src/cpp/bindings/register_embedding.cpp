@@ -1,0 +1,127 @@
+// Rows of tables by id, and means of bags of them.
+#include "bindings/ids.h"
+#include "bindings/register.h"
+#include "ops/embedding.h"
+
+namespace pyffnn::bindings {
+namespace {
+
+// A table is read in place when its rows are contiguous, whatever the distance between them.
+py::array as_table(const py::array& a) {
+  const bool fits =
+      aligned(a) && a.strides(1) == a.itemsize() && a.strides(0) >= a.shape(1) * a.itemsize() && a.strides(0) % a.itemsize() == 0;
+  return fits ? a : contiguous(a);
+}
+template <class T>
+Index row_distance(const py::array& table) {
+  return table.strides(0) / static_cast<Index>(sizeof(T));
+}
+
+py::array embedding(py::handle table_in, py::handle ids_in, py::handle out_in) {
+  const py::array table = as_table(matrix(table_in, "table"));
+  const Ids ids(ids_in, "ids");
+  const Index d = table.shape(1);
+  ids.check_below(table.shape(0));
+  std::vector<Index> shape = shape_of(ids.array());
+  shape.push_back(d);
+  py::array y = result(out_in, shape, dtype_num(table), {&table, &ids.given()});
+  by_dtype(dtype_num(table), [&](auto tag) {
+    using T = decltype(tag);
+    const T* const rows = in<T>(table);
+    const Index ld = row_distance<T>(table);
+    const IdsView at = ids.view();
+    T* const to = out<T>(y);
+    released([=] { at.visit([=](auto p) { ops::embedding<T>(rows, ld, p, at.count, d, to, d); }); });
+  });
+  return y;
+}
+
+Index positive_rows(Index rows) {
+  if (rows < 0) value_error("num_rows", "must not be negative, got " + std::to_string(rows));
+  return rows;
+}
+
+py::array embedding_backward(py::handle dy_in, py::handle ids_in, Index rows, py::handle out_in) {
+  const py::array dy = contiguous(as_floats(dy_in, "dy"));
+  const Ids ids(ids_in, "ids");
+  std::vector<Index> shape = shape_of(ids.array());
+  if (dy.ndim() != ids.array().ndim() + 1)
+    value_error("dy", "must have shape ids.shape + (d,), got " + shape_text(dy) + " for ids of shape " + shape_text(shape));
+  const Index d = dy.shape(dy.ndim() - 1);
+  shape.push_back(d);
+  check_shape(dy, shape, "dy");
+  ids.check_below(positive_rows(rows));
+  py::array grad = result(out_in, {rows, d}, dtype_num(dy), {&dy, &ids.given()});
+  by_dtype(dtype_num(dy), [&](auto tag) {
+    using T = decltype(tag);
+    const T* const from = in<T>(dy);
+    const IdsView at = ids.view();
+    T* const to = out<T>(grad);
+    released([=] { at.visit([=](auto p) { ops::embedding_backward<T>(from, p, at.count, rows, d, to); }); });
+  });
+  return grad;
+}
+
+// Bags of ids, and what each id weighs.
+struct Bags {
+  Ids ids, offsets;
+  py::array weights;
+  bool weighted;
+
+  Bags(py::handle ids_in, py::handle offsets_in, py::handle w_in, Index rows, int num)
+      : ids(ids_in, "ids"), offsets(offsets_in, "offsets", Ids::Width::int64), weighted(!w_in.is_none()) {
+    check_rank(ids.array(), 1, "ids");
+    check_rank(offsets.array(), 1, "offsets");
+    offsets.check_bounds(ids.size());
+    ids.check_below(rows);
+    weights = as_weights(w_in, ids.size(), num, "weights");
+  }
+  Index count() const { return offsets.size() - 1; }
+};
+
+py::array mean_pool(py::handle table_in, py::handle ids_in, py::handle offsets_in, py::handle w_in, py::handle out_in) {
+  const py::array table = as_table(matrix(table_in, "table"));
+  const int num = dtype_num(table);
+  const Bags bags(ids_in, offsets_in, w_in, table.shape(0), num);
+  const Index count = bags.count(), d = table.shape(1);
+  py::array y = result(out_in, {count, d}, num, {&table, &bags.ids.given(), &bags.offsets.given(), &bags.weights});
+  by_dtype(num, [&](auto tag) {
+    using T = decltype(tag);
+    const T *const rows = in<T>(table), *const w = bags.weighted ? in<T>(bags.weights) : nullptr;
+    const Index ld = row_distance<T>(table);
+    const IdsView at = bags.ids.view();
+    const Index* const offsets = bags.offsets.view().int64();
+    T* const to = out<T>(y);
+    released([=] { at.visit([=](auto p) { ops::mean_pool<T>(rows, ld, p, offsets, w, count, d, to, d); }); });
+  });
+  return y;
+}
+
+py::array mean_pool_backward(py::handle dy_in, py::handle ids_in, py::handle offsets_in, Index rows, py::handle w_in, py::handle out_in) {
+  const py::array dy = contiguous(matrix(dy_in, "dy"));
+  const int num = dtype_num(dy);
+  const Bags bags(ids_in, offsets_in, w_in, positive_rows(rows), num);
+  const Index count = bags.count(), d = dy.shape(1);
+  if (dy.shape(0) != count) value_error("dy", "must have one row a bag (" + std::to_string(count) + "), got shape " + shape_text(dy));
+  py::array grad = result(out_in, {rows, d}, num, {&dy, &bags.ids.given(), &bags.offsets.given(), &bags.weights});
+  by_dtype(num, [&](auto tag) {
+    using T = decltype(tag);
+    const T *const from = in<T>(dy), *const w = bags.weighted ? in<T>(bags.weights) : nullptr;
+    const IdsView at = bags.ids.view();
+    const Index* const offsets = bags.offsets.view().int64();
+    T* const to = out<T>(grad);
+    released([=] { at.visit([=](auto p) { ops::mean_pool_backward<T>(from, p, offsets, w, count, rows, d, to); }); });
+  });
+  return grad;
+}
+
+}  // namespace
+
+void register_embedding(py::module_& m) {
+  m.def("embedding", &embedding);
+  m.def("embedding_backward", &embedding_backward);
+  m.def("mean_pool", &mean_pool);
+  m.def("mean_pool_backward", &mean_pool_backward);
+}
+
+}  // namespace pyffnn::bindings

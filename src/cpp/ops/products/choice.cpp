@@ -1,0 +1,95 @@
+#include "ops/products/choice.h"
+
+#include <algorithm>
+
+#include "core/dispatch.h"
+#include "core/math.h"
+
+namespace pyffnn::ops {
+namespace {
+
+constexpr Index kFewRows = 8, kPage = 4096;
+
+// Estimated cycles of one core, from the figures of prototypes on a Sapphire Rapids core (not measured on this code): FMA kernels at 51
+// flops a cycle; a tile product issues every 16 cycles, three quarters of the time; packing costs 0.5 cycles a number (0.1 to 0.2 ns,
+// measured on Zen 4); configuring and releasing the tiles, and the edges, about 2000.
+bool split_pays(Index m, Index n, Index k, bool kept_b) {
+  const double dm = static_cast<double>(m), dn = static_cast<double>(n), dk = static_cast<double>(k);
+  const double fma = 2 * dm * dn * dk / 51;
+  const double tiles = static_cast<double>(ceil_div(m, kTileSide)) * static_cast<double>(ceil_div(n, kTileSide)) *
+                       static_cast<double>(ceil_div(k, kTileDepth)) * 3 * 16 / 0.75;
+  // Where B is kept, the first products after a change of it pack it all the same: twice as fast is asked for.
+  if (kept_b) return tiles + 0.7 * dm * dk + 2000 < 0.5 * fma;
+  return tiles + 0.5 * (dm * dk + dk * dn) + 2000 < 0.9 * fma;
+}
+
+}  // namespace
+
+Precision choose(Precision wanted, Index m, Index n, Index k, bool kept_b) {
+  if (wanted == Precision::float32) return wanted;
+  return choose(wanted, m, n, k, kept_b, dispatch::active().has_tiles());
+}
+
+Precision choose(Precision wanted, Index m, Index n, Index k, bool kept_b, bool has_tiles) {
+  if (wanted == Precision::float32 || !has_tiles) return Precision::float32;
+  if (wanted != Precision::automatic) return wanted;
+  return split_pays(m, n, k, kept_b) ? Precision::bfloat16x3 : Precision::float32;
+}
+
+DensePlan dense_plan(const DenseShape& s, const GemmGeometry& tile, const cpu::Caches& cache) {
+  const Index panels = std::max<Index>(1, ceil_div(s.m, tile.mr)), bytes = s.k * s.n * s.size;
+  DensePlan r{};
+  r.a_rows = std::max<Index>(1, ceil_div(s.m, panels));
+  r.whole = s.b.cs == 1 && s.k <= block_of_k(s.k) && bytes <= cache.l1d;
+  if (r.whole) return r;
+  // A weight update needs the whole sum in registers: one block of k, however long.
+  r.kc = s.update ? std::max<Index>(s.k, 1) : block_of_k(s.k);
+  r.nc = std::min(std::max(tile.nr, cache.l2 / 4 / (r.kc * s.size) / tile.nr * tile.nr), round_up(s.n, tile.nr));
+  r.pack_b = s.b.cs != 1 || (panels > 2 && aliased(s.b.rs * s.size, s.k)) || (panels > 24 && bytes > cache.l2) ||
+             (tile.mr < 8 && panels >= 4 && s.k * (tile.nr * s.size + 64) > cache.l1d);
+  r.pack_a = s.n > 8 * tile.nr && (s.a.cs == 1 ? aliased(s.a.rs * s.size, r.a_rows) : aliased(s.a.cs * s.size, s.k));
+  if (s.m <= 4 && !r.pack_b && !s.update && s.n * s.size > 2 * kPage && bytes > cache.l2) {
+    r.kc = kFewRows;
+    r.nc = s.n;
+  }
+  return r;
+}
+
+StripsPlan strips_plan(Index m, Index n, Strides a, Index k, Index width, Index size, const GemmGeometry& tile) {
+  StripsPlan r{};
+  r.panels = ceil_div(m, tile.mr);
+  r.a_rows = ceil_div(m, r.panels);
+  r.pack_a = n > 4 * width && (a.cs == 1 ? aliased(a.rs * size, r.a_rows) : aliased(a.cs * size, k));
+  return r;
+}
+
+Index strips_rows(Index k, Index size, const GemmGeometry& tile, const cpu::Caches& cache) {
+  return std::max(tile.mr, cache.l2 / 2 / (std::max<Index>(k, 1) * size) / tile.mr * tile.mr);
+}
+
+bool strips_pay(Index m, Index n, Index k, Index size, const GemmGeometry& tile, const cpu::Caches& cache) {
+  const bool tall = tile.mr >= 8;
+  const Index bytes = n * k * size;
+  if (bytes > 2 * cache.l2) return tall && m >= 4;
+  return tall ? m == 3 || (m == 2 && bytes < cache.l2) : m >= 2;
+}
+
+TileBlocks tile_blocks(const TileShape& s, const cpu::Caches& cache) {
+  const Index bytes = s.split ? 4 : 2;
+  TileBlocks b{};
+  b.kc = std::max(4 * kTileDepth, cache.l1d * 2 / 3 / (kTileBlock * bytes) / kTileDepth * kTileDepth);
+  if (s.update || s.k <= b.kc + b.kc / 2) b.kc = std::max<Index>(round_up(s.k, kTileDepth), kTileDepth);
+  b.mc = std::min(std::max(kTileBlock, cache.l2 / 2 / (b.kc * bytes) / kTileBlock * kTileBlock), round_up(s.m, kTileBlock));
+  b.nc = s.packed_b ? std::max<Index>(s.n, 1)
+                    : std::min(std::max(kTileBlock, cache.l2 / 4 / (b.kc * bytes) / kTileBlock * kTileBlock), round_up(s.n, kTileBlock));
+  return b;
+}
+
+bool packed_together(const TileShape& s, const cpu::Caches& cache) {
+  const double bytes = static_cast<double>(s.k) * static_cast<double>(s.packed_b ? s.m : s.m + s.n) * (s.split ? 4 : 2);
+  return bytes <= static_cast<double>(cache.l3) / 4;
+}
+
+bool copies_pay(Index bytes, int threads, const cpu::Caches& cache) { return threads > 1 && bytes <= cache.l3 / 4; }
+
+}  // namespace pyffnn::ops

@@ -1,0 +1,143 @@
+#include "ops/products/dense.h"
+
+#include <algorithm>
+
+#include "core/cpu.h"
+#include "core/dispatch.h"
+#include "core/math.h"
+#include "core/thread_pool.h"
+#include "core/workspace.h"
+#include "ops/products/args.h"
+#include "ops/products/choice.h"
+#include "ops/products/tile_gemm.h"
+
+namespace pyffnn::ops {
+namespace {
+
+template <class T>
+struct Problem {
+  Index m, n, k;
+  ConstMat<T> a, b;
+  T* c;
+  Index ldc;
+  Fuse<T> fuse;
+  bool accumulate;
+};
+
+// The part of a problem with rows [r0, r1) and columns [c0, c1).
+template <class T>
+Problem<T> part_of(Problem<T> p, Index r0, Index r1, Index c0, Index c1) {
+  p.a.p += r0 * p.a.rs;
+  p.b.p += c0 * p.b.cs;
+  p.c += r0 * p.ldc + c0;
+  if (p.fuse.bias != nullptr) p.fuse.bias += c0;
+  if (p.fuse.y != nullptr) p.fuse.y += r0 * p.fuse.ldy + c0;
+  if (p.fuse.s1 != nullptr) p.fuse.s1 += r0 * p.ldc + c0;
+  if (p.fuse.s2 != nullptr) p.fuse.s2 += r0 * p.ldc + c0;
+  p.m = r1 - r0;
+  p.n = c1 - c0;
+  return p;
+}
+
+template <class T>
+GemmArgs<T> args_of(const Problem<T>& p, Index a_rows, Index nr) {
+  GemmArgs<T> g = output_args(p.m, p.n, p.c, p.ldc, p.fuse, p.accumulate);
+  g.k = p.k;
+  g.a = p.a.p;
+  g.a_panel = a_rows * p.a.rs;
+  g.a_rows = a_rows;
+  g.a_rs = p.a.rs;
+  g.a_cs = p.a.cs;
+  g.b = p.b.p;
+  g.b_panel = nr;
+  g.b_rs = p.b.rs;
+  return g;
+}
+
+template <class T>
+void gemm_serial(const Problem<T>& p, const Kernels<T>& kernels) {
+  const GemmGeometry tile = kernels.tile;
+  const DenseShape shape{p.m, p.n, p.k, {p.a.rs, p.a.cs}, {p.b.rs, p.b.cs}, sizeof(T), p.fuse.epilogue == Epilogue::update};
+  const DensePlan plan = dense_plan(shape, tile, cpu::caches());
+  if (plan.whole) {
+    kernels.gemm(args_of(p, plan.a_rows, tile.nr));
+    return;
+  }
+  const Index nc = plan.nc, kc = plan.kc, m_up = round_up(p.m, plan.a_rows);
+  T* const pb = plan.pack_b ? scratch(Scratch::pack_b).reserve_of<T>(kc * nc) : nullptr;
+  T* const pa = plan.pack_a ? scratch(Scratch::pack_a).reserve_of<T>(kc * m_up) : nullptr;
+  for (Index pc = 0; pc == 0 || pc < p.k; pc += kc) {
+    const Index k = std::min(kc, p.k - pc);
+    const bool last = pc + kc >= p.k;
+    if (plan.pack_a) kernels.pack_a(p.a.p + pc * p.a.cs, p.a.rs, p.a.cs, p.m, k, plan.a_rows, pa);
+    for (Index jc = 0; jc < p.n; jc += nc) {
+      const Index n = std::min(nc, p.n - jc);
+      GemmArgs<T> g = args_of(part_of(p, 0, p.m, jc, jc + n), plan.a_rows, tile.nr);
+      g.k = k;
+      g.a += pc * p.a.cs;
+      g.b += pc * p.b.rs;
+      if (plan.pack_b) {
+        kernels.pack_b(g.b, p.b.rs, p.b.cs, k, n, pb);
+        g.b = pb;
+        g.b_panel = k * tile.nr;
+        g.b_rs = tile.nr;
+      }
+      if (plan.pack_a) {
+        g.a = pa;
+        g.a_panel = k * plan.a_rows;
+        g.a_rs = 1;
+        g.a_cs = plan.a_rows;
+      }
+      g.load_c = p.accumulate || pc > 0;
+      if (!last) g.epilogue = Epilogue::store;
+      kernels.gemm(g);
+    }
+  }
+}
+
+}  // namespace
+
+template <class T>
+void gemm(Index m, Index n, Index k, ConstMat<T> a, ConstMat<T> b, T* c, Index ldc, const Fuse<T>& fuse, bool accumulate,
+          Precision precision) {
+  if (m <= 0 || n <= 0) return;
+  if constexpr (sizeof(T) == sizeof(float)) {
+    if (const Precision chosen = choose(precision, m, n, k); chosen != Precision::float32)
+      return tile_gemm(m, n, k, a, b, c, ldc, fuse, accumulate, chosen == Precision::bfloat16x3);
+  }
+  const Kernels<T>& kernels = dispatch::kernels<T>();
+  const Problem<T> p{m, n, k, a, b, c, ldc, fuse, accumulate};
+  const int parts = threads::threads_for(2.0 * static_cast<double>(m) * static_cast<double>(n) * static_cast<double>(k));
+  if (parts <= 1) return gemm_serial(p, kernels);
+  if (by_rows(m, n, kernels.tile)) {
+    threads::parallel_for(m, parts, [&](Index begin, Index end) { gemm_serial(part_of(p, begin, end, 0, n), kernels); }, kernels.tile.mr);
+  } else {
+    threads::parallel_for(n, parts, [&](Index begin, Index end) { gemm_serial(part_of(p, 0, m, begin, end), kernels); }, kernels.tile.nr);
+  }
+}
+
+template <class T>
+void col_sum(const T* x, Index ldx, Index m, Index n, T* out) {
+  const Kernels<T>& kernels = dispatch::kernels<T>();
+  const int parts = threads::threads_for(static_cast<double>(m) * static_cast<double>(n) * 4);
+  threads::parallel_for(n, parts, [&](Index begin, Index end) { kernels.col_sum(x + begin, ldx, m, end - begin, false, out + begin); }, 64);
+}
+
+template <class T>
+void linear_backward(Index m, Index n, Index k, const T* x, Index ldx, const T* w, Index ldw, const T* dz, Index lddz, T* dx, Index lddx,
+                     T* dw, Index lddw, T* db, Precision precision) {
+  if (dx != nullptr) gemm<T>(m, k, n, {dz, lddz, 1}, {w, 1, ldw}, dx, lddx, {}, false, precision);
+  if (dw != nullptr) gemm<T>(k, n, m, {x, 1, ldx}, {dz, lddz, 1}, dw, lddw, {}, false, precision);
+  if (db != nullptr) col_sum(dz, lddz, m, n, db);
+}
+
+#define PYFFNN_INSTANTIATE(T)                                                                                                     \
+  template void gemm(Index, Index, Index, ConstMat<T>, ConstMat<T>, T*, Index, const Fuse<T>&, bool, Precision);                  \
+  template void col_sum(const T*, Index, Index, Index, T*);                                                                       \
+  template void linear_backward(Index, Index, Index, const T*, Index, const T*, Index, const T*, Index, T*, Index, T*, Index, T*, \
+                                Precision);
+PYFFNN_INSTANTIATE(float)
+PYFFNN_INSTANTIATE(double)
+#undef PYFFNN_INSTANTIATE
+
+}  // namespace pyffnn::ops

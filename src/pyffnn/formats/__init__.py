@@ -1,0 +1,1 @@
+"""Model files: how models are kept, and how older files are read."""

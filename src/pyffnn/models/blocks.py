@@ -1,0 +1,49 @@
+"""Predictions of many examples, block by block: memory is that of a block, not of all probabilities."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pyffnn.models.labels import Targets
+
+__all__ = ["blocks", "likely_sets", "top_classes"]
+
+_BYTES = 32 << 20
+
+Predict: TypeAlias = Callable[[NDArray[np.int64] | None], NDArray[Any]]
+"""From numbers of examples (None: all of them) to their probabilities [examples, outputs]."""
+
+
+def blocks(size: int, n_outputs: int) -> Iterator[NDArray[np.int64]]:
+    """The numbers 0 .. size - 1 in parts whose float32 outputs take 32 MB at most, or one example."""
+    step = max(1, _BYTES // (4 * max(n_outputs, 1)))
+    for start in range(0, size, step):
+        yield np.arange(start, min(start + step, size))
+
+
+def top_classes(predict: Predict, size: int, n_outputs: int) -> NDArray[np.int64]:
+    """The number of the most probable class of each example, int64 [size]; the first of equal ones."""
+    out = np.empty(size, np.int64)
+    for part in blocks(size, n_outputs):
+        out[part] = predict(_unless_all(part, size)).argmax(axis=1)
+    return out
+
+
+def likely_sets(
+    predict: Predict, size: int, classes: NDArray[Any], threshold: float = 0.5
+) -> Targets:
+    """The classes of each example whose probability is above ``threshold``, as sets."""
+    rows, columns = [np.zeros(0, np.int64)], [np.zeros(0, np.int64)]
+    for part in blocks(size, classes.size):
+        row, column = np.nonzero(predict(_unless_all(part, size)) > threshold)
+        rows.append(part[row])
+        columns.append(column)
+    return Targets.of_sets(classes, np.concatenate(rows), np.concatenate(columns), size)
+
+
+def _unless_all(part: NDArray[np.int64], size: int) -> NDArray[np.int64] | None:
+    return None if part.size == size else part

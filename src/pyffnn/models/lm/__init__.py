@@ -1,1 +1,0 @@
-"""Parts of the neural language model: its network, batches, training run, checkpoints and decoding."""

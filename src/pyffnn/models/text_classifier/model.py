@@ -1,0 +1,692 @@
+"""Feedforward classifier of raw text: pooled or concatenated embeddings, hidden layers, softmax."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal, Self
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from pyffnn import _pyffnn
+from pyffnn.formats.model_file import ModelFile, PathLike
+from pyffnn.models.checks import check_sample_weight, check_texts
+from pyffnn.models.classifier import Classifier, ClassifierFitted
+from pyffnn.models.labels import ClassWeight, Targets
+from pyffnn.models.text_classifier import recipe
+from pyffnn.models.text_classifier.reading import Reader, ReadTexts, Texts, collected
+from pyffnn.models.weighting import combined, weights_of_classes
+from pyffnn.net import Examples, Network
+from pyffnn.optimizers import Adagrad, LearningRate, Optimizer, linear_decay
+from pyffnn.text.corpus import Corpus
+from pyffnn.text.featurizer import Featurizer, TokenizerLike
+from pyffnn.text.vectors import PretrainedVectors, find_vectors, vectors_dim
+from pyffnn.training import Callbacks, Data, Saving, fingerprint
+
+__all__ = ["TextClassifier"]
+
+_FEATURES = "features."
+_STRUCTURE = (
+    "embedding_dim", "pooling", "max_tokens", "word_ngrams", "char_ngrams", "buckets", "lowercase", "tokenizer", "multilabel",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, eq=False)
+class TextFitted(ClassifierFitted):
+    """The state of a `TextClassifier`."""
+
+    features: Featurizer
+    as_sets: bool
+    """Multi-label predictions are lists of labels, not a matrix."""
+    length: int | None
+    """Words of a text that a concatenation has places for; None: rows are pooled."""
+
+    @property
+    def sums(self) -> bool:
+        """Whether the network is a linear model of sums."""
+        return _sums(self.network)
+
+    def examples(self, corpus: Corpus) -> Examples:
+        return _examples(corpus.core, self.length)
+
+    def encoded(self, texts: Any) -> Examples:
+        """Texts as the network reads them."""
+        return self.examples(self.features.encode(texts))
+
+    @functools.cached_property
+    def _predict_texts(self) -> Callable[[list[str], int, int], NDArray[np.float32]] | None:
+        """From lists of texts to probabilities in one call, where no tokenizer stands between."""
+        if self.features.tokenizer is not None:
+            return None
+        return self.network.of_texts(self.features.core.encode_texts)
+
+    def probabilities(self, texts: Any, n_threads: int) -> NDArray[np.float32]:
+        """Of each class for each text."""
+        predict = self._predict_texts
+        if predict is not None and type(texts) is list:
+            p = predict(texts, self.length or 0, n_threads)
+        else:
+            p = self.network.predict(self.encoded(texts), None, n_threads)
+        return p if not self.one_unit else np.concatenate([1 - p, p], axis=1)
+
+    def __getstate__(self) -> dict[str, Any]:
+        state = dict(self.__dict__)
+        state.pop("_predict_texts", None)
+        state["features"] = (self.features.state(), self.features.tokenizer)
+        return state
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        arrays, tokenizer = state["features"]
+        self.__dict__.update(state, features=Featurizer.from_state(arrays, tokenizer=tokenizer))
+
+
+class TextClassifier(Classifier[TextFitted]):
+    """Classifier of raw text: mean or concatenation of embeddings, hidden layers, softmax.
+
+    A text is cut into words; each word, and each n-gram that is asked for, is a row of an embedding
+    table. ``pooling="mean"`` averages the rows of a text (a deep averaging network, Iyyer et al.
+    2015; without hidden layers the linear model of fastText, Joulin et al. 2017);
+    ``pooling="concat"`` puts the embeddings of the first ``max_tokens`` words side by side, zeros
+    for missing ones (Jurafsky & Martin, "Neural Networks", the sentiment classifier with
+    concatenated embeddings). Then h[i] = g(h[i-1] W[i] + b[i]) for each hidden layer, and softmax
+    over the classes, all trained on the cross-entropy.
+
+    Parameters
+    ----------
+    embedding_dim
+        Numbers in an embedding; None: those of ``pretrained_vectors``, else 16.
+    hidden_layer_sizes
+        Units of each hidden layer; ``()``: none.
+    activation
+        "relu", "tanh", "sigmoid", "gelu" (its tanh form) or "identity", of the hidden layers.
+    residual, layer_norm
+        Hidden layers add to a stream of the last layer's size, ``r += W2 act(W1 norm(r))``, and
+        layer normalisation, as in `LanguageModel`.
+    output, cutoffs, samples
+        "softmax", all classes at each step, or for very many classes "adaptive" or "sampled", as in
+        `LanguageModel`.
+    pooling
+        "mean", "sqrtn", "sum", "concat" or "auto". "sqrtn" divides the sum of the rows by the square
+        root of their number, "sum" by nothing: more words make the model surer, which suits short
+        texts. "auto": "sum" for short training texts (fewer than 25 words on average, 100,000
+        words or more in all), "mean" for others; always "mean" with hidden layers, pretrained vectors, another optimizer than
+        "adagrad" by name, or a ``learning_rate``, which was then chosen for the mean.
+    max_tokens
+        Only the first so many words of a text count. None: all of them; for "concat" as many as
+        the longest training text has, at most 100.
+    word_ngrams
+        Longest word n-gram, 1 to 16; 1: words alone. Not with "concat".
+    char_ngrams
+        None, or (lo, hi): n-grams of so many characters of each word ("<" and ">" around it), also
+        of words that training has not met. Not with "concat". "auto": (4, 4) where rows are summed
+        and training texts are short (see ``pooling``), except with ``buckets`` or a ``tokenizer``;
+        else None. Where rows are summed without hidden layers, Adagrad moves those of character
+        n-grams at 0.3 times the rate of the others.
+    buckets
+        None: each n-gram that occurs at least ``ngram_min_count`` times has a row of its own;
+        else so many rows, which n-grams share by their hash.
+    min_count
+        Words met less often in training are unknown words, which are left out of the mean.
+    ngram_min_count
+        See ``buckets``.
+    lowercase
+        Lower-case all words.
+    tokenizer
+        None: words are what ``str.split()`` gives. A function from a text to its tokens, or a
+        `tokenizers.Tokenizer`.
+    label_prefix
+        Marks the labels in files of fastText's format.
+    optimizer
+        "sgd", "momentum", "adagrad", "adam", or a settings object of `pyffnn.nn`. Embeddings are
+        updated in the rows that a batch contains, and only there. Adagrad keeps one accumulator a
+        row.
+    learning_rate
+        A number, which falls to 0 in a straight line over all steps, or a schedule of `pyffnn.nn`;
+        replaces that of a settings object. None: the optimizer's own (SGD 0.1, Adam 0.001); for
+        Adagrad by name 0.2 for one pass over the texts, 0.14 for two, 0.12 for three, else 0.1, and
+        0.02 where rows are summed without hidden layers.
+    epochs
+        Passes over the texts; "auto": 5 for small corpora (10 where rows are summed) down to 1 for
+        large ones, so that about three million words and n-grams are seen; more for a handful of
+        texts (300 steps, but at most 100 passes).
+    batch_size
+        Texts a step.
+    dropout
+        Share of the pooled embedding and of the hidden units set to zero in a training step, the
+        others scaled up.
+    word_dropout
+        Share of the words and n-grams of a text left out in a training step (Iyyer et al. 2015).
+    l2
+        Adds l2 / 2 times the sum of the squared weights (not biases) to the mean loss; embeddings
+        get it in the steps that touch them.
+    clip_norm
+        Greatest norm of the gradient of all weights together; None: no limit.
+    class_weight
+        None, "balanced" (n / (classes * count), where a weighted text counts by its weight), or a
+        dict from class to weight; with ``multilabel`` of each label's part of the loss.
+    multilabel
+        A text has any number of labels: y is a list of labels for each text, a dict from label to 0
+        or 1, or a matrix [n, labels] of zeros and ones; each label has a sigmoid of its own.
+    pretrained_vectors
+        Starting values for the embeddings of words: a file in word2vec's text format, a mapping
+        from words to vectors, or (words, array); None: random ones.
+    freeze_embeddings
+        Leave the embeddings as they are.
+    early_stopping
+        False, or for how many epochs without a better validation accuracy (then loss) training
+        goes on (True: 5). The weights of the best epoch are restored.
+    validation_fraction
+        Share of the texts held out for early stopping when no validation data are given.
+    precision
+        How the products of the layers are taken (see `pyffnn.ops`): "float32", "bfloat16x3", "bfloat16",
+        or "auto", the fastest of the first two, which are of float32's grade, on this machine. None:
+        `pyffnn.get_default_precision()`, which is "float32" unless told otherwise: the same bits on
+        every machine with FMA. The bf16 modes need AMX and run in float32 with a warning where there
+        is none. Weights, the optimizer's state and results are float32.
+    n_threads
+        Threads of training and prediction, 1 to 1024; None: `pyffnn.get_num_threads()`. The result does not
+        depend on it.
+    random_state
+        Seed of the initial weights, the order of the texts and dropout: an integer, a NumPy
+        RandomState or Generator, or None for a fresh one.
+    verbose
+        0 is silent; 1 shows a progress bar on a terminal, a line an epoch anywhere else.
+
+    Attributes
+    ----------
+    classes_ : array of shape (n_classes,)
+        The sorted labels; those of a file without their prefix.
+    history_ : list of dict
+        An entry an epoch: epoch, loss, val_loss, val_accuracy (None without validation), seconds,
+        examples_per_second, learning_rate.
+    vocabulary_ : list of str
+        The words in the order of their rows.
+    embeddings_ : float32 array of shape (rows, embedding_dim)
+        The table, live: words first, then n-grams.
+
+    """
+
+    _default_schedule = linear_decay()
+    _structure = (*Classifier._structure, *_STRUCTURE)
+
+    def __init__(
+        self,
+        *,
+        embedding_dim: int | None = None,
+        hidden_layer_sizes: int | Sequence[int] = (),
+        activation: str = "relu",
+        pooling: str = "auto",
+        max_tokens: int | None = None,
+        word_ngrams: int = 1,
+        char_ngrams: tuple[int, int] | Literal["auto"] | None = "auto",
+        buckets: int | None = None,
+        min_count: int = 1,
+        ngram_min_count: int = 2,
+        lowercase: bool = True,
+        tokenizer: TokenizerLike | None = None,
+        label_prefix: str = "__label__",
+        optimizer: str | Optimizer = "adagrad",
+        learning_rate: LearningRate | None = None,
+        epochs: int | str = "auto",
+        batch_size: int = 32,
+        dropout: float = 0.0,
+        word_dropout: float = 0.0,
+        l2: float = 1e-4,
+        class_weight: ClassWeight = None,
+        multilabel: bool = False,
+        pretrained_vectors: PretrainedVectors | None = None,
+        freeze_embeddings: bool = False,
+        early_stopping: bool | int = False,
+        validation_fraction: float = 0.1,
+        precision: str | None = None,
+        n_threads: int | None = None,
+        random_state: Any = 0,
+        verbose: int = 0,
+        residual: bool = False,
+        layer_norm: bool = False,
+        output: str = "softmax",
+        cutoffs: Sequence[int] | None = None,
+        samples: int = 4096,
+        clip_norm: float | None = None,
+    ) -> None:
+        self.embedding_dim = embedding_dim
+        self.hidden_layer_sizes = hidden_layer_sizes
+        self.activation = activation
+        self.pooling = pooling
+        self.max_tokens = max_tokens
+        self.word_ngrams = word_ngrams
+        self.char_ngrams = char_ngrams
+        self.buckets = buckets
+        self.min_count = min_count
+        self.ngram_min_count = ngram_min_count
+        self.lowercase = lowercase
+        self.tokenizer = tokenizer
+        self.label_prefix = label_prefix
+        self.optimizer = optimizer
+        self.learning_rate = learning_rate
+        self.epochs = epochs
+        self.batch_size = batch_size
+        self.dropout = dropout
+        self.word_dropout = word_dropout
+        self.l2 = l2
+        self.class_weight = class_weight
+        self.multilabel = multilabel
+        self.pretrained_vectors = pretrained_vectors
+        self.freeze_embeddings = freeze_embeddings
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.precision = precision
+        self.n_threads = n_threads
+        self.random_state = random_state
+        self.verbose = verbose
+        self.residual = residual
+        self.layer_norm = layer_norm
+        self.output = output
+        self.cutoffs = cutoffs
+        self.samples = samples
+        self.clip_norm = clip_norm
+
+    def fit(
+        self,
+        X: Texts,
+        y: Any = None,
+        *,
+        sample_weight: ArrayLike | None = None,
+        X_val: Texts | None = None,
+        y_val: Any = None,
+        callbacks: Callbacks = (),
+        checkpoint: PathLike | None = None,
+        checkpoint_steps: int | None = None,
+        checkpoint_seconds: float = 60.0,
+        resume: PathLike | bool = False,
+    ) -> Self:
+        """Train from scratch.
+
+        Parameters
+        ----------
+        X
+            Texts: a list, an iterator, an Arrow, pandas or NumPy column of strings. Without ``y``:
+            the path of a file in fastText's format, a text a line with its labels among the words, or
+            such a file opened for reading bytes.
+        y
+            A label a text; with ``multilabel`` a list of labels a text, a dict from label to 0 or 1,
+            or a matrix of zeros and ones [n, labels], dense or of SciPy.
+        sample_weight : array-like of shape (n,)
+            Weight of each text in the mean loss, at least 0.
+        X_val, y_val
+            Validation data in the same forms, for ``history_`` and early stopping.
+        callbacks
+            A function or several, called as ``callback(model, record)`` after each epoch with its
+            entry of ``history_``; the model then shows the state being trained. Training ends when
+            one returns True.
+        checkpoint, checkpoint_steps, checkpoint_seconds, resume
+            As in `FFNNClassifier.fit`.
+
+        Raises
+        ------
+        ValueError
+            Wrong input, settings out of range, a checkpoint of another run.
+        TypeError
+            What is not text among the texts.
+        OSError
+            An unreadable file.
+        FloatingPointError
+            The loss became non-finite. The error's ``model`` is at its last good state; this one
+            has it too if it had none, else is as it was.
+        KeyboardInterrupt
+            In training, with ``model`` in the best state so far in the same way.
+        """
+        saving = Saving(checkpoint, checkpoint_steps, checkpoint_seconds, resume)
+        self._check_settings()
+        saved = saving.open(type(self).__name__)
+        reader = self._reader()
+        read = reader.training(recipe.featurizer(self), X, y, None)
+        corpus, targets, _ = read
+        weights = check_sample_weight(sample_weight, targets.size)
+        by_class = weights_of_classes(self.class_weight, targets, weights)
+        weight = combined(by_class, targets, weights)
+        others = None
+        if X_val is not None:
+            others = reader.known(corpus.featurizer, X_val, y_val, targets.classes, "_val")
+        elif y_val is not None:
+            raise ValueError("X_val and y_val must be given together")
+        fitted, restart = self._begin(read, weight, self._seed(saved))
+        network = fitted.network
+        spec = network.spec
+        data = Data(fitted.examples(corpus), self._network_targets(targets, spec, weight, by_class))
+        numbers, validate, data_id = None, None, {}
+        if saving.wanted:
+            data_id["train"] = _identity(read, weight)
+        if others is not None:
+            theirs = self._network_targets(others.targets, spec, None, None)
+            validate = self._validator(Data(fitted.examples(others.corpus), theirs))
+            if saving.wanted:
+                data_id["valid"] = _identity(others, None)
+        elif (held_out := self._held_out(targets, weight, fitted.seed)) is not None:
+            numbers, held = held_out
+            validate = self._validator(data, held)
+        epochs = recipe.epochs(self, corpus, sums=fitted.sums)
+        optimizer = recipe.optimizer(self, epochs, sums=fitted.sums)
+        self._fit_network(
+            fitted,
+            data,
+            numbers=numbers,
+            batch_size=int(self.batch_size),
+            epochs=epochs,
+            schedule=optimizer.schedule(self._default_schedule),
+            validate=validate,
+            restart=restart,
+            saving=saving,
+            saved=saved,
+            data_id=data_id,
+            callbacks=callbacks,
+        )
+        return self
+
+    def partial_fit(
+        self,
+        X: Texts,
+        y: Any = None,
+        classes: ArrayLike | None = None,
+        *,
+        sample_weight: ArrayLike | None = None,
+    ) -> Self:
+        """One pass over the texts from the present weights, at the optimizer's first rate.
+
+        Words and n-grams that are met for the first time get rows of their own, with random
+        embeddings (or their pretrained vectors); ``min_count`` and ``ngram_min_count`` apply to the
+        texts of the call. The first call, unless after `fit`, needs the labels of all later calls:
+        those of ``classes``, else of ``y``. ``class_weight="balanced"`` counts the texts of the call.
+        Settings that concern training alone may change between calls. A call that fails leaves the
+        model as it was; others predict meanwhile, with the state before it.
+        """
+        self._check_settings()
+        X = collected(X)
+        if self._fitted is None:
+            read = self._reader().training(recipe.featurizer(self), X, y, classes)
+            weight, by_class = self._weights(read.targets, sample_weight)
+            fitted, restart = self._begin(read, weight, self._seed(None))
+            restart()
+            history = self._learn(fitted.network, fitted, read, weight, by_class)
+            self._keep(replace(fitted, history=history))
+            return self
+        with self._changing() as fitted:
+            self._check_structure(fitted)
+            self._known_classes(classes, fitted)
+            least = {
+                "min_count": int(self.min_count),
+                "ngram_min_count": int(self.ngram_min_count),
+            }
+            read = self._reader(fitted).growing(fitted.features, X, y, fitted.classes, least)
+            features = read.corpus.featurizer
+            weight, by_class = self._weights(read.targets, sample_weight)
+            fork = fitted.network.fork(
+                fitted.examples(read.corpus),
+                rows=features.num_rows,
+                **self._training_spec(),
+            )
+            self._start_rows(fork, fitted.features, features)
+            history = self._learn(fork, fitted, read, weight, by_class)
+            self._replace(fork, replace(fitted, history=history, features=features))
+        return self
+
+    def predict_proba(self, X: Iterable[str]) -> NDArray[np.float32]:
+        """Probability of each class for each text, shape (n, n_classes); rows sum to 1 unless multi-label.
+
+        Raises ValueError when not fitted, TypeError for what is not a collection of texts.
+        """
+        if type(X) is not list:
+            X = self._texts(X)
+        fitted, n_threads = self._state(), self._threads()
+        p = fitted.probabilities(X, n_threads)
+        if self._state() is fitted:
+            return p
+        return self._consistently(lambda fitted: fitted.probabilities(X, n_threads))
+
+    def predict(self, X: Iterable[str]) -> Any:
+        """The most probable class of each text, shape (n,).
+
+        With ``multilabel`` the labels of probability above 1/2, in the form of the training data: a
+        list of tuples, or a matrix of zeros and ones [n, n_classes].
+        """
+        X = self._texts(X)
+        fitted, found = self._consistently(
+            lambda fitted: (fitted, self._predicted(fitted, fitted.encoded(X)))
+        )
+        if found.codes is not None:
+            return fitted.classes[found.codes]
+        if not fitted.as_sets:
+            return found.matrix().astype(np.int64)
+        names = fitted.classes.tolist()
+        return [tuple(names[i] for i in row) for row in found.rows()]
+
+    def score(self, X: Texts, y: Any = None, sample_weight: ArrayLike | None = None) -> float:
+        """Accuracy; with ``multilabel`` a text counts as right if all its labels are.
+
+        Labels that training has not met count as wrong. Raises ValueError for labels of another
+        number, or of a type that no class has.
+        """
+        self._check_fitted()
+        X = collected(X)
+        with self._using() as fitted:
+            read = self._reader(fitted).known(fitted.features, X, y, fitted.classes, others=True)
+            return self._score(fitted, fitted.examples(read.corpus), read.targets, sample_weight)
+
+    def _texts(self, X: Any) -> Any:
+        if type(X) is list:
+            return X
+        self._check_fitted()
+        check_texts(X)
+        return collected(X)
+
+    @property
+    def vocabulary_(self) -> list[str]:
+        return self._state().features.vocabulary
+
+    @property
+    def embeddings_(self) -> NDArray[np.float32]:
+        table: NDArray[np.float32] = self._state().network.parameters()["embedding"]
+        return table
+
+    # settings -----------------------------------------------------------------------------------
+
+    def _optimizer(self) -> Optimizer:
+        return recipe.optimizer(self)
+
+    def _training_spec(self) -> dict[str, Any]:
+        return {
+            **super()._training_spec(),
+            "embedding_dropout": float(self.dropout),
+            "word_dropout": float(self.word_dropout),
+            "freeze_embeddings": bool(self.freeze_embeddings),
+        }
+
+    # training -----------------------------------------------------------------------------------
+
+    def _reader(self, fitted: TextFitted | None = None) -> Reader:
+        multilabel = bool(self.multilabel) if fitted is None else fitted.multilabel
+        as_sets = None if fitted is None else fitted.as_sets
+        return Reader(type(self).__name__, self.label_prefix, multilabel, as_sets)
+
+    def _weights(
+        self, targets: Targets, sample_weight: ArrayLike | None
+    ) -> tuple[NDArray[np.float32] | None, NDArray[np.float64] | None]:
+        weights = check_sample_weight(sample_weight, targets.size)
+        by_class = weights_of_classes(self.class_weight, targets, weights)
+        return combined(by_class, targets, weights), by_class
+
+    def _begin(
+        self, read: ReadTexts, weight: NDArray[np.float32] | None, seed: int
+    ) -> tuple[TextFitted, Any]:
+        """The state before training, and what gives its network the first weights."""
+        features = read.corpus.featurizer
+        vectors = self.pretrained_vectors
+        dim = self.embedding_dim
+        found = None
+        if vectors is not None:
+            width = vectors_dim(vectors)
+            if dim is not None and dim != width:
+                raise ValueError(
+                    f"embedding_dim is {dim}, but pretrained_vectors have {width} numbers"
+                )
+            dim = width
+            found = find_vectors(vectors, features.vocabulary)
+        pool = recipe.pool(self, read.corpus)
+        concat = pool == "concat"
+        inputs: dict[str, Any] = {
+            **({"input": "concat"} if concat else {"input": "bags", "pool": pool}),
+            "rows": features.num_rows,
+            "dim": recipe.DIM if dim is None else int(dim),
+        }
+        if concat:
+            longest = int(np.diff(read.corpus.core.offsets).max())
+            inputs["max_tokens"] = self.max_tokens or max(1, min(longest, recipe.MOST_TOKENS))
+        if pool == "sum" and not self._hidden():
+            inputs["embedding_scale"] = recipe.SUM_SCALE
+            inputs["row_rates"] = isinstance(self._optimizer(), Adagrad)
+        network = self._make_network(inputs, read.targets, seed, weight)
+
+        def restart() -> None:
+            network.initialise(seed)
+            _set_row_rates(network, features)
+            if found is not None:
+                network.set_rows(*found)
+
+        fitted = TextFitted(
+            network=network,
+            seed=seed,
+            history=[],
+            settings=self._structure_json(),
+            classes=read.targets.classes,
+            multilabel=read.targets.multilabel,
+            features=features,
+            as_sets=read.as_sets,
+            length=inputs.get("max_tokens"),
+        )
+        return fitted, restart
+
+    def _learn(
+        self,
+        network: Network,
+        fitted: TextFitted,
+        read: ReadTexts,
+        weight: NDArray[np.float32] | None,
+        by_class: NDArray[np.float64] | None,
+    ) -> list[dict[str, Any]]:
+        """One pass of ``network`` over the texts; the history with it."""
+        data = Data(
+            fitted.examples(read.corpus),
+            self._network_targets(read.targets, network.spec, weight, by_class),
+        )
+        optimizer = recipe.optimizer(self, sums=_sums(network))
+        rate = optimizer.schedule(self._default_schedule).lr
+        assert rate is not None
+        return self._one_pass(network, fitted, data, int(self.batch_size), rate)
+
+    def _start_rows(self, network: Network, known: Featurizer, features: Featurizer) -> None:
+        """What is new in ``features`` has rows behind all others: their rates and pretrained vectors."""
+        if features.num_rows == known.num_rows:
+            return
+        if network.spec["row_rates"]:
+            network.set_row_rates(features.char_rows_from(known.num_rows), recipe.CHAR_RATE)
+        if self.pretrained_vectors is not None:
+            words, rows = features.words(known.num_words)
+            found, values = find_vectors(self.pretrained_vectors, words)
+            network.set_rows(rows[found], values)
+
+    # the model file -----------------------------------------------------------------------------
+
+    def _params_json(self) -> dict[str, Any]:
+        params = super()._params_json()
+        if not isinstance(self.pretrained_vectors, str):
+            params.pop("pretrained_vectors", None)
+        return params
+
+    def _file_config(self, fitted: TextFitted) -> dict[str, Any]:
+        tokenizer = fitted.features.tokenizer
+        to_str = getattr(tokenizer, "to_str", None)
+        return {
+            **super()._file_config(fitted),
+            "tokenizer": None
+            if tokenizer is None
+            else {"json": to_str()}
+            if to_str
+            else "function",
+            "as_sets": fitted.as_sets,
+        }
+
+    def _file_tensors(self, fitted: TextFitted) -> dict[str, NDArray[Any]]:
+        state = {_FEATURES + name: array for name, array in fitted.features.state().items()}
+        return {**super()._file_tensors(fitted), **state}
+
+    def _restored(self, parts: dict[str, Any], file: ModelFile) -> TextFitted:
+        state = {
+            name.removeprefix(_FEATURES): array
+            for name, array in file.tensors.items()
+            if name.startswith(_FEATURES)
+        }
+        features = Featurizer.from_state(state, tokenizer=self.tokenizer)
+        network = parts["network"]
+        if features.num_rows != network.spec["rows"]:
+            raise ValueError("its vocabulary and its embeddings differ in size")
+        _set_row_rates(network, features)
+        return TextFitted(
+            **parts,
+            features=features,
+            as_sets=file.config["as_sets"],
+            length=network.spec["max_tokens"] or None,
+        )
+
+    @classmethod
+    def load(cls, path: PathLike, *, tokenizer: TokenizerLike | None = None) -> Self:
+        """Read a model that `save` wrote.
+
+        ``tokenizer``: the function that a model with a tokenizer function was trained with; a file
+        cannot hold it. A `tokenizers.Tokenizer` is in the file.
+
+        Raises OSError when there is no such file, ValueError when it is no model of this class,
+        damaged, written by a newer version, or when the tokenizer is missing.
+        """
+        return cls._load(path, tokenizer=tokenizer)
+
+    @classmethod
+    def _arguments(cls, config: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
+        kept = config["tokenizer"]
+        if given["tokenizer"] is None:
+            if kept == "function":
+                raise ValueError("it was trained with a tokenizer function: pass it as tokenizer=")
+            if kept is not None:
+                from tokenizers import Tokenizer
+
+                return {"tokenizer": Tokenizer.from_str(kept["json"])}
+        elif kept is None:
+            raise ValueError("it was trained without a tokenizer")
+        return given
+
+    def __sklearn_tags__(self) -> Any:
+        return self._sklearn_tags(two_d_array=False, string=True)
+
+
+def _sums(network: Network) -> bool:
+    spec = network.spec
+    return spec.get("pool") == "sum" and not spec["hidden"]
+
+
+def _examples(corpus: _pyffnn.TextCorpus, length: int | None) -> Examples:
+    return Examples.text(corpus) if length is None else Examples.text_sequences(corpus, length)
+
+
+def _set_row_rates(network: Network, features: Featurizer) -> None:
+    if network.spec.get("row_rates"):
+        rates = network.state()["embedding.rate"]
+        rates[:] = 1
+        rates[features.char_rows] = recipe.CHAR_RATE
+
+
+def _identity(read: ReadTexts, weight: NDArray[np.float32] | None) -> str:
+    core = read.corpus.core
+    state = read.corpus.featurizer.state()
+    words = [state[name] for name in sorted(state)]
+    return fingerprint(core.offsets, core.ids, *words, *read.targets.arrays, weight)

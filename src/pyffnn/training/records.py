@@ -1,0 +1,66 @@
+"""The history of a run, a record an epoch, and where the run stands."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+__all__ = ["Callback", "Callbacks", "Record", "State", "as_callbacks", "call_all"]
+
+Record: TypeAlias = dict[str, Any]
+Callback: TypeAlias = Callable[[Any, Record], Any]
+Callbacks: TypeAlias = Callback | Iterable[Callback] | None
+
+
+@dataclass
+class State:
+    """Where a run stands. Random numbers come from (seed, epoch) and (seed, step): there is no more to it."""
+
+    epoch: int = 0
+    """Epochs done."""
+    batch: int = 0
+    """Batches done in the present epoch."""
+    updates: int = 0
+    """Batches done in all."""
+    examples: int = 0
+    """Examples done in all."""
+    loss: float = 0.0
+    """Sum of the weighted losses of the present epoch."""
+    weight: float = 0.0
+    """Sum of its weights."""
+    seconds: float = 0.0
+    """Time spent on it."""
+    best_score: list[float] | None = None
+    best_epoch: int | None = None
+    waited: int = 0
+    """Epochs since the best one."""
+    lowest: float | None = None
+    since_lowest: int = 0
+    """Epochs since the training loss fell."""
+    finished: bool = False
+    history: list[Record] = field(default_factory=list)
+
+
+def as_callbacks(callbacks: Callbacks) -> list[Callback]:
+    """One function or several, as a list; TypeError for what cannot be called."""
+    if callbacks is None:
+        return []
+    if callable(callbacks):
+        return [callbacks]
+    try:
+        several = list(callbacks)
+    except TypeError:
+        several = [callbacks]  # type: ignore[list-item]
+    for callback in several:
+        if not callable(callback):
+            raise TypeError(
+                f"callbacks must be a function or several, got {type(callback).__name__}"
+            )
+    return several
+
+
+def call_all(callbacks: Iterable[Callback], model: Any, record: Record) -> bool:
+    """Call each, also after one has asked to stop by returning True; then the result is True."""
+    answers = [callback(model, record) for callback in callbacks]
+    return any(answer is True for answer in answers)
