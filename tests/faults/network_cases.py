@@ -8,8 +8,8 @@ from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
-
 from faults.walk import Case
+
 from pyffnn import _pyffnn
 
 N = 24
@@ -32,20 +32,65 @@ SPECS: dict[str, dict[str, Any]] = {
     "dense, real numbers": {**INPUTS["dense"], "loss": "squared", "n_outputs": 1},
     "sparse, label sets": {**INPUTS["sparse"], "loss": "sigmoid", "optimizer": "adagrad"},
     "bags": {**INPUTS["bags"], "optimizer": "adagrad", "pool": "mean", "word_dropout": 0.1},
-    "bags, sums": {**INPUTS["bags"], "optimizer": "adagrad", "pool": "sum", "hidden": [], "row_rates": True},
+    "bags, sums": {
+        **INPUTS["bags"],
+        "optimizer": "adagrad",
+        "pool": "sum",
+        "hidden": [],
+        "row_rates": True,
+    },
     "concat": {**INPUTS["concat"], "optimizer": "adam", "activation": "tanh"},
-    "words, tied": {**WORDS, **DISTANT, "output": "vocabulary", "tied": True, "residual": True, "layer_norm": True,
-                    "optimizer": "adam", "clip": 1.0, "output_dropout": 0.2, "activation": "gelu"},
+    "words, tied": {
+        **WORDS,
+        **DISTANT,
+        "output": "vocabulary",
+        "tied": True,
+        "residual": True,
+        "layer_norm": True,
+        "optimizer": "adam",
+        "clip": 1.0,
+        "output_dropout": 0.2,
+        "activation": "gelu",
+    },
     "words, direct": {**WORDS, "output": "vocabulary", "direct": True, "optimizer": "sgd"},
-    "words, adaptive": {**WORDS, "output": "adaptive", "cutoffs": [5, 12], "optimizer": "adam", "clip": 1.0},
+    "words, adaptive": {
+        **WORDS,
+        "output": "adaptive",
+        "cutoffs": [5, 12],
+        "optimizer": "adam",
+        "clip": 1.0,
+    },
     "words, sampled": {**WORDS, "output": "sampled", "samples": 6, "optimizer": "adagrad"},
 }
 # Large enough for the pool and for a team.
 THREADED: dict[str, dict[str, Any]] = {
-    "dense, threads": {"input": "dense", "n_inputs": 128, "hidden": [256], "n_outputs": 64, "optimizer": "adam"},
-    "words, threads": {"input": "windows", "rows": 700, "dim": 32, "context": 4, "hidden": [128], "n_outputs": 700,
-                       "output": "vocabulary", "tied": True, "optimizer": "adam", "clip": 1.0},
-    "bags, threads": {"input": "bags", "rows": 3000, "dim": 64, "hidden": [256], "n_outputs": 64, "optimizer": "adagrad"},
+    "dense, threads": {
+        "input": "dense",
+        "n_inputs": 128,
+        "hidden": [256],
+        "n_outputs": 64,
+        "optimizer": "adam",
+    },
+    "words, threads": {
+        "input": "windows",
+        "rows": 700,
+        "dim": 32,
+        "context": 4,
+        "hidden": [128],
+        "n_outputs": 700,
+        "output": "vocabulary",
+        "tied": True,
+        "optimizer": "adam",
+        "clip": 1.0,
+    },
+    "bags, threads": {
+        "input": "bags",
+        "rows": 3000,
+        "dim": 64,
+        "hidden": [256],
+        "n_outputs": 64,
+        "optimizer": "adagrad",
+    },
 }
 
 
@@ -64,11 +109,15 @@ def examples_of(spec: dict[str, Any], n: int, seed: int = 0) -> Any:
     if kind == "dense":
         return _pyffnn.Examples.dense(rng.normal(size=(n, spec["n_inputs"])).astype(np.float32))
     if kind == "windows":
-        return _pyffnn.Examples.stream(rng.integers(0, spec["rows"], n).astype(np.int32), spec["rows"])
+        return _pyffnn.Examples.stream(
+            rng.integers(0, spec["rows"], n).astype(np.int32), spec["rows"]
+        )
     offsets = np.concatenate([[0], np.cumsum(rng.integers(0, 9, n))])
     ids = rng.integers(0, spec.get("rows") or spec["n_inputs"], offsets[-1])
     if kind == "sparse":
-        return _pyffnn.Examples.sparse(offsets, ids, rng.normal(size=ids.size).astype(np.float32), spec["n_inputs"])
+        return _pyffnn.Examples.sparse(
+            offsets, ids, rng.normal(size=ids.size).astype(np.float32), spec["n_inputs"]
+        )
     if kind == "bags":
         return _pyffnn.Examples.bags(ids, offsets, spec["rows"])
     return _pyffnn.Examples.sequences(ids, offsets, spec["rows"], spec["max_tokens"])
@@ -95,12 +144,19 @@ def copied(network: Any) -> dict[str, Any]:
 
 
 def look(x: SimpleNamespace) -> dict[str, Any]:
-    return copied(x.network) | {"p": x.network.predict(x.examples), "rows": x.network.spec.get("rows", 0)}
+    return copied(x.network) | {
+        "p": x.network.predict(x.examples),
+        "rows": x.network.spec.get("rows", 0),
+    }
 
 
 def make(spec: dict[str, Any], folder: Path, n: int = N) -> SimpleNamespace:
     return SimpleNamespace(
-        spec=spec, network=build(spec), n=n, examples=examples_of(spec, n), targets=targets_of(spec, n)
+        spec=spec,
+        network=build(spec),
+        n=n,
+        examples=examples_of(spec, n),
+        targets=targets_of(spec, n),
     )
 
 
@@ -180,8 +236,15 @@ def read(x: SimpleNamespace) -> Any:
 def _cases_of(name: str, spec: dict[str, Any], n: int = N) -> list[Case]:
     made = partial(make, spec, n=n)
     cases = [
-        Case(f"{name}: make", lambda folder: SimpleNamespace(), lambda x: copied(build(spec)), lambda x: None),
-        Case(f"{name}: data", lambda folder: SimpleNamespace(), lambda x: _data(spec), lambda x: None),
+        Case(
+            f"{name}: make",
+            lambda folder: SimpleNamespace(),
+            lambda x: copied(build(spec)),
+            lambda x: None,
+        ),
+        Case(
+            f"{name}: data", lambda folder: SimpleNamespace(), lambda x: _data(spec), lambda x: None
+        ),
         Case(f"{name}: train", made, train, look, restore=start_again),
         Case(f"{name}: read", made, questions, look),
         Case(f"{name}: reading", made, read, look),

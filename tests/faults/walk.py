@@ -115,15 +115,19 @@ def walk(case: Case, seconds: float) -> Walk:
             # Alone, and with all that would come after it: memory that is short stays short while errors are handled.
             for times in (1, FOR_EVER):
                 try:
-                    done.raised += _in_child(lambda n=n, times=times: _disturbed(case, folder, expected, n, times))
-                except _ChildFailed as error:
-                    done.problems.append(f"allocation {n}{'' if times == 1 else ' and all after it'}: {error}")
+                    done.raised += _in_child(
+                        lambda n=n, times=times: _disturbed(case, folder, expected, n, times)
+                    )
+                except _ChildError as error:
+                    done.problems.append(
+                        f"allocation {n}{'' if times == 1 else ' and all after it'}: {error}"
+                    )
             done.tried.append(n)
             if time.monotonic() > end or len(done.problems) > 5:
                 break
         try:
             _in_child(lambda: _again_and_again(case, folder, expected))
-        except _ChildFailed as error:
+        except _ChildError as error:
             done.problems.append(f"one after the other in one process: {error}")
     return done
 
@@ -231,12 +235,12 @@ def _on_a_thread(f: Callable[[], None]) -> None:
         raise error
 
 
-class _ChildFailed(Exception):
+class _ChildError(Exception):
     pass
 
 
 def _in_child(f: Callable[[], Any]) -> Any:
-    """The result of f in a forked process; _ChildFailed says how that ended otherwise."""
+    """The result of f in a forked process; _ChildError says how that ended otherwise."""
     read, write = os.pipe()
     with tempfile.TemporaryFile() as said:
         sys.stdout.flush()
@@ -269,4 +273,4 @@ def _in_child(f: Callable[[], Any]) -> Any:
     text = pickle.loads(answer) if answer else ""
     if status < 0:
         text = f"{signal.Signals(-status).name} {text}"
-    raise _ChildFailed(f"{text}\n{tail}".strip())
+    raise _ChildError(f"{text}\n{tail}".strip())
