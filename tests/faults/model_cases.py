@@ -132,7 +132,7 @@ def predict(x: SimpleNamespace) -> Any:
         return [
             *answers,
             x.model.perplexity(x.kind.second[0]),
-            str(x.model.generate(5, random_state=0)),
+            str(x.model.generate([], 5, random_state=0)),
         ]
     labels = x.model.predict(x.kind.probe)
     return [*answers, [str(label) for label in labels], x.model.score(*x.kind.second)]

@@ -12,8 +12,8 @@ from faults.walk import Case
 
 from pyffnn import _pyffnn
 
-N = 24
-STEP = 8  # examples of a batch
+N, STEP = 24, 8  # examples, and those of a batch
+THREADED_N, THREADED_STEP = 256, 64
 SEED = 3
 
 INPUTS: dict[str, dict[str, Any]] = {
@@ -150,11 +150,12 @@ def look(x: SimpleNamespace) -> dict[str, Any]:
     }
 
 
-def make(spec: dict[str, Any], folder: Path, n: int = N) -> SimpleNamespace:
+def make(spec: dict[str, Any], folder: Path, n: int = N, step: int = STEP) -> SimpleNamespace:
     return SimpleNamespace(
         spec=spec,
         network=build(spec),
         n=n,
+        step=step,
         examples=examples_of(spec, n),
         targets=targets_of(spec, n),
     )
@@ -163,11 +164,11 @@ def make(spec: dict[str, Any], folder: Path, n: int = N) -> SimpleNamespace:
 def train(x: SimpleNamespace) -> list[Any]:
     if x.spec["input"] == "windows":
         # Runs of neighbouring tokens, two a batch.
-        starts = np.arange(0, x.n, STEP // 2)
-        order: Any = (starts, np.full(starts.size, STEP // 2), np.arange(0, starts.size + 1, 2))
+        starts = np.arange(0, x.n, x.step // 2)
+        order: Any = (starts, np.full(starts.size, x.step // 2), np.arange(0, starts.size + 1, 2))
     else:
         order = np.random.default_rng(5).permutation(x.n)
-    return list(x.network.train(x.examples, x.targets, order, STEP, 0.1))
+    return list(x.network.train(x.examples, x.targets, order, x.step, 0.1))
 
 
 def start_again(x: SimpleNamespace) -> None:
@@ -233,8 +234,8 @@ def read(x: SimpleNamespace) -> Any:
         return x.network.predict(x.examples)
 
 
-def _cases_of(name: str, spec: dict[str, Any], n: int = N) -> list[Case]:
-    made = partial(make, spec, n=n)
+def _cases_of(name: str, spec: dict[str, Any], **sizes: int) -> list[Case]:
+    made = partial(make, spec, **sizes)
     cases = [
         Case(
             f"{name}: make",
@@ -266,6 +267,6 @@ CASES = [case for name, spec in SPECS.items() for case in _cases_of(name, spec)]
 CASES += [
     case
     for name, spec in THREADED.items()
-    for case in _cases_of(name, spec, 512)
+    for case in _cases_of(name, spec, n=THREADED_N, step=THREADED_STEP)
     if case.name.endswith((": train", ": read"))
 ]

@@ -20,8 +20,6 @@ SECONDS = float(os.environ.get("PYFFNN_FAULT_SECONDS", "5"))  # a case
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_an_allocation_fails(case: Case) -> None:
     done = walk(case, SECONDS)
-    print(
-        f"{case.name}: {done.allocations} allocations, {len(done.tried)} of them tried, {done.raised} errors"
-    )
+    print(f"{case.name}: {done.allocations} allocations, {done.tried} faults, {done.raised} errors")
     assert not done.problems, "\n\n".join(done.problems)
     assert done.raised or not done.allocations

@@ -1,7 +1,7 @@
 """An allocation fails in the middle of a call, the first, the second, ...: MemoryError, nothing has changed, and the next call works.
 
-Each number has a process of its own. It is forked from one that has never made the call, for what an earlier call keeps need not be
-allocated again; and a crash or a hang is told by its number.
+Each number has objects and a thread of its own, for what an earlier call keeps, in the network or for its thread, need not be allocated
+again. All are walked through in a forked process, so that a crash or a hang is told by its number, and the next process goes on behind it.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import faulthandler
 import gc
 import hashlib
+import mmap
 import os
 import pickle
 import signal
@@ -35,7 +36,7 @@ def _nothing(folder: Path) -> None: ...
 
 @dataclass(frozen=True)
 class Case:
-    """A call to walk through. ``x`` below is what ``make`` gives, anew in each process.
+    """A call to walk through. ``x`` below is what ``make`` gives, anew for each number.
 
     Attributes
     ----------
@@ -88,8 +89,8 @@ def bits(value: Any) -> str:
 class Walk:
     """What came of it."""
 
-    allocations: int = 0  # of the undisturbed call
-    tried: list[int] = field(default_factory=list)
+    allocations: int  # of the undisturbed call
+    tried: int = 0
     raised: int = 0
     problems: list[str] = field(default_factory=list)
 
@@ -104,40 +105,52 @@ class _Expected:
 
 def walk(case: Case, seconds: float) -> Walk:
     """Walk through a call; after so many seconds what has been tried is enough."""
-    end = time.monotonic() + seconds
-    with tempfile.TemporaryDirectory() as name:
+    with (
+        tempfile.TemporaryDirectory() as name,
+        mmap.mmap(-1, 16) as shared,
+        memoryview(shared).cast("q") as place,  # faults begun, errors raised: known after a crash
+    ):
         folder = Path(name)
         _in_child(lambda: case.prepare(folder))
         before = _in_child(lambda: bits(case.look(case.make(folder))))
         expected = _Expected(before, *_in_child(lambda: _undisturbed(case, folder)))
+        # Alone, and with all that would come after it: memory that is short stays short while errors are handled.
+        faults = [(n, times) for n in numbers(expected.allocations) for times in (1, FOR_EVER)]
         done = Walk(expected.allocations)
-        for n in numbers(expected.allocations):
-            # Alone, and with all that would come after it: memory that is short stays short while errors are handled.
-            for times in (1, FOR_EVER):
-                try:
-                    done.raised += _in_child(
-                        lambda n=n, times=times: _disturbed(case, folder, expected, n, times)
-                    )
-                except _ChildError as error:
-                    done.problems.append(
-                        f"allocation {n}{'' if times == 1 else ' and all after it'}: {error}"
-                    )
-            done.tried.append(n)
-            if time.monotonic() > end or len(done.problems) > 5:
-                break
+        end = time.monotonic() + seconds
+
+        def go_on(first: int) -> None:
+            for i in range(first, len(faults)):
+                if time.monotonic() > end:
+                    break
+                place[0] = i + 1
+                faulthandler.dump_traceback_later(HANG, exit=True)
+                place[1] += _disturbed(case, folder, expected, *faults[i])
+
+        while place[0] < len(faults) and time.monotonic() < end and len(done.problems) < 5:
+            try:
+                _in_child(lambda: go_on(place[0]))
+            except _ChildError as error:
+                n, times = faults[place[0] - 1]
+                done.problems.append(
+                    f"allocation {n}{'' if times == 1 else ' and all after it'}: {error}"
+                )
         try:
-            _in_child(lambda: _again_and_again(case, folder, expected))
+            _in_child(
+                lambda: _again_and_again(case, folder, expected, time.monotonic() + seconds / 2)
+            )
         except _ChildError as error:
-            done.problems.append(f"one after the other in one process: {error}")
+            done.problems.append(f"one after the other on one object: {error}")
+        done.tried, done.raised = place[0], place[1]
     return done
 
 
 def numbers(most: int, head: int = 300) -> Iterator[int]:
-    """Numbers from 1 to ``most``: those in growing steps behind the head first, then all of the head, its ends before its middle."""
+    """Numbers from 1 to ``most``: those behind the head in growing steps, then all of the head."""
     n = head + 1
     while n <= most:
         yield n
-        n += max(1, n // 20)
+        n += n // 20
     first = range(1, min(most, head) + 1)
     # Strides that fall: when the time is up, what has been tried lies all over the head.
     seen = set()
@@ -170,7 +183,11 @@ def armed(case: Case, x: Any, n: int, times: int) -> tuple[bool, Any]:
 
 def _disturbed(case: Case, folder: Path, expected: _Expected, n: int, times: int) -> bool:
     x = case.make(folder)
-    raised, result = armed(case, x, n, times)
+    raised, result = False, None
+
+    def disturbed() -> None:
+        nonlocal raised, result
+        raised, result = armed(case, x, n, times)
 
     def afterwards() -> None:
         nonlocal result
@@ -183,27 +200,27 @@ def _disturbed(case: Case, folder: Path, expected: _Expected, n: int, times: int
         assert bits(result) == expected.result, "the next result is another"
         assert bits(case.look(x)) == expected.after, "the state after it is another"
 
-    # A lock that the call has left behind is felt by other threads.
+    # A lock that the call has left behind is felt by another thread.
+    _on_a_thread(disturbed)
     _on_a_thread(afterwards)
     return raised
 
 
-def _again_and_again(case: Case, folder: Path, expected: _Expected) -> None:
+def _again_and_again(case: Case, folder: Path, expected: _Expected, end: float) -> None:
     """Failures on one object, until the call goes through: nothing piles up."""
     x = case.make(folder)
     case.look(x)
     gc.collect()
     before = _pyffnn.scratch_bytes()[0]
-    n, raised, step = 1, True, 1 + expected.allocations // 200
+    n, raised = 1, True
     while raised:
-        raised, _ = armed(case, x, n, 1)
+        # When the time is up the call is left alone.
+        raised, _ = armed(case, x, n if time.monotonic() < end else 0, 1)
         if raised and case.restore is not None:
             case.restore(x)
         elif raised and n % 50 == 1:
             assert bits(case.look(x)) == expected.before, n
-        n += step
-        if n > 2 * expected.allocations + 100:
-            raise AssertionError("the call never goes through")
+        n += 1
     assert bits(case.look(x)) == expected.after, "the state after it is another"
     gc.collect()
     taken = _pyffnn.scratch_bytes()[0] - before
