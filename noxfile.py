@@ -54,17 +54,9 @@ def _preset(session: nox.Session, preset: str) -> None:
 
 @nox.session
 def checked(session: nox.Session) -> None:
-    """The kernels' and the runtime's tests on a build with all assertions: those of pybind11 see a reference counted without the GIL."""
-    session.install("scikit-build-core>=0.10", "pybind11>=3.0", "cmake>=3.22", "ninja")
-    define = "-Ccmake.define.PYFFNN_CHECKED=ON"
-    session.install(
-        "--no-build-isolation",
-        "-Cbuild-dir=build/checked",
-        "-Cinstall.strip=false",
-        define,
-        ".[test]",
-    )
-    session.run("pytest", "-q", *(session.posargs or ["tests/kernels", "tests/runtime"]))
+    """C++ tests and part of the suite on a build with assertions, sanitizers and allocations that fail; arguments go to pytest."""
+    session.install("scikit-build-core>=0.10", "pybind11>=3.0", "cmake>=3.22", "ninja", ".[test]")
+    session.run(".ci/checked", f"{session.bin}/python", *session.posargs, external=True)
 
 
 @nox.session

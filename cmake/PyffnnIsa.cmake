@@ -21,8 +21,12 @@ set(PYFFNN_KERNEL_SOURCES
 set(PYFFNN_TILE_SOURCES kernels/gemm_amx.cpp)
 
 # At least -O2 even in Debug: an unoptimised micro-kernel spills every accumulator. No LTO: it may move ISA code into the baseline.
+set(PYFFNN_KERNEL_OPTIMISE -O3)
+if(PYFFNN_SANITIZE)
+  set(PYFFNN_KERNEL_OPTIMISE -O1)
+endif()
 set(PYFFNN_KERNEL_FLAGS
-    -O3
+    ${PYFFNN_KERNEL_OPTIMISE}
     -ffp-contract=off
     -fno-math-errno
     -fno-trapping-math
@@ -43,6 +47,21 @@ if(CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|AMD64|amd64)$")
 elseif(CMAKE_SYSTEM_PROCESSOR MATCHES "^(aarch64|arm64)$")
   list(APPEND PYFFNN_ISAS neon)
   set(PYFFNN_FLAGS_neon "")
+endif()
+if(PYFFNN_ONLY_ISAS)
+  foreach(isa IN LISTS PYFFNN_ONLY_ISAS)
+    if(NOT isa MATCHES "^(reference|sse2|avx2|avx512|amx|neon)$")
+      message(FATAL_ERROR "PYFFNN_ONLY_ISAS: there is no '${isa}'")
+    endif()
+  endforeach()
+  if("amx" IN_LIST PYFFNN_ONLY_ISAS AND NOT "avx512" IN_LIST PYFFNN_ONLY_ISAS)
+    message(FATAL_ERROR "PYFFNN_ONLY_ISAS: 'amx' takes most kernels from 'avx512'")
+  endif()
+  foreach(isa IN LISTS PYFFNN_ISAS)
+    if(NOT isa STREQUAL "reference" AND NOT isa IN_LIST PYFFNN_ONLY_ISAS)
+      list(REMOVE_ITEM PYFFNN_ISAS ${isa})
+    endif()
+  endforeach()
 endif()
 list(APPEND PYFFNN_ISAS amx_emulated)
 set(PYFFNN_FLAGS_amx_emulated "")

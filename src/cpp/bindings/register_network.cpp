@@ -160,12 +160,12 @@ class PyNetwork {
   }
 
   py::tuple train(const PyExamples& e, const PyTargets& t, py::handle order, py::handle size, py::handle lr, int n_threads) {
-    Index batch_size = integer_of("batch_size", size);
+    const Index wanted = integer_of("batch_size", size);
     const net::Source<T>& source = e.source<T>();
     const Order o = order_of(order, source.size(), source.kind() == net::SourceKind::stream, run());
-    if (o.offsets.empty() && batch_size < 1) value_error("batch_size", "must be at least 1, got " + std::to_string(batch_size));
+    if (o.offsets.empty() && wanted < 1) value_error("batch_size", "must be at least 1, got " + std::to_string(wanted));
     // No larger than what there is, so that nothing is added up beyond 2^63.
-    batch_size = std::min(batch_size, std::max<Index>(static_cast<Index>(o.start.size()), 1));
+    const Index batch_size = std::min(wanted, std::max<Index>(static_cast<Index>(o.start.size()), 1));
     net::Batches batches{o.visit(), batch_size, nullptr, 0};
     if (!o.offsets.empty()) {
       batches.offsets = o.offsets.data();
@@ -208,7 +208,6 @@ class PyNetwork {
 
   // predict(Examples.text(features.encode_texts(texts))) in one call, for one text or a few: what lies between costs as much as they do.
   py::array predict_texts(const std::shared_ptr<text::Featurizer>& features, py::handle texts, Index length, int n_threads) {
-    if (length < 0) value_error("length", "must not be negative, got " + std::to_string(length));
     const net::TextSource<T> source(encode_texts(features, texts), length);
     const Order o = order_of(py::none(), source.size(), false, 1);
     py::array result = new_array({o.examples, net_->spec().n_outputs}, kNum<T>);

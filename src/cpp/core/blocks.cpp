@@ -8,6 +8,8 @@
 #include <mutex>
 #include <new>
 
+#include "core/faults.h"
+
 namespace pyffnn::blocks {
 namespace {
 
@@ -69,6 +71,7 @@ bool keep(Block block) {
 
 Block take(Index bytes) {
   if (bytes > (Index{1} << 60)) throw std::bad_alloc();
+  faults::allocation();
   const Index align = bytes >= kLarge ? kPage : 64;
   Block block{nullptr, (std::max<Index>(bytes, 1) + align - 1) / align * align};
   if (align == kPage && take_kept(block.bytes, block)) return counted(block);

@@ -15,7 +15,6 @@
 #include <sstream>
 #include <stdexcept>
 #include <string>
-#include <system_error>
 #include <thread>
 #include <vector>
 
@@ -157,7 +156,8 @@ class Pool {
       workers_.push_back(std::make_unique<Worker>());
       try {
         std::thread([this, index, self = workers_.back().get()] { loop(index, *self); }).detach();
-      } catch (const std::system_error&) {
+      } catch (const std::exception&) {
+        // No thread (std::system_error) or no memory for one. The worker goes too, for all that are listed are counted on.
         workers_.pop_back();
         return false;
       }

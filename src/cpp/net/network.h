@@ -60,7 +60,8 @@ class Network {
 
   // One step a batch, at rate lr[batch]. The gradient of a batch is that of the weighted mean of its losses; a batch whose weights sum to 0
   // changes nothing. losses, weights [batches.count]: of each. Returns how many were done: it stops before a step whose loss, or whose
-  // gradient's norm where clipping needs it, is not finite, and then says so in `finite`.
+  // gradient's norm where clipping needs it, is not finite, and then says so in `finite`. What `interrupt` throws leaves the network after a
+  // step; std::bad_alloc may leave half of one, so train a fork of a network that must not be lost.
   Index train(const Source<T>& source, const Targets& targets, const Batches& batches, const double* lr, double* losses, double* weights,
               bool& finite, Interrupt& interrupt);
   Evaluation evaluate(const Source<T>& source, const Targets& targets, const Visit& visit, bool accuracy, Interrupt& interrupt);

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <memory>
 #include <mutex>
+#include <new>
 #include <vector>
 
 #include "core/crew.h"
@@ -117,9 +118,14 @@ class SpacePool {
     free_.pop_back();
     return s;
   }
-  void give_back(std::unique_ptr<S> s) {
+  void give_back(std::unique_ptr<S> s) noexcept {
     const std::unique_lock<std::mutex> lock(mutex_, std::try_to_lock);
-    if (lock) free_.push_back(std::move(s));
+    if (!lock) return;
+    try {
+      free_.push_back(std::move(s));
+    } catch (const std::bad_alloc&) {
+      // The next call makes one of its own.
+    }
   }
   void clear() {
     const std::unique_lock<std::mutex> lock(mutex_, std::try_to_lock);
