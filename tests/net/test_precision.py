@@ -191,8 +191,16 @@ def test_gradients_against_float64(tiles, kind, layers, output, precision):
 
 # Vocabularies beside whole tiles of 256 words, batches beside whole blocks of 512 examples, a k of no whole tile.
 @pytest.mark.parametrize(("vocab", "examples"), [(700, 100), (256, 33), (1030, 530)])
-@pytest.mark.parametrize("precision", ["bfloat16x3", "bfloat16"])
-@pytest.mark.parametrize("option", ["plain", "tied", "residual", "dense"])
+@pytest.mark.parametrize(
+    ("option", "precision"),
+    [
+        ("plain", "bfloat16"),
+        ("plain", "bfloat16x3"),
+        ("tied", "bfloat16x3"),
+        ("residual", "bfloat16"),
+        ("dense", "bfloat16x3"),
+    ],
+)
 def test_vocabularies_of_several_tiles(tiles, vocab, examples, precision, option):
     more: dict[str, Any] = {"n_outputs": vocab, "output": "vocabulary", "activation": "tanh"}
     more |= {"residual": option == "residual", "layer_norm": option == "residual"}
