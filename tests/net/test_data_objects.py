@@ -225,7 +225,7 @@ def test_views_of_every_layout_are_taken(kind: str, output: str) -> None:
     plain = build(spec)
     want = plain.train(data.examples, data.targets(), np.arange(20), 5, 0.1)
 
-    @settings(max_examples=15, deadline=None)
+    @settings(max_examples=8, deadline=None)
     @given(st.data())
     def check(draw: st.DataObject) -> None:
         same = Data(spec, 20, targets=OUTPUTS[output][1])
@@ -351,7 +351,7 @@ for kind in ("sparse", "bags", "concat", "windows"):
             time.sleep(0.0005)
     threads = [threading.Thread(target=write) for _ in range(2)]
     for t in threads: t.start()
-    end = time.monotonic() + 0.5
+    end = time.monotonic() + 0.25
     while time.monotonic() < end:
         for name, call in READS.items():
             try:
@@ -388,13 +388,13 @@ def same(a, b):
     for name, p in a.items():
         np.testing.assert_array_equal(p, b[name], err_msg=name)
 
-failures, small, huge = 0, np.arange(50), np.full(80_000, 3)
-for output in ("classes", "sets", "vocabulary", "adaptive", "sampled"):
+failures, small, huge = 0, np.arange(50), np.full(30_000, 3)
+for output in ("classes", "vocabulary", "adaptive", "sampled"):
     spec = spec_of("KIND", "layer norm", output, clip=1.0)
     data = Data(spec, 50, dtype=np.float32, targets=OUTPUTS[output][1])
     examples, targets = data.examples, data.targets()
     net, calm = build(spec, np.float32), build(spec, np.float32)
-    for extra in (2, 6, 11, 17, 25, 40):
+    for extra in (1, 3, 5, 8, 12):
         before, step = {name: p.copy() for name, p in net.parameters().items()}, net.step
         resource.setrlimit(resource.RLIMIT_AS, (used() + (extra << 20), resource.RLIM_INFINITY))
         for call in ("gradients", "train"):
@@ -423,7 +423,7 @@ print(failures)
 
 @pytest.mark.parametrize("kind", INPUTS)
 def test_a_batch_too_large_leaves_later_ones_right(kind: str) -> None:
-    assert int(output_of(MEMORY.replace("KIND", kind), PYTHONPATH=TESTS)) > 20
+    assert int(output_of(MEMORY.replace("KIND", kind), PYTHONPATH=TESTS)) >= 10
 
 
 @pytest.mark.parametrize("kind", ["bags", "concat", "windows", "sparse"])

@@ -89,13 +89,13 @@ def test_threads(kind: str, optimizer: str) -> None:
 
 def check(kind: str, targets: str | None = None, **more: Any) -> None:
     """A run long enough for a team at 1, 2 and 5 threads; a short one on every instruction set."""
-    one = run(kind, 1, None, targets, 8, 300, **more)
+    one = run(kind, 1, None, targets, 8, 130, **more)
     for n in (2, 5):
-        assert_same(one, run(kind, n, None, targets, 8, 300, **more))
+        assert_same(one, run(kind, n, None, targets, 8, 130, **more))
     if len(FMA) > 1:
-        one = run(kind, 2, FMA[0], targets, 2, 50, **more)
+        one = run(kind, 2, FMA[0], targets, 1, 20, **more)
         for isa in FMA[1:]:
-            assert_same(one, run(kind, 2, isa, targets, 2, 50, **more))
+            assert_same(one, run(kind, 2, isa, targets, 1, 20, **more))
 
 
 # Every pair of an input and an output, with each of the rest in turn.
@@ -160,7 +160,7 @@ def test_threads_with_another_optimizer_for_the_table(kind: str, optimizer: dict
 def test_instruction_sets(kind: str, optimizer: str, activation: str) -> None:
     if len(FMA) < 2:
         pytest.skip("one FMA instruction set")
-    more = {"batches": 4, "seen": 200, "optimizer": optimizer, "activation": activation}
+    more = {"batches": 2, "seen": 60, "optimizer": optimizer, "activation": activation}
     first = run(kind, 1, FMA[0], **more)
     for name in FMA[1:]:
         assert_same(first, run(kind, 2, name, **more))

@@ -61,30 +61,43 @@ def test_steps_against_float64(tiles, kind, optimizer):
     assert split != plain
 
 
-SHORT = {"batches": 8, "seen": 200}
+SHORT = {"batches": 6, "seen": 60}
 
 
-@pytest.mark.parametrize("kind", INPUTS)
-@pytest.mark.parametrize("precision", ["bfloat16x3", "bfloat16", "auto"])
+@pytest.mark.parametrize(
+    ("kind", "precision"),
+    [
+        ("dense", "bfloat16x3"),
+        ("sparse", "bfloat16"),
+        ("bags", "bfloat16x3"),
+        ("concat", "auto"),
+        ("windows", "bfloat16"),
+    ],
+)
 def test_steps_have_the_same_bits_at_any_number_of_threads(kind, precision):
     one = run(kind, 1, "amx-emulated", precision=precision, **SHORT)
     for threads in (2, 5):
         assert_same(run(kind, threads, "amx-emulated", precision=precision, **SHORT), one)
 
 
-@pytest.mark.parametrize("precision", ["bfloat16x3", "bfloat16", "auto"])
+@pytest.mark.parametrize("precision", ["bfloat16x3", "bfloat16"])
 def test_language_model_has_the_same_bits_at_any_number_of_threads(precision):
     more = {**WHOLE, **LAYERS["all"], "tied": True, "output": "vocabulary", "hidden": [40, 30]}
-    more |= {"optimizer": "adam", "output_dropout": 0.5, "precision": precision, "rows": 700}
-    more |= {"n_outputs": 700, "batches": 2, "seen": 40}
+    more |= {"optimizer": "adam", "output_dropout": 0.5, "precision": precision, "rows": 400}
+    more |= {"n_outputs": 400, "batches": 2, "seen": 10}
     one = run("windows", 1, "amx-emulated", **more)
     for threads in (2, 5):
         assert_same(run("windows", threads, "amx-emulated", **more), one)
 
 
-@pytest.mark.parametrize("precision", ["bfloat16x3", "bfloat16", "auto"])
 @pytest.mark.parametrize(
-    ("kind", "layers"), [("dense", {}), ("dense", {"residual": True}), ("bags", {}), ("concat", {})]
+    ("kind", "layers", "precision"),
+    [
+        ("dense", {}, "auto"),
+        ("dense", {"residual": True}, "bfloat16"),
+        ("bags", {}, "bfloat16x3"),
+        ("concat", {}, "bfloat16"),
+    ],
 )
 def test_copies_of_the_weights_follow_every_change(kind, precision, layers):
     """A team keeps its weights packed from step to step, one thread packs them at each product: the bits are the same, also after the
@@ -93,7 +106,7 @@ def test_copies_of_the_weights_follow_every_change(kind, precision, layers):
     def trained(n_threads):
         more = {**LARGE[kind], **layers, "freeze_embeddings": kind == "concat"}
         spec = make_spec(kind, precision=precision, optimizer="adam", **more)
-        data = Data(spec, 330, 3, np.float32, max_len=LENGTH)
+        data = Data(spec, 230, 3, np.float32, max_len=LENGTH)
         net = build(spec, np.float32)
         found = []
         with pyffnn.use_isa("amx-emulated"):
@@ -178,8 +191,16 @@ def test_gradients_against_float64(tiles, kind, layers, output, precision):
 
 # Vocabularies beside whole tiles of 256 words, batches beside whole blocks of 512 examples, a k of no whole tile.
 @pytest.mark.parametrize(("vocab", "examples"), [(700, 100), (256, 33), (1030, 530)])
-@pytest.mark.parametrize("precision", ["bfloat16x3", "bfloat16"])
-@pytest.mark.parametrize("option", ["plain", "tied", "residual", "dense"])
+@pytest.mark.parametrize(
+    ("option", "precision"),
+    [
+        ("plain", "bfloat16"),
+        ("plain", "bfloat16x3"),
+        ("tied", "bfloat16x3"),
+        ("residual", "bfloat16"),
+        ("dense", "bfloat16x3"),
+    ],
+)
 def test_vocabularies_of_several_tiles(tiles, vocab, examples, precision, option):
     more: dict[str, Any] = {"n_outputs": vocab, "output": "vocabulary", "activation": "tanh"}
     more |= {"residual": option == "residual", "layer_norm": option == "residual"}

@@ -78,7 +78,7 @@ EVERY = [
     for i, kind in enumerate(INPUTS)
     for j, output in enumerate(OUTPUTS)
     for k, optimizer in enumerate(("sgd", "momentum", "adagrad", "adam"))
-    for clip in (0.0, 0.05)
+    for clip in [(0.0, 0.05)[(i + j + k) % 2]]
 ]
 
 
@@ -139,7 +139,7 @@ def test_rows_with_rates_of_their_own(dim: int, kind: str, isa: str) -> None:
 
 @pytest.mark.parametrize("kind", INPUTS)
 @pytest.mark.parametrize("output", ["classes", "sets", "vocabulary", "adaptive", "sampled"])
-@pytest.mark.parametrize("optimizer", ["sgd", "adagrad", "adam"])
+@pytest.mark.parametrize("optimizer", ["sgd", "adam"])
 def test_trace_float32(kind: str, output: str, optimizer: str, isa: str) -> None:
     spec = spec_of(kind, "plain", output, activation="relu", optimizer=optimizer, eps=1e-4)
     data = Data(spec, 40, 4, np.float32, OUTPUTS[output][1])
@@ -156,7 +156,7 @@ def test_trace_float32(kind: str, output: str, optimizer: str, isa: str) -> None
 @pytest.mark.parametrize("output", OUTPUTS)
 def test_predict_and_evaluate(kind: str, output: str, isa: str) -> None:
     spec = spec_of(kind, "layer norm", output)
-    data = Data(spec, 700, 6, targets=OUTPUTS[output][1])
+    data = Data(spec, 600 if kind == "dense" else 200, 6, targets=OUTPUTS[output][1])
     net = build(spec, scale=0.4)
     oracle = Oracle(spec, net.parameters())
     order = np.random.default_rng(1).permutation(data.n)

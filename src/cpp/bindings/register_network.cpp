@@ -208,6 +208,7 @@ class PyNetwork {
 
   // predict(Examples.text(features.encode_texts(texts))) in one call, for one text or a few: what lies between costs as much as they do.
   py::array predict_texts(const std::shared_ptr<text::Featurizer>& features, py::handle texts, Index length, int n_threads) {
+    if (length < 0) value_error("length", "must not be negative, got " + std::to_string(length));
     const net::TextSource<T> source(encode_texts(features, texts), length);
     const Order o = order_of(py::none(), source.size(), false, 1);
     py::array result = new_array({o.examples, net_->spec().n_outputs}, kNum<T>);
