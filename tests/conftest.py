@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Iterator
 
 import pytest
@@ -9,6 +10,10 @@ import pytest
 import pyffnn
 
 KNOWN_ISAS = ("reference", "sse2", "avx2", "avx512", "amx", "neon")
+
+# A shell ignores SIGINT for what it starts in the background, and so would the tests' child processes.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_report_header() -> str:
