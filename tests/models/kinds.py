@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
+import pytest
 
 from pyffnn import FFNNClassifier, LanguageModel, TextClassifier
 from pyffnn.net import copy_arrays
@@ -86,6 +87,13 @@ KINDS = {
 }  # fmt: skip
 
 CLASSIFIERS = {name: kind for name, kind in KINDS.items() if hasattr(kind.cls, "partial_fit")}
+
+ALL = pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
+OF_CLASSES = pytest.mark.parametrize("kind", CLASSIFIERS.values(), ids=CLASSIFIERS)
+
+
+class Stop(BaseException):
+    """Of no kind that anyone expects."""
 
 
 def unchanged(
