@@ -131,14 +131,15 @@ def test_copies_of_the_weights_follow_every_change(kind, precision, layers):
 @pytest.mark.parametrize("kind", INPUTS)
 def test_a_call_of_many_steps_is_many_calls(kind, layers, clip):
     """A call of one step keeps no packed weights, a call of several may: none of them lags behind."""
-    spec = spec_of(kind, layers, "classes", optimizer="adam", clip=clip, precision="bfloat16x3")
-    data = Data(spec, 64, dtype=np.float32)
-    order = np.random.default_rng(0).permutation(64)
+    more = {"optimizer": "adam", "clip": clip, "precision": "bfloat16x3", "hidden": [48, 40]}
+    spec = spec_of(kind, layers, "classes", **more)
+    data = Data(spec, 256, dtype=np.float32)
+    order = np.random.default_rng(0).permutation(256)
     nets = [build(spec, np.float32) for _ in range(2)]
     with pyffnn.use_isa("amx-emulated"):
-        nets[0].train(data.examples, data.targets(), order, 16, 0.01)
-        for batch in order.reshape(4, 16):
-            nets[1].train(data.examples, data.targets(), batch, 16, 0.01)
+        nets[0].train(data.examples, data.targets(), order, 64, 0.01, 2)
+        for batch in order.reshape(4, 64):
+            nets[1].train(data.examples, data.targets(), batch, 64, 0.01, 2)
     assert_same(*(list(net.parameters().values()) for net in nets))
 
 
