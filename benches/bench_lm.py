@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 
 import pyffnn
-from pyffnn import _pyffnn
+from pyffnn.net import Examples, Network, Runs, Targets
 
 SHAPES = {
     "small": {"vocab": 2_000, "context": 4, "dim": 50, "hidden": 128, "batch": 64},
@@ -42,47 +42,32 @@ def stream(shape: dict[str, int]) -> Any:
 def ours(
     shape: dict[str, int], optimizer: str, threads: int, precision: str = "float32"
 ) -> Callable[[int], float]:
-    config = {
-        "vocab": shape["vocab"],
-        "context": shape["context"],
-        "dim": shape["dim"],
-        "distant_kernels": 0,
-        "distant_window": 0,
-        "hidden": [shape["hidden"]],
-        "activation": "tanh",
-        "precision": precision,
-        "residual": False,
-        "layer_norm": False,
-        "direct": False,
-        "tied": False,
-        "output": "softmax",
-        "cutoffs": [],
-        "samples": 0,
-        "drop_embedding": 0.0,
-        "drop_hidden": 0.0,
-        "drop_output": 0.0,
-        "drop_word": 0.0,
-        "optimizer": optimizer,
-        "beta1": 0.9,
-        "beta2": 0.999,
-        "eps": 1e-8,
-        "l2": 0.0,
-        "decay": 0.0,
-        "clip": 0.0,
-        "seed": 0,
-    }
-    model = _pyffnn.LanguageModelFloat32(config)
+    vocab = shape["vocab"]
+    network = Network(
+        {
+            "input": "windows",
+            "rows": vocab,
+            "n_outputs": vocab,
+            "output": "vocabulary",
+            "context": shape["context"],
+            "dim": shape["dim"],
+            "hidden": [shape["hidden"]],
+            "activation": "tanh",
+            "precision": precision,
+            "optimizer": optimizer,
+        }
+    )
+    network.initialise(0)
     rng = np.random.default_rng(1)
-    for w in model.arrays("weights").values():
-        w[...] = rng.normal(size=w.shape) * 0.05
     ids = stream(shape)
+    examples, targets = Examples.stream(ids, vocab), Targets.classes(ids, vocab)
     batch, rate = shape["batch"], 1e-3 if optimizer == "adam" else 0.1
 
     def steps(count: int) -> float:
         starts = rng.integers(10, len(ids), count * batch)
-        offsets = np.arange(count + 1) * batch
+        runs = Runs(starts, np.ones_like(starts), np.arange(count + 1) * batch)
         begin = time.perf_counter()
-        model.train(ids, starts, np.ones_like(starts), offsets, np.full(count, rate), threads)
+        network.train(examples, targets, runs, batch, np.full(count, rate), threads)
         return (time.perf_counter() - begin) / count
 
     return steps

@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pyffnn._pyffnn import Network
+from pyffnn.net import Examples, Network, Targets
 
 NETWORKS = {"100-100-10": (200, 20), "784-512-512-10": (128, 4)}
 
@@ -28,4 +28,5 @@ def test_epoch(benchmark, sizes, optimizer):
     network.initialise(0)
     order, rates = np.arange(len(X)), np.full(steps, 1e-3)
     benchmark.group = f"{sizes}, batch {batch}, {steps} steps"
-    benchmark(lambda: network.train_dense(X, y, None, order, batch, rates))
+    examples, targets = Examples.dense(X), Targets.classes(y, last)
+    benchmark(lambda: network.train(examples, targets, order, batch, rates))

@@ -68,7 +68,9 @@ def views(draw: st.DrawFn, x: NDArray[Any]) -> NDArray[Any]:
         return np.asfortranarray(x)
     if kind == "gaps":
         step = tuple(draw(st.integers(1, 3)) for _ in x.shape)
-        wide = np.full([max(1, n * s) for n, s in zip(x.shape, step, strict=True)], np.nan, x.dtype)
+        between = np.nan if x.dtype.kind == "f" else np.iinfo(x.dtype).max
+        shape = [max(1, n * s) for n, s in zip(x.shape, step, strict=True)]
+        wide = np.full(shape, between, x.dtype)
         view = wide[tuple(slice(0, n * s, s) for n, s in zip(x.shape, step, strict=True))]
         view[...] = x
         return view

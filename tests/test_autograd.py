@@ -479,7 +479,7 @@ def test_wrong_values() -> None:
 
 
 def test_gradient_check_finds_a_wrong_gradient() -> None:
-    from pyffnn.autograd.variable import node
+    from pyffnn.autograd.node import node
 
     x = variable(A.copy())
     wrong = lambda v: ag.sum(node(v.value * 3, "wrong", (v,), lambda g: (2 * g,)))  # noqa: E731

@@ -120,6 +120,7 @@ def failed(capsys, argv):
         ["lm", "train", "x.txt", "--model", "m", "--epochs", "0"],
         ["lm", "train", "x.txt", "--model", "m", "--dropout", "nan"],
         ["lm", "train", "x.txt", "--model", "m", "--cutoffs", "5,5"],
+        ["train", "x.txt", "--model", "m", "--resume"],
         ["train", "x.txt", "--model", "m", "--word-ngrams", "17"],
         ["train", "x.txt", "--model", "m", "--char-ngrams", "3,2"],
         ["train", "x.txt", "--model", "m", "--precision", "double"],
@@ -250,6 +251,34 @@ def test_train_is_fit(classifier, reviews):
     np.testing.assert_array_equal(written.embeddings_, model.embeddings_)
     texts = texts_of(reviews / "test.tsv")
     np.testing.assert_array_equal(written.predict_proba(texts), model.predict_proba(texts))
+
+
+def test_train_resumes_to_the_same_bits(reviews, tmp_path, capsys):
+    for name in ("train.txt", "test.tsv"):
+        argv = ["train", reviews / name, "--epochs", "6", "--model"]
+        whole, rest, run = (tmp_path / part for part in ("whole", "rest", "run"))
+        keep = ["--checkpoint", run, "--checkpoint-steps", "3"]
+        assert main([str(a) for a in [*argv, whole, *keep]]) == 0
+        texts = texts_of(reviews / "test.tsv")
+        expected = TextClassifier.load(whole).predict_proba(texts)
+        run.unlink()
+
+        def stop(model, record):
+            raise KeyboardInterrupt
+
+        source = (str(reviews / name), None)
+        if name == "test.tsv":
+            lines = (reviews / name).read_text().splitlines()
+            source = (texts, [line.split("\t")[0] for line in lines])
+        with pytest.raises(KeyboardInterrupt):
+            TextClassifier(epochs=6).fit(*source, checkpoint=run, callbacks=stop)
+        assert main([str(a) for a in [*argv, rest, *keep, "--resume"]]) == 0
+        np.testing.assert_array_equal(TextClassifier.load(rest).predict_proba(texts), expected)
+        # a finished run is not done again
+        assert main([str(a) for a in [*argv, rest, *keep, "--resume"]]) == 0
+        np.testing.assert_array_equal(TextClassifier.load(rest).predict_proba(texts), expected)
+        run.unlink()
+    capsys.readouterr()
 
 
 def test_train_takes_both_forms(reviews, tmp_path, capsys):

@@ -1,7 +1,7 @@
 """The compiled core. Written by hand; tests/test_stub.py compares it with the module."""
 
 from collections.abc import Callable, Iterable
-from typing import Any, TypeAlias
+from typing import Any, SupportsFloat, SupportsIndex, SupportsInt, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -121,348 +121,242 @@ def mean_pool_backward(
 ) -> _Array: ...
 def fingerprint(x: _Array, /) -> int: ...
 
-# language models
-class LanguageModelFloat32:
-    step: int
-    def __init__(self, config: dict[str, Any], by_frequency: ArrayLike | None = None) -> None: ...
-    def arrays(self, which: str) -> dict[str, _Array]: ...
-    def train(
-        self,
-        ids: NDArray[np.int32],
-        starts: ArrayLike,
-        lengths: ArrayLike,
-        offsets: ArrayLike,
-        learning_rates: ArrayLike,
-        n_threads: int = 0,
-    ) -> NDArray[np.float64]: ...
-    def gradients(
-        self,
-        ids: NDArray[np.int32],
-        starts: ArrayLike,
-        lengths: ArrayLike,
-        dropout: bool = False,
-        n_threads: int = 0,
-    ) -> float: ...
-    def log_prob(
-        self, ids: NDArray[np.int32], begin: int, end: int, n_threads: int = 0
-    ) -> NDArray[np.float64]: ...
-    def next_distribution(
-        self, ids: NDArray[np.int32], n_threads: int = 0
-    ) -> NDArray[np.float64]: ...
-    def workspace_bytes(self) -> int: ...
-    def kept_bytes(self) -> int: ...
+# data of networks: checked when made, then unchanging; they use the arrays where they lie if dtype and layout allow
+class Examples:
+    """Examples of one kind: dense, sparse, bags, sequences or stream."""
 
-class LanguageModelFloat64:
-    step: int
-    def __init__(self, config: dict[str, Any], by_frequency: ArrayLike | None = None) -> None: ...
-    def arrays(self, which: str) -> dict[str, _Array]: ...
-    def train(
-        self,
-        ids: NDArray[np.int32],
-        starts: ArrayLike,
-        lengths: ArrayLike,
-        offsets: ArrayLike,
-        learning_rates: ArrayLike,
-        n_threads: int = 0,
-    ) -> NDArray[np.float64]: ...
-    def gradients(
-        self,
-        ids: NDArray[np.int32],
-        starts: ArrayLike,
-        lengths: ArrayLike,
-        dropout: bool = False,
-        n_threads: int = 0,
-    ) -> float: ...
-    def log_prob(
-        self, ids: NDArray[np.int32], begin: int, end: int, n_threads: int = 0
-    ) -> NDArray[np.float64]: ...
-    def next_distribution(
-        self, ids: NDArray[np.int32], n_threads: int = 0
-    ) -> NDArray[np.float64]: ...
-    def workspace_bytes(self) -> int: ...
-    def kept_bytes(self) -> int: ...
+    @property
+    def kind(self) -> str: ...
+    @property
+    def width(self) -> int:
+        """Numbers of an example, rows of the table that ids are for, or words of a vocabulary."""
+    def __len__(self) -> int: ...
+    @staticmethod
+    def dense(X: ArrayLike) -> Examples: ...
+    @staticmethod
+    def sparse(
+        indptr: ArrayLike, indices: ArrayLike, data: ArrayLike, width: SupportsIndex
+    ) -> Examples: ...
+    @staticmethod
+    def bags(ids: ArrayLike, offsets: ArrayLike, rows: SupportsIndex) -> Examples: ...
+    @staticmethod
+    def sequences(
+        ids: ArrayLike, offsets: ArrayLike, rows: SupportsIndex, length: SupportsIndex
+    ) -> Examples:
+        """Each cut or padded to `length` ids; -1 is one that is missing."""
+    @staticmethod
+    def text(corpus: TextCorpus) -> Examples: ...
+    @staticmethod
+    def text_sequences(corpus: TextCorpus, length: SupportsIndex) -> Examples: ...
+    @staticmethod
+    def stream(ids: NDArray[np.int32], vocab: SupportsIndex) -> Examples:
+        """Example i is to predict token i from those before it."""
+
+class Targets:
+    """What examples are to be: classes, sets, rows or values, each with a weight."""
+
+    @property
+    def kind(self) -> str: ...
+    @property
+    def n_outputs(self) -> int: ...
+    def __len__(self) -> int: ...
+    @staticmethod
+    def classes(
+        y: ArrayLike, n_outputs: SupportsIndex, weight: ArrayLike | None = None
+    ) -> Targets: ...
+    @staticmethod
+    def sets(
+        indptr: ArrayLike,
+        indices: ArrayLike,
+        n_outputs: SupportsIndex,
+        weight: ArrayLike | None = None,
+        output_weight: ArrayLike | None = None,
+    ) -> Targets: ...
+    @staticmethod
+    def rows(p: ArrayLike, weight: ArrayLike | None = None) -> Targets: ...
+    @staticmethod
+    def values(y: ArrayLike, weight: ArrayLike | None = None) -> Targets: ...
+
+# Example numbers; of a stream also runs (starts, lengths, offsets): batch b is the runs [offsets[b], offsets[b + 1]).
+_Order: TypeAlias = ArrayLike | tuple[ArrayLike, ArrayLike, ArrayLike]
+
+class NetworkReading:
+    """While it is entered no other thread changes the network; of the thread that entered it, changes are refused."""
+
+    def __enter__(self) -> None: ...
+    def __exit__(self, *args: object) -> None: ...
 
 class Network:
-    """A feedforward network trained in fused steps, in float32; parameters are zero until `initialise`."""
+    """A network of `spec` in float32; parameters are zero until `initialise`."""
 
-    def __init__(self, spec: dict[str, Any]) -> None: ...
-    def parameters(self) -> dict[str, _Array]: ...
-    def state(self) -> dict[str, Any]: ...
+    step: int
+    def __init__(self, spec: dict[str, Any], by_frequency: ArrayLike | None = None) -> None: ...
+    @property
+    def spec(self) -> dict[str, Any]: ...
+    def parameters(self) -> dict[str, NDArray[np.float32]]:
+        """Live views by name."""
+    def state(self) -> dict[str, NDArray[np.float32]]:
+        """Live views of the optimizer's state: name.s1, name.s2, and embedding.rate."""
+    def initialise(self, seed: int, counts: ArrayLike | None = None) -> None: ...
+    def train(
+        self,
+        examples: Examples,
+        targets: Targets,
+        order: _Order | None,
+        batch_size: SupportsIndex,
+        lr: ArrayLike,
+        n_threads: SupportsInt = 0,
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64], bool]:
+        """Mean loss and sum of weights of each batch done; False where the next loss or norm is not finite."""
+    def evaluate(
+        self,
+        examples: Examples,
+        targets: Targets,
+        order: _Order | None = None,
+        accuracy: bool = True,
+        n_threads: SupportsInt = 0,
+    ) -> tuple[float, float, float]:
+        """Sums of losses, of weights, and of the weights of what is right."""
+    def predict(
+        self, examples: Examples, order: _Order | None = None, n_threads: SupportsInt = 0
+    ) -> NDArray[np.float32]: ...
+    def predict_texts(
+        self,
+        features: TextFeatures,
+        texts: Iterable[str],
+        length: SupportsIndex = 0,
+        n_threads: SupportsInt = 0,
+    ) -> NDArray[np.float32]:
+        """predict() of the corpus that `features` makes of texts; with `length`, of that many first words of each."""
+    def top_k(
+        self,
+        examples: Examples,
+        k: SupportsIndex,
+        threshold: SupportsFloat = 0.0,
+        order: _Order | None = None,
+        n_threads: SupportsInt = 0,
+    ) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
+        """Ids of the k greatest of at least `threshold`, falling, and their numbers; -1 and 0 where there are fewer."""
+    def log_prob(
+        self,
+        examples: Examples,
+        targets: Targets,
+        begin: SupportsIndex,
+        end: SupportsIndex,
+        n_threads: SupportsInt = 0,
+    ) -> NDArray[np.float64]: ...
+    def distribution(self, ids: ArrayLike, n_threads: SupportsInt = 0) -> NDArray[np.float64]:
+        """Of the token after `ids`."""
+    def gradients(
+        self,
+        examples: Examples,
+        targets: Targets,
+        order: _Order | None = None,
+        dropout: bool = False,
+    ) -> tuple[float, dict[str, NDArray[np.float32]]]: ...
+    def fork(
+        self,
+        examples: Examples | None = None,
+        rows: SupportsIndex = 0,
+        training: dict[str, Any] = {},
+    ) -> Network:
+        """A copy to train aside: of a large table only the rows that `examples` touch, and new ones up to `rows`."""
+    def absorb(self, fork: Network, then: Callable[[], object] | None = None) -> None:
+        """Take over what the fork learned; then() is called before any reader looks."""
+    def reading(self) -> NetworkReading: ...
+    def set_rows(self, ids: ArrayLike, values: ArrayLike) -> None: ...
+    def set_row_rates(self, ids: ArrayLike, rate: SupportsFloat) -> None: ...
     def kept_bytes(self) -> int: ...
-    def set_step(self, step: int) -> None: ...
-    def initialise(self, seed: int) -> None: ...
-    def grow(self, rows: int = ..., n_outputs: int = ...) -> None: ...
-    def train_dense(
-        self,
-        X: ArrayLike,
-        y: ArrayLike,
-        sample_weight: ArrayLike | None,
-        order: ArrayLike | None,
-        batch_size: int,
-        lr: ArrayLike,
-        n_threads: int = ...,
-    ) -> dict[str, Any]: ...
-    def evaluate_dense(
-        self,
-        X: ArrayLike,
-        y: ArrayLike,
-        sample_weight: ArrayLike | None = ...,
-        order: ArrayLike | None = ...,
-        n_threads: int = ...,
-    ) -> dict[str, Any]: ...
-    def predict_dense(
-        self, X: ArrayLike, order: ArrayLike | None = ..., n_threads: int = ...
-    ) -> _Array: ...
-    def gradients_dense(
-        self,
-        X: ArrayLike,
-        y: ArrayLike,
-        sample_weight: ArrayLike | None = ...,
-        order: ArrayLike | None = ...,
-    ) -> tuple[float, dict[str, _Array]]: ...
-    def train_sparse(
-        self,
-        indptr: ArrayLike,
-        indices: ArrayLike,
-        data: ArrayLike,
-        y: ArrayLike,
-        sample_weight: ArrayLike | None,
-        order: ArrayLike | None,
-        batch_size: int,
-        lr: ArrayLike,
-        n_threads: int = ...,
-    ) -> dict[str, Any]: ...
-    def evaluate_sparse(
-        self,
-        indptr: ArrayLike,
-        indices: ArrayLike,
-        data: ArrayLike,
-        y: ArrayLike,
-        sample_weight: ArrayLike | None = ...,
-        order: ArrayLike | None = ...,
-        n_threads: int = ...,
-    ) -> dict[str, Any]: ...
-    def predict_sparse(
-        self,
-        indptr: ArrayLike,
-        indices: ArrayLike,
-        data: ArrayLike,
-        order: ArrayLike | None = ...,
-        n_threads: int = ...,
-    ) -> _Array: ...
-    def gradients_sparse(
-        self,
-        indptr: ArrayLike,
-        indices: ArrayLike,
-        data: ArrayLike,
-        y: ArrayLike,
-        sample_weight: ArrayLike | None = ...,
-        order: ArrayLike | None = ...,
-    ) -> tuple[float, dict[str, _Array]]: ...
-    def train_bags(
-        self,
-        ids: ArrayLike,
-        offsets: ArrayLike,
-        y: ArrayLike,
-        sample_weight: ArrayLike | None,
-        order: ArrayLike | None,
-        batch_size: int,
-        lr: ArrayLike,
-        n_threads: int = ...,
-    ) -> dict[str, Any]: ...
-    def evaluate_bags(
-        self,
-        ids: ArrayLike,
-        offsets: ArrayLike,
-        y: ArrayLike,
-        sample_weight: ArrayLike | None = ...,
-        order: ArrayLike | None = ...,
-        n_threads: int = ...,
-    ) -> dict[str, Any]: ...
-    def predict_bags(
-        self,
-        ids: ArrayLike,
-        offsets: ArrayLike,
-        order: ArrayLike | None = ...,
-        n_threads: int = ...,
-    ) -> _Array: ...
-    def gradients_bags(
-        self,
-        ids: ArrayLike,
-        offsets: ArrayLike,
-        y: ArrayLike,
-        sample_weight: ArrayLike | None = ...,
-        order: ArrayLike | None = ...,
-    ) -> tuple[float, dict[str, _Array]]: ...
-    def train_text(
-        self,
-        corpus: TextCorpus,
-        y: ArrayLike,
-        sample_weight: ArrayLike | None,
-        order: ArrayLike | None,
-        batch_size: int,
-        lr: ArrayLike,
-        n_threads: int = ...,
-    ) -> dict[str, Any]: ...
-    def evaluate_text(
-        self,
-        corpus: TextCorpus,
-        y: ArrayLike,
-        sample_weight: ArrayLike | None = ...,
-        order: ArrayLike | None = ...,
-        n_threads: int = ...,
-    ) -> dict[str, Any]: ...
-    def predict_text(
-        self, corpus: TextCorpus, order: ArrayLike | None = ..., n_threads: int = ...
-    ) -> _Array: ...
-    def gradients_text(
-        self,
-        corpus: TextCorpus,
-        y: ArrayLike,
-        sample_weight: ArrayLike | None = ...,
-        order: ArrayLike | None = ...,
-    ) -> tuple[float, dict[str, _Array]]: ...
+    def workspace_bytes(self) -> int: ...
+
+class Network64Reading:
+    """While it is entered no other thread changes the network; of the thread that entered it, changes are refused."""
+
+    def __enter__(self) -> None: ...
+    def __exit__(self, *args: object) -> None: ...
 
 class Network64:
     """The same in float64."""
 
-    def __init__(self, spec: dict[str, Any]) -> None: ...
-    def parameters(self) -> dict[str, _Array]: ...
-    def state(self) -> dict[str, Any]: ...
+    step: int
+    def __init__(self, spec: dict[str, Any], by_frequency: ArrayLike | None = None) -> None: ...
+    @property
+    def spec(self) -> dict[str, Any]: ...
+    def parameters(self) -> dict[str, NDArray[np.float64]]:
+        """Live views by name."""
+    def state(self) -> dict[str, NDArray[np.float64]]:
+        """Live views of the optimizer's state: name.s1, name.s2, and embedding.rate."""
+    def initialise(self, seed: int, counts: ArrayLike | None = None) -> None: ...
+    def train(
+        self,
+        examples: Examples,
+        targets: Targets,
+        order: _Order | None,
+        batch_size: SupportsIndex,
+        lr: ArrayLike,
+        n_threads: SupportsInt = 0,
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64], bool]:
+        """Mean loss and sum of weights of each batch done; False where the next loss or norm is not finite."""
+    def evaluate(
+        self,
+        examples: Examples,
+        targets: Targets,
+        order: _Order | None = None,
+        accuracy: bool = True,
+        n_threads: SupportsInt = 0,
+    ) -> tuple[float, float, float]:
+        """Sums of losses, of weights, and of the weights of what is right."""
+    def predict(
+        self, examples: Examples, order: _Order | None = None, n_threads: SupportsInt = 0
+    ) -> NDArray[np.float64]: ...
+    def predict_texts(
+        self,
+        features: TextFeatures,
+        texts: Iterable[str],
+        length: SupportsIndex = 0,
+        n_threads: SupportsInt = 0,
+    ) -> NDArray[np.float64]:
+        """predict() of the corpus that `features` makes of texts; with `length`, of that many first words of each."""
+    def top_k(
+        self,
+        examples: Examples,
+        k: SupportsIndex,
+        threshold: SupportsFloat = 0.0,
+        order: _Order | None = None,
+        n_threads: SupportsInt = 0,
+    ) -> tuple[NDArray[np.int32], NDArray[np.float64]]:
+        """Ids of the k greatest of at least `threshold`, falling, and their numbers; -1 and 0 where there are fewer."""
+    def log_prob(
+        self,
+        examples: Examples,
+        targets: Targets,
+        begin: SupportsIndex,
+        end: SupportsIndex,
+        n_threads: SupportsInt = 0,
+    ) -> NDArray[np.float64]: ...
+    def distribution(self, ids: ArrayLike, n_threads: SupportsInt = 0) -> NDArray[np.float64]:
+        """Of the token after `ids`."""
+    def gradients(
+        self,
+        examples: Examples,
+        targets: Targets,
+        order: _Order | None = None,
+        dropout: bool = False,
+    ) -> tuple[float, dict[str, NDArray[np.float64]]]: ...
+    def fork(
+        self,
+        examples: Examples | None = None,
+        rows: SupportsIndex = 0,
+        training: dict[str, Any] = {},
+    ) -> Network64:
+        """A copy to train aside: of a large table only the rows that `examples` touch, and new ones up to `rows`."""
+    def absorb(self, fork: Network64, then: Callable[[], object] | None = None) -> None:
+        """Take over what the fork learned; then() is called before any reader looks."""
+    def reading(self) -> Network64Reading: ...
+    def set_rows(self, ids: ArrayLike, values: ArrayLike) -> None: ...
+    def set_row_rates(self, ids: ArrayLike, rate: SupportsFloat) -> None: ...
     def kept_bytes(self) -> int: ...
-    def set_step(self, step: int) -> None: ...
-    def initialise(self, seed: int) -> None: ...
-    def grow(self, rows: int = ..., n_outputs: int = ...) -> None: ...
-    def train_dense(
-        self,
-        X: ArrayLike,
-        y: ArrayLike,
-        sample_weight: ArrayLike | None,
-        order: ArrayLike | None,
-        batch_size: int,
-        lr: ArrayLike,
-        n_threads: int = ...,
-    ) -> dict[str, Any]: ...
-    def evaluate_dense(
-        self,
-        X: ArrayLike,
-        y: ArrayLike,
-        sample_weight: ArrayLike | None = ...,
-        order: ArrayLike | None = ...,
-        n_threads: int = ...,
-    ) -> dict[str, Any]: ...
-    def predict_dense(
-        self, X: ArrayLike, order: ArrayLike | None = ..., n_threads: int = ...
-    ) -> _Array: ...
-    def gradients_dense(
-        self,
-        X: ArrayLike,
-        y: ArrayLike,
-        sample_weight: ArrayLike | None = ...,
-        order: ArrayLike | None = ...,
-    ) -> tuple[float, dict[str, _Array]]: ...
-    def train_sparse(
-        self,
-        indptr: ArrayLike,
-        indices: ArrayLike,
-        data: ArrayLike,
-        y: ArrayLike,
-        sample_weight: ArrayLike | None,
-        order: ArrayLike | None,
-        batch_size: int,
-        lr: ArrayLike,
-        n_threads: int = ...,
-    ) -> dict[str, Any]: ...
-    def evaluate_sparse(
-        self,
-        indptr: ArrayLike,
-        indices: ArrayLike,
-        data: ArrayLike,
-        y: ArrayLike,
-        sample_weight: ArrayLike | None = ...,
-        order: ArrayLike | None = ...,
-        n_threads: int = ...,
-    ) -> dict[str, Any]: ...
-    def predict_sparse(
-        self,
-        indptr: ArrayLike,
-        indices: ArrayLike,
-        data: ArrayLike,
-        order: ArrayLike | None = ...,
-        n_threads: int = ...,
-    ) -> _Array: ...
-    def gradients_sparse(
-        self,
-        indptr: ArrayLike,
-        indices: ArrayLike,
-        data: ArrayLike,
-        y: ArrayLike,
-        sample_weight: ArrayLike | None = ...,
-        order: ArrayLike | None = ...,
-    ) -> tuple[float, dict[str, _Array]]: ...
-    def train_bags(
-        self,
-        ids: ArrayLike,
-        offsets: ArrayLike,
-        y: ArrayLike,
-        sample_weight: ArrayLike | None,
-        order: ArrayLike | None,
-        batch_size: int,
-        lr: ArrayLike,
-        n_threads: int = ...,
-    ) -> dict[str, Any]: ...
-    def evaluate_bags(
-        self,
-        ids: ArrayLike,
-        offsets: ArrayLike,
-        y: ArrayLike,
-        sample_weight: ArrayLike | None = ...,
-        order: ArrayLike | None = ...,
-        n_threads: int = ...,
-    ) -> dict[str, Any]: ...
-    def predict_bags(
-        self,
-        ids: ArrayLike,
-        offsets: ArrayLike,
-        order: ArrayLike | None = ...,
-        n_threads: int = ...,
-    ) -> _Array: ...
-    def gradients_bags(
-        self,
-        ids: ArrayLike,
-        offsets: ArrayLike,
-        y: ArrayLike,
-        sample_weight: ArrayLike | None = ...,
-        order: ArrayLike | None = ...,
-    ) -> tuple[float, dict[str, _Array]]: ...
-    def train_text(
-        self,
-        corpus: TextCorpus,
-        y: ArrayLike,
-        sample_weight: ArrayLike | None,
-        order: ArrayLike | None,
-        batch_size: int,
-        lr: ArrayLike,
-        n_threads: int = ...,
-    ) -> dict[str, Any]: ...
-    def evaluate_text(
-        self,
-        corpus: TextCorpus,
-        y: ArrayLike,
-        sample_weight: ArrayLike | None = ...,
-        order: ArrayLike | None = ...,
-        n_threads: int = ...,
-    ) -> dict[str, Any]: ...
-    def predict_text(
-        self, corpus: TextCorpus, order: ArrayLike | None = ..., n_threads: int = ...
-    ) -> _Array: ...
-    def gradients_text(
-        self,
-        corpus: TextCorpus,
-        y: ArrayLike,
-        sample_weight: ArrayLike | None = ...,
-        order: ArrayLike | None = ...,
-    ) -> tuple[float, dict[str, _Array]]: ...
+    def workspace_bytes(self) -> int: ...
 
 # text
 class TextFeatures:

@@ -6,8 +6,8 @@
 #include "check.h"
 #include "core/dispatch.h"
 #include "core/thread_pool.h"
-#include "ops/products/dense.h"
 #include "ops/embedding.h"
+#include "ops/products/dense.h"
 #include "ops/rowwise.h"
 
 using namespace pyffnn;

@@ -100,7 +100,9 @@ def test_checkpoints_are_read_but_their_runs_are_over(name: str) -> None:
     model = LanguageModel(**run["params"])
     with pytest.raises(ValueError, match=r"written by pyffnn 0\.1\.0.*load\(\) reads its weights"):
         model.fit(run["corpus"], valid=run["valid"], resume=FOLDER / name)
-    check(LanguageModel.load(FOLDER / name).log_prob(FILES[name]["tokens"]), FILES[name]["log_prob"])
+    check(
+        LanguageModel.load(FOLDER / name).log_prob(FILES[name]["tokens"]), FILES[name]["log_prob"]
+    )
 
 
 def examples(entry: Any, part: Any = None) -> Any:

@@ -342,9 +342,7 @@ def test_multi_label():
         model.partial_fit(X, Y[:, :2])
     counts = Y.sum(axis=0)
     by_hand = {j: counts.sum() / (3 * counts[j]) for j in range(3)}
-    balanced, same = (
-        FFNNClassifier((), class_weight=w).fit(X, Y) for w in ("balanced", by_hand)
-    )
+    balanced, same = (FFNNClassifier((), class_weight=w).fit(X, Y) for w in ("balanced", by_hand))
     np.testing.assert_allclose(balanced.predict_proba(X), same.predict_proba(X), atol=1e-6)
     # a label that weighs nothing is not learned
     off = FFNNClassifier((), class_weight={1: 0.0}, l2=0).fit(X, Y)

@@ -1,5 +1,5 @@
-// Examples and targets as Python holds them: checked when they are made, unchanging, shared by threads. They keep the arrays alive that they
-// were made from and use them where they lie, if dtype and layout allow.
+// Examples and targets as Python holds them: checked when they are made, unchanging, shared by threads. They keep the arrays alive that
+// they were made from and use them where they lie, if dtype and layout allow.
 #pragma once
 #include <memory>
 #include <vector>

@@ -3,6 +3,7 @@
 
 #include "bindings/data_objects.h"
 #include "bindings/register.h"
+#include "bindings/settings.h"
 #include "net/sources/dense.h"
 #include "net/sources/stream.h"
 #include "net/sources/text.h"
@@ -14,8 +15,10 @@ using ExamplesPtr = std::unique_ptr<PyExamples>;
 using TargetsPtr = std::unique_ptr<PyTargets>;
 constexpr Index kMostRows = (Index{1} << 31) - 2;
 
-void check_width(Index value, const char* name) {
+Index width_of(py::handle x, const char* name) {
+  const Index value = integer_of(name, x);
   if (value < 1 || value > kMostRows) value_error(name, "must be from 1 to 2^31 - 2, got " + std::to_string(value));
+  return value;
 }
 
 // float32 or float64, contiguous, as it is: data of a million rows are not converted behind anybody's back.
@@ -66,8 +69,8 @@ ExamplesPtr dense(py::handle x) {
   return e;
 }
 
-ExamplesPtr sparse(py::handle indptr, py::handle indices, py::handle data, Index width) {
-  check_width(width, "width");
+ExamplesPtr sparse(py::handle indptr, py::handle indices, py::handle data, py::handle columns) {
+  const Index width = width_of(columns, "width");
   auto e = std::make_unique<PyExamples>();
   e->kind = "sparse";
   e->arrays = {numbers_of(data, "data", 1), ids_of(indices, "indices", 0, width)};
@@ -83,8 +86,8 @@ ExamplesPtr sparse(py::handle indptr, py::handle indices, py::handle data, Index
   return e;
 }
 
-ExamplesPtr bags(py::handle ids, py::handle offsets, Index rows) {
-  check_width(rows, "rows");
+ExamplesPtr bags(py::handle ids, py::handle offsets, py::handle table) {
+  const Index rows = width_of(table, "rows");
   auto e = std::make_unique<PyExamples>();
   e->kind = "bags";
   e->arrays = {ids_of(ids, "ids", 0, rows)};
@@ -95,9 +98,8 @@ ExamplesPtr bags(py::handle ids, py::handle offsets, Index rows) {
   return e;
 }
 
-ExamplesPtr sequences(py::handle ids, py::handle offsets, Index rows, Index length) {
-  check_width(rows, "rows");
-  check_width(length, "length");
+ExamplesPtr sequences(py::handle ids, py::handle offsets, py::handle table, py::handle cut) {
+  const Index rows = width_of(table, "rows"), length = width_of(cut, "length");
   auto e = std::make_unique<PyExamples>();
   e->kind = "sequences";
   e->arrays = {ids_of(ids, "ids", -1, rows)};
@@ -116,8 +118,8 @@ ExamplesPtr text(std::shared_ptr<text::Corpus> corpus, Index length) {
   return e;
 }
 
-ExamplesPtr stream(py::handle x, Index vocab) {
-  check_width(vocab, "vocab");
+ExamplesPtr stream(py::handle x, py::handle words) {
+  const Index vocab = width_of(words, "vocab");
   auto e = std::make_unique<PyExamples>();
   e->kind = "stream";
   py::array a = as_ids(x, "ids");
@@ -151,8 +153,8 @@ void take_weight(PyTargets& t, py::handle weight) {
   t.arrays.push_back(a);
 }
 
-TargetsPtr classes(py::handle y, Index n_outputs, py::handle weight) {
-  check_width(n_outputs, "n_outputs");
+TargetsPtr classes(py::handle y, py::handle outputs, py::handle weight) {
+  const Index n_outputs = width_of(outputs, "n_outputs");
   auto t = std::make_unique<PyTargets>();
   const py::array a = as_ids(y, "y");
   check_rank(a, 1, "y");
@@ -171,8 +173,8 @@ TargetsPtr classes(py::handle y, Index n_outputs, py::handle weight) {
   return t;
 }
 
-TargetsPtr sets(py::handle indptr, py::handle indices, Index n_outputs, py::handle weight, py::handle output_weight) {
-  check_width(n_outputs, "n_outputs");
+TargetsPtr sets(py::handle indptr, py::handle indices, py::handle outputs, py::handle weight, py::handle output_weight) {
+  const Index n_outputs = width_of(outputs, "n_outputs");
   auto t = std::make_unique<PyTargets>();
   const py::array a = ids_of(indices, "indices", 0, n_outputs);
   t->targets.kind = net::TargetKind::sets;
@@ -226,10 +228,7 @@ void register_examples(py::module_& m) {
           "text", [](std::shared_ptr<text::Corpus> c) { return text(std::move(c), 0); }, py::arg("corpus").none(false))
       .def_static(
           "text_sequences",
-          [](std::shared_ptr<text::Corpus> c, Index length) {
-            check_width(length, "length");
-            return text(std::move(c), length);
-          },
+          [](std::shared_ptr<text::Corpus> c, py::handle length) { return text(std::move(c), width_of(length, "length")); },
           py::arg("corpus").none(false), py::arg("length"))
       .def_static("stream", &stream, py::arg("ids"), py::arg("vocab"))
       .def("__len__", &PyExamples::size)

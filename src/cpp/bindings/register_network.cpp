@@ -10,6 +10,7 @@
 #include "bindings/lent.h"
 #include "bindings/network_spec.h"
 #include "bindings/register.h"
+#include "bindings/text_input.h"
 #include "core/thread_pool.h"
 #include "net/network.h"
 #include "net/sources/text.h"
@@ -25,9 +26,7 @@ struct Order {
   std::vector<std::int64_t> start, length, offsets;
   Index examples = 0;
 
-  net::Visit visit() const {
-    return {start.data(), length.empty() ? nullptr : length.data(), static_cast<Index>(start.size())};
-  }
+  net::Visit visit() const { return {start.data(), length.empty() ? nullptr : length.data(), static_cast<Index>(start.size())}; }
 };
 
 // Runs of all n examples of a stream, so that neighbours share what they look back on.
@@ -160,12 +159,13 @@ class PyNetwork {
     net_->initialise(static_cast<std::uint64_t>(seed), seen.empty() ? nullptr : seen.data());
   }
 
-  py::tuple train(const PyExamples& e, const PyTargets& t, py::handle order, Index batch_size, py::handle lr, int n_threads) {
+  py::tuple train(const PyExamples& e, const PyTargets& t, py::handle order, py::handle size, py::handle lr, int n_threads) {
+    const Index wanted = integer_of("batch_size", size);
     const net::Source<T>& source = e.source<T>();
     const Order o = order_of(order, source.size(), source.kind() == net::SourceKind::stream, run());
-    if (o.offsets.empty() && batch_size < 1) value_error("batch_size", "must be at least 1, got " + std::to_string(batch_size));
+    if (o.offsets.empty() && wanted < 1) value_error("batch_size", "must be at least 1, got " + std::to_string(wanted));
     // No larger than what there is, so that nothing is added up beyond 2^63.
-    batch_size = std::min(batch_size, std::max<Index>(static_cast<Index>(o.start.size()), 1));
+    const Index batch_size = std::min(wanted, std::max<Index>(static_cast<Index>(o.start.size()), 1));
     net::Batches batches{o.visit(), batch_size, nullptr, 0};
     if (!o.offsets.empty()) {
       batches.offsets = o.offsets.data();
@@ -178,9 +178,8 @@ class PyNetwork {
     double *const loss = losses.mutable_data(), *const weight = weights.mutable_data();
     bool finite = true;
     Interrupts interrupts;
-    const Index done = without_gil(n_threads, [&] {
-      return net_->train(source, t.targets, batches, rates.data(), loss, weight, finite, interrupts);
-    });
+    const Index done =
+        without_gil(n_threads, [&] { return net_->train(source, t.targets, batches, rates.data(), loss, weight, finite, interrupts); });
     losses.resize({done});
     weights.resize({done});
     return py::make_tuple(losses, weights, finite);
@@ -190,8 +189,7 @@ class PyNetwork {
     const net::Source<T>& source = e.source<T>();
     const Order o = order_of(order, source.size(), source.kind() == net::SourceKind::stream, run());
     Interrupts interrupts;
-    const net::Evaluation r =
-        without_gil(n_threads, [&] { return net_->evaluate(source, t.targets, o.visit(), accuracy, interrupts); });
+    const net::Evaluation r = without_gil(n_threads, [&] { return net_->evaluate(source, t.targets, o.visit(), accuracy, interrupts); });
     return py::make_tuple(r.loss, r.weight, r.correct);
   }
 
@@ -208,10 +206,9 @@ class PyNetwork {
     return result;
   }
 
-  // predict(Examples.text(encode(texts))) in one call, for one text or a few: what lies between costs as much as they do.
-  py::array predict_texts(const py::object& encode, py::handle texts, Index length, int n_threads) {
-    const auto corpus = py::cast<std::shared_ptr<text::Corpus>>(encode(texts));
-    const net::TextSource<T> source(corpus, length);
+  // predict(Examples.text(features.encode_texts(texts))) in one call, for one text or a few: what lies between costs as much as they do.
+  py::array predict_texts(const std::shared_ptr<text::Featurizer>& features, py::handle texts, Index length, int n_threads) {
+    const net::TextSource<T> source(encode_texts(features, texts), length);
     const Order o = order_of(py::none(), source.size(), false, 1);
     py::array result = new_array({o.examples, net_->spec().n_outputs}, kNum<T>);
     T* const to = out<T>(result);
@@ -223,7 +220,8 @@ class PyNetwork {
     return result;
   }
 
-  py::tuple top_k(const PyExamples& e, Index k, double threshold, py::handle order, int n_threads) {
+  py::tuple top_k(const PyExamples& e, py::handle most, double threshold, py::handle order, int n_threads) {
+    const Index k = integer_of("k", most);
     if (k < 1) value_error("k", "must be at least 1, got " + std::to_string(k));
     const net::Source<T>& source = e.source<T>();
     const Order o = order_of(order, source.size(), source.kind() == net::SourceKind::stream, run());
@@ -239,7 +237,8 @@ class PyNetwork {
     return py::make_tuple(ids, p);
   }
 
-  py::array_t<double> log_prob(const PyExamples& e, const PyTargets& t, Index begin, Index end, int n_threads) {
+  py::array_t<double> log_prob(const PyExamples& e, const PyTargets& t, py::handle first, py::handle last, int n_threads) {
+    const Index begin = integer_of("begin", first), end = integer_of("end", last);
     const net::Source<T>& source = e.source<T>();
     if (begin < 0 || end < begin || end > source.size())
       throw py::value_error("begin and end must lie in the " + std::to_string(source.size()) + " examples, got " + std::to_string(begin) +
@@ -256,6 +255,7 @@ class PyNetwork {
   }
 
   py::array_t<double> distribution(py::handle x, int n_threads) {
+    if (net_->spec().input != net::InputKind::windows) throw py::value_error("distribution: the network reads no stream of ids");
     const py::array ids = as_ids(x, "ids");
     check_rank(ids, 1, "ids");
     std::vector<std::int32_t> own;
@@ -286,15 +286,27 @@ class PyNetwork {
     return py::make_tuple(loss, d);
   }
 
-  std::unique_ptr<PyNetwork> fork(const PyExamples* e, Index rows, const py::dict& training) {
+  std::unique_ptr<PyNetwork> fork(const PyExamples* e, py::handle table, const py::dict& training) {
+    const Index rows = integer_of("rows", table);
     if (rows < 0) value_error("rows", "must not be negative, got " + std::to_string(rows));
     net::Spec settings = net_->spec();
     if (training.size() > 0) {
-      constexpr const char* free[] = {"precision", "beta1",         "beta2",           "eps",
-                                      "l2",            "weight_decay",    "clip",
-                                      "embedding_lr",  "dropout",         "input_dropout",
-                                      "word_dropout",  "embedding_dropout", "output_dropout",
-                                      "freeze_embeddings", "samples",     "seed"};
+      constexpr const char* free[] = {"precision",
+                                      "beta1",
+                                      "beta2",
+                                      "eps",
+                                      "l2",
+                                      "weight_decay",
+                                      "clip",
+                                      "embedding_lr",
+                                      "dropout",
+                                      "input_dropout",
+                                      "word_dropout",
+                                      "embedding_dropout",
+                                      "output_dropout",
+                                      "freeze_embeddings",
+                                      "samples",
+                                      "seed"};
       for (const auto& item : training) {
         const std::string key = py::cast<std::string>(py::str(item.first));
         if (std::find(std::begin(free), std::end(free), key) == std::end(free))
@@ -418,9 +430,9 @@ template <class T>
 void register_of(py::module_& m, const char* name, const char* reading) {
   using N = PyNetwork<T>;
   const auto none = py::none();
-  py::class_<Reading<T>>(m, reading)
-      .def("__enter__", [](Reading<T>& r) { r.enter(); })
-      .def("__exit__", [](Reading<T>& r, const py::args&) { r.exit(); });
+  py::class_<Reading<T>>(m, reading).def("__enter__", [](Reading<T>& r) { r.enter(); }).def("__exit__", [](Reading<T>& r, const py::args&) {
+    r.exit();
+  });
   py::class_<N>(m, name)
       .def(py::init<const py::dict&, py::handle>(), py::arg("spec"), py::arg("by_frequency") = none)
       .def_property_readonly("spec", &N::spec)
@@ -433,7 +445,8 @@ void register_of(py::module_& m, const char* name, const char* reading) {
       .def("evaluate", &N::evaluate, py::arg("examples"), py::arg("targets"), py::arg("order") = none, py::arg("accuracy") = true,
            py::arg("n_threads") = 0)
       .def("predict", &N::predict, py::arg("examples"), py::arg("order") = none, py::arg("n_threads") = 0)
-      .def("predict_texts", &N::predict_texts, py::arg("encode"), py::arg("texts"), py::arg("length") = 0, py::arg("n_threads") = 0)
+      .def("predict_texts", &N::predict_texts, py::arg("features").none(false), py::arg("texts"), py::arg("length") = 0,
+           py::arg("n_threads") = 0)
       .def("top_k", &N::top_k, py::arg("examples"), py::arg("k"), py::arg("threshold") = 0.0, py::arg("order") = none,
            py::arg("n_threads") = 0)
       .def("log_prob", &N::log_prob, py::arg("examples"), py::arg("targets"), py::arg("begin"), py::arg("end"), py::arg("n_threads") = 0)

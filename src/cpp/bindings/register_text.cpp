@@ -254,6 +254,10 @@ py::array_t<std::int64_t> label_offsets(const Corpus& corpus) {
 
 }  // namespace
 
+std::shared_ptr<Corpus> encode_texts(const std::shared_ptr<Featurizer>& features, py::handle texts) {
+  return encode(features, texts, add_texts);
+}
+
 void register_text(py::module_& m) {
   py::class_<Featurizer, std::shared_ptr<Featurizer>> features(m, "TextFeatures");
   py::class_<Corpus, std::shared_ptr<Corpus>> corpus(m, "TextCorpus");
@@ -285,7 +289,7 @@ void register_text(py::module_& m) {
            })
       .def("state", &state_of)
       .def_static("from_state", [unconst](const py::dict& state) { return unconst(from_state(state)); })
-      .def("encode_texts", [](const Features& f, py::handle texts) { return encode(f, texts, add_texts); })
+      .def("encode_texts", [](const Features& f, py::handle texts) { return encode_texts(f, texts); })
       .def("encode_words", [](const Features& f, py::handle documents) { return encode(f, documents, add_documents_of_words); })
       .def("encode_file", [](const Features& f, py::object file, const std::string& name, const std::string& prefix,
                              bool replace) { return encode(f, LabelledFile{std::move(file), name, prefix, replace}, add_file); })

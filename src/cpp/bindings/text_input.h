@@ -6,6 +6,7 @@
 
 #include "bindings/arrays.h"
 #include "bindings/interrupts.h"
+#include "text/corpus.h"
 #include "text/lines.h"
 
 namespace pyffnn::bindings {
@@ -42,6 +43,9 @@ inline py::object next(py::handle iterator) {
 }
 
 inline bool is_string(py::handle x) { return PyUnicode_Check(x.ptr()) || PyBytes_Check(x.ptr()) || PyByteArray_Check(x.ptr()); }
+
+// The corpus of a list or column of texts, with the features of a featurizer (register_text.cpp).
+std::shared_ptr<text::Corpus> encode_texts(const std::shared_ptr<text::Featurizer>& features, py::handle texts);
 
 inline py::str to_str(std::string_view s) { return py::str(s.data(), s.size()); }
 

@@ -13,8 +13,8 @@ inline std::uint64_t mix64(std::uint64_t z) {
   return z ^ (z >> 31);
 }
 
-// What numbers are drawn for: a stream each, so that no two masks share numbers. Streams from kHidden, kInitialWeights and kInitialWords on are
-// counted by layer.
+// What numbers are drawn for: a stream each, so that no two masks share numbers. Streams from kHidden, kInitialWeights and kInitialWords on
+// are counted by layer.
 enum Stream : std::uint64_t {
   kWords = 1,
   kInput = 2,

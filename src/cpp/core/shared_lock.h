@@ -1,8 +1,8 @@
 // A lock for readers together or one writer, which a forked child finds free.
 //
 // In a child the threads that held a lock at the fork are gone and would never give it back, so all locks of this kind are made anew there.
-// What a lock guards must be whole at any moment at which a fork may come: a writer that changes it holds Commit meanwhile, which a fork waits
-// for. Commits are short.
+// What a lock guards must be whole at any moment at which a fork may come: a writer that changes it holds Commit meanwhile, which a fork
+// waits for. Commits are short.
 #pragma once
 #include <atomic>
 #include <condition_variable>
@@ -19,7 +19,8 @@ class SharedLock {
   SharedLock(const SharedLock&) = delete;
   SharedLock& operator=(const SharedLock&) = delete;
 
-  // Readers may take it again while they hold it, and so may the thread that writes. A waiting writer goes before readers that come after it.
+  // Readers may take it again while they hold it, and so may the thread that writes. A waiting writer goes before readers that come after
+  // it.
   void lock_shared();
   void unlock_shared();
   // Throws std::logic_error where the thread itself is reading or writing: it would wait for ever.

@@ -16,8 +16,7 @@ namespace {
 template <class T>
 void copy_row(const Param<T>& from, Index from_row, const Param<T>& to, Index to_row) {
   const auto copy = [&](const Array<T>& a, const Array<T>& b) {
-    if (a.exists())
-      std::memcpy(b.p() + to_row * b.ld, a.p() + from_row * a.ld, static_cast<std::size_t>(a.ld) * sizeof(T));
+    if (a.exists()) std::memcpy(b.p() + to_row * b.ld, a.p() + from_row * a.ld, static_cast<std::size_t>(a.ld) * sizeof(T));
   };
   copy(from.value, to.value);
   copy(from.state1, to.state1);
@@ -52,6 +51,8 @@ std::vector<std::int32_t> rows_touched(const Source<T>& source, Index rows) {
   }
   // Sequences say by the number of no row that an id is missing.
   while (!touched.empty() && touched.back() >= source.width()) touched.pop_back();
+  // Examples of nothing are no reason to copy everything.
+  if (touched.empty()) touched.push_back(0);
   return touched;
 }
 
@@ -65,7 +66,8 @@ std::unique_ptr<Network<T>> Network<T>::fork(const Source<T>* source, Index rows
   // Of sparse features the rows of the table are the inputs.
   const bool sparse = spec().input == InputKind::sparse;
   const Index old = table ? graph_.input().table()->rows : 0, total = std::max(rows, old);
-  if (rows != 0 && (!table || sparse)) throw std::invalid_argument("rows must be 0 for a network without a table that grows, got " + std::to_string(rows));
+  if (rows != 0 && (!table || sparse))
+    throw std::invalid_argument("rows must be 0 for a network without a table that grows, got " + std::to_string(rows));
   std::vector<std::int32_t> here;
   if (table && source != nullptr && source->kind() == graph_.input().reads()) {
     here = rows_touched(*source, total);
@@ -93,7 +95,8 @@ std::unique_ptr<Network<T>> Network<T>::fork(const Source<T>* source, Index rows
       continue;
     }
     Index known = 0;
-    for (; known < count && here[static_cast<std::size_t>(known)] < old; ++known) copy_row(from, here[static_cast<std::size_t>(known)], to, known);
+    for (; known < count && here[static_cast<std::size_t>(known)] < old; ++known)
+      copy_row(from, here[static_cast<std::size_t>(known)], to, known);
     fork->graph_.fill(to, known, seed_, here);
   }
   fork->rows_here_ = std::move(here);
@@ -108,8 +111,8 @@ bool Network<T>::is_fork(const Network& fork, const Param<T>* table, bool grows)
   const auto same = [](const Array<T>& a, const Array<T>& b) { return a.ld == b.ld && a.exists() == b.exists(); };
   for (std::size_t i = 0; i < params().all().size(); ++i) {
     const Param<T>&from = *fork.params().all()[i], &to = *params().all()[i];
-    if (from.name != to.name || from.cols != to.cols || from.by_row != to.by_row || !same(from.value, to.value) || !same(from.state1, to.state1) ||
-        !same(from.state2, to.state2))
+    if (from.name != to.name || from.cols != to.cols || from.by_row != to.by_row || !same(from.value, to.value) ||
+        !same(from.state1, to.state1) || !same(from.state2, to.state2))
       return false;
     const Index rows = &to == table && !fork.rows_here_.empty() ? fork.total_rows_ : from.rows;
     if (&to == table && grows ? rows < to.rows : rows != to.rows) return false;

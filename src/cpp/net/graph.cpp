@@ -126,7 +126,8 @@ void Graph<T>::losses(const Pass<T>& pass, GraphSpace<T>& space, const Targets& 
 template <class T>
 void Graph<T>::backward(const Pass<T>& pass, GraphSpace<T>& space) const {
   const Incoming<T> below = input_->incoming(space);
-  if (space.stack.dy.exists()) apply_incoming(pass, stack_.incoming(space.stack, below), space.stack.dy, spec_.of_words() ? spec_.output_size() : spec_.n_outputs);
+  if (space.stack.dy.exists())
+    apply_incoming(pass, stack_.incoming(space.stack, below), space.stack.dy, spec_.of_words() ? spec_.output_size() : spec_.n_outputs);
   stack_.backward(pass, space.stack, space.dx, below);
   if (!space.dx.exists()) return;
   if (direct_ != nullptr) direct_->add_direct(pass, *space.stack.of[direct_at_], space.dx);
@@ -216,8 +217,7 @@ void Graph<T>::store(const Pass<T>& pass, GraphSpace<T>& space) const {
   update_dense(pass, space, sink);
   output_->lazy_update(pass, sink);
   if (!steps_rows()) return;
-  for (std::size_t i = 0; i < space.touched.ids.size(); ++i)
-    sink.take(*input_->table(), space.touched.ids[i], 1, space.touched.sums[i], 0);
+  for (std::size_t i = 0; i < space.touched.ids.size(); ++i) sink.take(*input_->table(), space.touched.ids[i], 1, space.touched.sums[i], 0);
 }
 
 template <class T>

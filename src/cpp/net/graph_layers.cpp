@@ -13,7 +13,8 @@ namespace {
 template <class T>
 class Builder {
  public:
-  Builder(const Spec& spec, ParamSet<T>& params) : s_(spec), params_(params), first_(spec.input == InputKind::dense || spec.freeze_embeddings) {}
+  Builder(const Spec& spec, ParamSet<T>& params)
+      : s_(spec), params_(params), first_(spec.input == InputKind::dense || spec.freeze_embeddings) {}
 
   Layers<T> build() {
     const Index input = s_.width(), last = s_.last_size();

@@ -131,17 +131,30 @@ Plan Network<T>::plan_of(const Source<T>& source, const Batches& batches, int me
   }
   plan.m = std::max<Index>(plan.m, 1);
   if (plan.entries >= std::int64_t{UINT32_MAX} || plan.m >= std::int64_t{INT32_MAX})
-    throw std::invalid_argument("batch_size is too large: a batch has " + std::to_string(std::max(plan.entries, plan.m)) + " ids or examples");
+    throw std::invalid_argument("batch_size is too large: a batch has " + std::to_string(std::max(plan.entries, plan.m)) +
+                                " ids or examples");
   return plan;
 }
 
 template <class T>
-Pass<T> Network<T>::pass_of(Space& space, const threads::Crew& crew, const Visit& visit, std::int64_t step, bool noise, bool training) const {
+Pass<T> Network<T>::pass_of(Space& space, const threads::Crew& crew, const Visit& visit, std::int64_t step, bool noise,
+                            bool training) const {
   const auto share = crew.share(visit.count);
   const Index begin = visit.examples(share.begin), m = visit.examples();
-  return {spec(),      space,     crew,  space.members[static_cast<std::size_t>(crew.member())],
-          visit,       share.begin, share.end, begin,
-          begin + visit.part(share.begin, share.end).examples(), m, m, step, noise, training};
+  return {spec(),
+          space,
+          crew,
+          space.members[static_cast<std::size_t>(crew.member())],
+          visit,
+          share.begin,
+          share.end,
+          begin,
+          begin + visit.part(share.begin, share.end).examples(),
+          m,
+          m,
+          step,
+          noise,
+          training};
 }
 
 // Ids as they are called here: a fork may have only some rows of the table, and the spare row stands for missing ids, whatever the source
@@ -363,7 +376,8 @@ void Network<T>::predict(const Source<T>& source, const Visit& visit, T* out, In
 }
 
 template <class T>
-void Network<T>::top_k(const Source<T>& source, const Visit& visit, Index k, double threshold, std::int32_t* ids, T* p, Interrupt& interrupt) {
+void Network<T>::top_k(const Source<T>& source, const Visit& visit, Index k, double threshold, std::int32_t* ids, T* p,
+                       Interrupt& interrupt) {
   const std::shared_lock<SharedLock> lock(lock_);
   check(source);
   const Index n = spec().n_outputs, most = std::min(k, n);
@@ -405,7 +419,8 @@ void Network<T>::log_prob(const Source<T>& source, const Targets& targets, const
     throw std::invalid_argument("log_prob: it is of classes under a softmax");
   in_chunks(source, visit, interrupt, [&](Space& space, const Pass<T>& pass, Index first) {
     std::vector<std::int32_t> target(static_cast<std::size_t>(pass.m));
-    pass.visit.each([&](Index example, Index i) { target[static_cast<std::size_t>(i)] = static_cast<std::int32_t>(targets.class_of(example)); });
+    pass.visit.each(
+        [&](Index example, Index i) { target[static_cast<std::size_t>(i)] = static_cast<std::int32_t>(targets.class_of(example)); });
     graph_.output().log_prob(pass, target.data(), space.stack.y, out + first);
   });
 }

@@ -1,12 +1,13 @@
 // A network: Source -> Input -> Layers -> Output over one set of parameters, many training steps a call.
 //
-// A team of threads works through all steps of a call together. Each member brings its examples of a batch forward and back (everything there
-// is example by example); after a barrier each updates its part of the weights (which need all examples of the batch), then comes a second
-// barrier. No sum is split between members, so the bits are the same at any number of threads. Gradients by a layer's input are taken with its
-// old weights; then the product that makes dW ends in the optimizer's update, so dW is stored only where the norm of all gradients comes first.
+// A team of threads works through all steps of a call together. Each member brings its examples of a batch forward and back (everything
+// there is example by example); after a barrier each updates its part of the weights (which need all examples of the batch), then comes a
+// second barrier. No sum is split between members, so the bits are the same at any number of threads. Gradients by a layer's input are
+// taken with its old weights; then the product that makes dW ends in the optimizer's update, so dW is stored only where the norm of all
+// gradients comes first.
 //
-// Sharing: any number of threads may predict and evaluate at once; training, initialising and absorbing are alone. A fork of the process finds
-// a network free and whole (core/shared_lock.h).
+// Sharing: any number of threads may predict and evaluate at once; training, initialising and absorbing are alone. A fork of the process
+// finds a network free and whole (core/shared_lock.h).
 #pragma once
 #include <map>
 #include <memory>
@@ -49,8 +50,8 @@ class Network {
   std::int64_t step() const { return step_; }
   void set_step(std::int64_t step) { step_ = step; }
 
-  // Random weights by `seed`, zero biases, zero state (the rates of rows stay). counts: of the outputs over words, whose biases then start at
-  // the log of their relative frequency; else null.
+  // Random weights by `seed`, zero biases, zero state (the rates of rows stay). counts: of the outputs over words, whose biases then start
+  // at the log of their relative frequency; else null.
   void initialise(std::uint64_t seed, const std::int64_t* counts);
 
   // Throws std::invalid_argument where the network does not take such examples or targets.

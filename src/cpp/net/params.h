@@ -39,7 +39,7 @@ struct Param {
   Role role = Role::weights;
   std::size_t index = 0;  // among the parameters of the network
   Index rows = 0, cols = 0, ld = 0;
-  double scale = 0;          // starts uniform in [-scale, scale) from its stream of random numbers; 0: all `start`
+  double scale = 0;  // starts uniform in [-scale, scale) from its stream of random numbers; 0: all `start`
   std::uint64_t stream = 0;
   T start = 0;
   bool by_row = false;  // row-wise Adagrad: s1 holds one number a row, s2 (where it exists) the factor on its rate

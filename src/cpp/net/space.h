@@ -39,13 +39,13 @@ class Rows {
 
 // What a batch is planned for.
 struct Plan {
-  Index m = 0;               // examples at most
-  Index entries = 0;         // ids at most
-  Index runs = 0;            // runs of a stream, and the longest
+  Index m = 0;        // examples at most
+  Index entries = 0;  // ids at most
+  Index runs = 0;     // runs of a stream, and the longest
   Index longest = 0;
-  int members = 1;           // of the team
-  bool noise = false;        // dropout is on
-  bool backward = false;     // gradients are formed
+  int members = 1;        // of the team
+  bool noise = false;     // dropout is on
+  bool backward = false;  // gradients are formed
 };
 
 // Rows of a table that a batch touches, with the sums of their gradients; ids rise.
@@ -95,11 +95,11 @@ struct Pass {
   Space<T>& space;
   const threads::Crew& crew;
   Member<T>& member;
-  Visit visit;         // all entries of the batch
-  Index first, last;   // the member's entries
+  Visit visit;        // all entries of the batch
+  Index first, last;  // the member's entries
   Index begin, end, m;
-  Index whole;         // examples of the call or batch, on which the precision may depend: a slice would make it depend on the threads
-  std::int64_t step;   // for random numbers
+  Index whole;        // examples of the call or batch, on which the precision may depend: a slice would make it depend on the threads
+  std::int64_t step;  // for random numbers
   bool noise, training;
 
   Index size() const { return end - begin; }

@@ -31,7 +31,9 @@ void check_size(const std::string& key, Index value) {
 void check_rate(const char* key, double value, bool one_allowed = false) {
   if (!(value >= 0 && (value < 1 || (one_allowed && value == 1)))) refuse(key, one_allowed ? "in [0, 1]" : "in [0, 1)", value);
 }
-void check_not_negative(const char* key, double value) { need(value >= 0 && !std::isinf(value), key, "a finite number of at least 0", value); }
+void check_not_negative(const char* key, double value) {
+  need(value >= 0 && !std::isinf(value), key, "a finite number of at least 0", value);
+}
 
 void check_input(const Spec& s) {
   const bool windows = s.input == InputKind::windows;
@@ -49,6 +51,8 @@ void check_input(const Spec& s) {
     need(s.embedding_dropout == 0, "embedding_dropout", "0 for a dense or sparse input (use input_dropout)", s.embedding_dropout);
     if (s.embedding_by_row) refuse("embedding_optimizer", "left out for a dense or sparse input", "'adagrad_row'");
     need_off(s.freeze_embeddings, "freeze_embeddings", "False for a dense or sparse input");
+    need(s.embedding_lr == 1, "embedding_lr", "left out for a dense or sparse input", s.embedding_lr);
+    need(s.embedding_scale == 0, "embedding_scale", "left out for a dense or sparse input", s.embedding_scale);
   }
   if (s.input == InputKind::concat)
     check_size("max_tokens", s.max_tokens);
@@ -80,7 +84,8 @@ void check_layers(const Spec& s) {
   }
   if (s.tied) {
     need(s.has_table(), "tied", "False without an embedding table", "True");
-    need(s.output == OutputKind::vocabulary || s.output == OutputKind::sampled, "tied", "False unless the output has a matrix of all rows", "True");
+    need(s.output == OutputKind::vocabulary || s.output == OutputKind::sampled, "tied", "False unless the output has a matrix of all rows",
+         "True");
     need(s.rows == s.n_outputs, "tied", "False where rows and n_outputs differ", "True");
     need_off(s.freeze_embeddings, "freeze_embeddings", "False where embeddings are tied");
     need(!s.embedding_by_row && s.embedding_lr == 1, "tied", "False where embeddings have an optimizer or rate of their own", "True");
@@ -92,7 +97,8 @@ void check_layers(const Spec& s) {
 void check_output(const Spec& s) {
   check_size("n_outputs", s.n_outputs);
   need(s.n_outputs < kLargest, "n_outputs", "below 2^31", s.n_outputs);
-  if (s.of_words() && s.loss != LossKind::softmax) refuse("loss", "'softmax' unless output is 'classes'", s.loss == LossKind::sigmoid ? "'sigmoid'" : "'squared'");
+  if (s.of_words() && s.loss != LossKind::softmax)
+    refuse("loss", "'softmax' unless output is 'classes'", s.loss == LossKind::sigmoid ? "'sigmoid'" : "'squared'");
   if (s.output == OutputKind::adaptive) {
     Index last = 0;
     for (const Index cut : s.cutoffs) {

@@ -3,7 +3,8 @@
 //   dense, sparse   x of n_inputs numbers. Sparse ones are multiplied by the first weight matrix as rows of a table.
 //   bags            the sum of the rows of a bag of ids, divided by their number, its root, or nothing (pool)
 //   concat          the rows of the first max_tokens ids, end to end; zeros for missing ones
-//   windows         of a stream of ids: [E w(t-N), ..., E w(t-1), g_1, ..., g_K], g_k = sum over j = 1 .. window of a_kj E w(t-N-j): learned
+//   windows         of a stream of ids: [E w(t-N), ..., E w(t-1), g_1, ..., g_K], g_k = sum over j = 1 .. window of a_kj E w(t-N-j):
+//   learned
 //                   means of more distant words (Sun & Iyyer 2021). A word before the start of the stream, or dropped, is a zero vector.
 //
 //   plain layers    h_i = dropout(act([LN] (h_{i-1} W_i + b_i)));  tied: a last linear map brings h to dim numbers
@@ -25,14 +26,14 @@ enum class LossKind { softmax, sigmoid, squared };
 
 struct Spec {
   InputKind input = InputKind::dense;
-  Index n_inputs = 0;                                // dense, sparse
-  Index rows = 0, dim = 0;                           // the embedding table
-  Pool pool = Pool::mean;                            // bags
-  Index max_tokens = 0;                              // concat
-  Index context = 0;                                 // windows
-  Index distant_kernels = 0, distant_window = 0;     // windows
-  std::vector<Index> hidden;                         // sizes; none is (multinomial) logistic regression
-  Nonlinearity activation = Nonlinearity::relu;      // of the hidden layers
+  Index n_inputs = 0;                             // dense, sparse
+  Index rows = 0, dim = 0;                        // the embedding table
+  Pool pool = Pool::mean;                         // bags
+  Index max_tokens = 0;                           // concat
+  Index context = 0;                              // windows
+  Index distant_kernels = 0, distant_window = 0;  // windows
+  std::vector<Index> hidden;                      // sizes; none is (multinomial) logistic regression
+  Nonlinearity activation = Nonlinearity::relu;   // of the hidden layers
   bool residual = false, layer_norm = false, direct = false, tied = false;
 
   Index n_outputs = 0;

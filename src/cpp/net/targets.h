@@ -24,11 +24,11 @@ class Targets {
   Index n = 0, n_outputs = 0;
   const std::int32_t* classes32 = nullptr;  // classes: one of the two
   const std::int64_t* classes64 = nullptr;
-  std::vector<std::int64_t> offsets;      // sets: labels[offsets[i] .. offsets[i + 1])
+  std::vector<std::int64_t> offsets;  // sets: labels[offsets[i] .. offsets[i + 1])
   const std::int32_t* labels = nullptr;
-  Numbers numbers;                       // rows, values: [n, n_outputs]
-  Numbers weight;                        // of each example; none: 1
-  std::vector<double> output_weight;     // sets: of each label's loss; empty: 1
+  Numbers numbers;                    // rows, values: [n, n_outputs]
+  Numbers weight;                     // of each example; none: 1
+  std::vector<double> output_weight;  // sets: of each label's loss; empty: 1
 
   double weight_of(Index example) const { return weight.any() ? weight.at(example) : 1.0; }
   // Throws std::out_of_range where memory holds a class that is none.

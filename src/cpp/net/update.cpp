@@ -105,11 +105,11 @@ void step_stored(const Rules<T>& rules, Param<T>& p, const T* g, Index begin, In
   dispatch::kernels<T>().optim_step(rules.of(p), g + at, p.w() + at, moved(p.s1(), at), moved(p.s2(), at), (end - begin) * p.ld);
 }
 
-#define PYFFNN_INSTANTIATE(T)                                          \
+#define PYFFNN_INSTANTIATE(T)                                            \
   template Rules<T> rules_of(const Spec&, double, std::int64_t, double); \
-  template class Gradients<T>;                                         \
-  template double squares_of(const T*, Index);                         \
-  template struct Sink<T>;                                             \
+  template class Gradients<T>;                                           \
+  template double squares_of(const T*, Index);                           \
+  template struct Sink<T>;                                               \
   template void step_stored(const Rules<T>&, Param<T>&, const T*, Index, Index);
 PYFFNN_INSTANTIATE(float)
 PYFFNN_INSTANTIATE(double)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from .. import ops
-from .variable import Array, Operand, Variable, describe, node, operand
+from .node import Array, describe, node
+
+if TYPE_CHECKING:
+    from .variable import Variable
 
 
 def unbroadcast(g: Array, like: Array) -> Array:
@@ -119,15 +122,11 @@ def matmul(a: Variable, b: Variable) -> Variable:
     return node(ops.matmul(x2, w2).reshape(shape), "@", (a, b), backward)
 
 
-def transpose(x: Operand) -> Variable:
-    """The value with its axes reversed: [m, n] -> [n, m]."""
-    v = operand(x)
+def transpose(v: Variable) -> Variable:
     return node(v._value.T.copy(), "transpose", (v,), lambda g: (g.T,))
 
 
-def reshape(x: Operand, *shape: int | tuple[int, ...]) -> Variable:
-    """The same entries in another shape, as `numpy.reshape`. Raises ValueError, naming both shapes, when the sizes differ."""
-    v = operand(x)
+def reshape(v: Variable, *shape: int | tuple[int, ...]) -> Variable:
     old = v.shape
     try:
         value = v._value.reshape(*shape).copy()  # type: ignore[arg-type]

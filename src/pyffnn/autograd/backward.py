@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from operator import attrgetter
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ..ops import fingerprint
-from .variable import DATA, Array, Variable, describe, label
+from .node import DATA, Array, describe, label
+
+if TYPE_CHECKING:
+    from .variable import Variable
 
 _order = attrgetter("_order")
 

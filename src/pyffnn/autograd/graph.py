@@ -9,7 +9,8 @@ from typing import NamedTuple
 import numpy as np
 
 from .backward import evaluation_order
-from .variable import Array, Variable
+from .node import Array
+from .variable import Variable
 
 __all__ = ["Graph", "Row", "Table", "graph"]
 

@@ -8,8 +8,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from .. import ops
-from .arithmetic import reshape, transpose
-from .variable import Array, Operand, Variable, constant, describe, node, operand
+from . import arithmetic
+from .node import Array, describe, node
+from .variable import Operand, Variable, constant, operand
 
 __all__ = [
     "binary_cross_entropy",
@@ -30,6 +31,16 @@ __all__ = [
     "tanh",
     "transpose",
 ]
+
+
+def transpose(x: Operand) -> Variable:
+    """The value with its axes reversed: [m, n] -> [n, m]."""
+    return arithmetic.transpose(operand(x))
+
+
+def reshape(x: Operand, *shape: int | tuple[int, ...]) -> Variable:
+    """The same entries in another shape, as `numpy.reshape`. Raises ValueError, naming both shapes, when the sizes differ."""
+    return arithmetic.reshape(operand(x), *shape)
 
 
 def exp(x: Operand) -> Variable:

@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from itertools import count
 from typing import Any, TypeAlias
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-from .. import ops
+from . import arithmetic, backward
+from .node import Array, Backward, describe, ids
 
-Array: TypeAlias = NDArray[Any]
-Backward: TypeAlias = Callable[[Array], tuple[Array | None, ...]]
 Operand: TypeAlias = "Variable | ArrayLike"
 
-_ids = count()
-ITSELF, DATA = -1, -2
-_fingerprint = ops.fingerprint
 _FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
 
 
@@ -68,7 +62,7 @@ class Variable:
         self.needs_grad = needs_grad
         self._backward = None
         self._marks = ()
-        self._order = next(_ids)
+        self._order = next(ids)
 
     @property
     def value(self) -> Array:
@@ -231,54 +225,3 @@ def operand(x: Operand, beside: Variable | None = None) -> Variable:
     if beside is not None and isinstance(x, (int, float)):
         x = np.array(x, beside._value.dtype)
     return Variable(x, needs_grad=False)
-
-
-def describe(v: Variable) -> str:
-    """How errors name a node: its name or operation, and its shape."""
-    return f"{label(v)} of shape {v.shape}"
-
-
-def label(v: Variable) -> str:
-    if v.name is not None:
-        return repr(v.name)
-    if v.operation is not None:
-        return f"the result of {v.operation}"
-    return "a constant" if not v.needs_grad else "a variable"
-
-
-# Their derivative does not depend on the table, which may be too large to hash at every step.
-_BLIND = frozenset(("embedding", "mean_pool"))
-
-
-def node(
-    value: Any,
-    operation: str,
-    inputs: tuple[Variable, ...],
-    backward: Backward,
-    reads: Iterable[Array] = (),
-) -> Variable:
-    """The result of an operation. `backward(g)` gives dL/d input for each input (None where it needs none) from g = dL/d value.
-
-    `reads`: arrays beside the inputs' values that backward uses.
-    """
-    v = Variable.__new__(Variable)
-    value = v._value = np.asarray(value)
-    v.grad = v.name = None
-    v.operation = operation
-    v.inputs = inputs
-    v._backward = backward
-    v._order = next(_ids)
-    v._marks = ()
-    v.needs_grad = any(i.needs_grad for i in inputs)
-    if v.needs_grad:
-        marks = [(value, _fingerprint(value), ITSELF)]
-        if operation not in _BLIND:
-            for k, i in enumerate(inputs):
-                if i._backward is None:
-                    marks.append((i._value, _fingerprint(i._value), k))
-        marks.extend([(a, _fingerprint(a), DATA) for a in reads])
-        v._marks = tuple(marks)
-    return v
-
-
-from . import arithmetic, backward  # noqa: E402  (their functions take and make Variables)

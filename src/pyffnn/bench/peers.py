@@ -21,6 +21,7 @@ import numpy as np
 
 import pyffnn
 from pyffnn.bench.timing import Call
+from pyffnn.net import Examples, Network, Targets
 
 Calls = dict[str, Call]
 
@@ -227,14 +228,15 @@ def network_steps(sizes: tuple[int, ...], batch: int, steps: int, seed: int = 0)
     hidden = tuple(sizes[1:-1])
     order = np.arange(len(X))
     rates = np.full(steps, 1e-3)
-    network = pyffnn._pyffnn.Network(
+    network = Network(
         {
             "input": "dense", "n_inputs": sizes[0], "hidden": list(hidden), "activation": "relu",
             "n_outputs": sizes[-1], "loss": "softmax", "optimizer": "adam",
         }
     )  # fmt: skip
     network.initialise(0)
-    calls: Calls = {"pyffnn": lambda: network.train_dense(X, y, None, order, batch, rates)}
+    examples, targets = Examples.dense(X), Targets.classes(y, sizes[-1])
+    calls: Calls = {"pyffnn": lambda: network.train(examples, targets, order, batch, rates)}
     if neural := find("sklearn.neural_network"):
         model = neural.MLPClassifier(hidden, batch_size=batch, alpha=0.0, shuffle=False)
         classes = np.arange(sizes[-1])

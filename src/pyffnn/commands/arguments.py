@@ -14,7 +14,16 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 if TYPE_CHECKING:
     from pyffnn.models.parameters import Setting
 
-__all__ = ["Commands", "Parser", "add_model", "add_quiet", "check_can_write", "options_of"]
+__all__ = [
+    "Commands",
+    "Parser",
+    "add_checkpoint",
+    "add_model",
+    "add_quiet",
+    "check_can_write",
+    "checkpoint_of",
+    "options_of",
+]
 
 # where the option has another name than the argument
 _FLAGS = {"random_state": "--seed", "n_threads": "--threads"}
@@ -141,6 +150,42 @@ def add_model(parser: argparse.ArgumentParser, text: str) -> None:
 
 def add_quiet(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--quiet", "-q", action="store_true", help="show no progress")
+
+
+def add_checkpoint(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--checkpoint", metavar="FILE", help="save the run here, so that it can go on after a stop"
+    )
+    parser.add_argument(
+        "--checkpoint-seconds",
+        type=float,
+        default=60.0,
+        metavar="S",
+        help="how often (default: 60)",
+    )
+    parser.add_argument(
+        "--checkpoint-steps", type=int, metavar="N", help="also after so many steps"
+    )
+    parser.add_argument(
+        "--resume",
+        action="store_true",
+        help="go on from --checkpoint if that file exists; the result has the same bits as an "
+        "unbroken run",
+    )
+
+
+def checkpoint_of(args: argparse.Namespace) -> dict[str, Any]:
+    """What `add_checkpoint` added, as arguments of ``fit``."""
+    if args.resume and args.checkpoint is None:
+        args.parser.error("--resume needs --checkpoint, the file to go on from")
+    if args.checkpoint is not None:
+        check_can_write(args.checkpoint)
+    return {
+        "checkpoint": args.checkpoint,
+        "checkpoint_steps": args.checkpoint_steps,
+        "checkpoint_seconds": args.checkpoint_seconds,
+        "resume": args.resume,
+    }
 
 
 def check_can_write(path: str) -> None:

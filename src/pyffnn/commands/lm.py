@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING
 
 from .arguments import (
     Commands,
+    add_checkpoint,
     add_model,
     add_quiet,
     check_can_write,
+    checkpoint_of,
     options_of,
 )
 from .files import Files
@@ -44,25 +46,7 @@ def _add_train(actions: Commands) -> None:
     parser.add_argument("file", metavar="FILE", help="training text")
     add_model(parser, "where to write the model (.safetensors)")
     parser.add_argument("--valid", metavar="FILE", help="validation text, looked at each epoch")
-    parser.add_argument(
-        "--checkpoint", metavar="FILE", help="save the run here, so that it can go on after a stop"
-    )
-    parser.add_argument(
-        "--checkpoint-seconds",
-        type=float,
-        default=60.0,
-        metavar="S",
-        help="how often (default: 60)",
-    )
-    parser.add_argument(
-        "--checkpoint-steps", type=int, metavar="N", help="also after so many steps"
-    )
-    parser.add_argument(
-        "--resume",
-        action="store_true",
-        help="go on from --checkpoint if that file exists; the result has the same bits as an "
-        "unbroken run",
-    )
+    add_checkpoint(parser)
     parser.add_argument(
         "--memmap", metavar="FILE", help="keep word numbers here: for a text larger than memory"
     )
@@ -117,9 +101,8 @@ def _add_generate(actions: Commands) -> None:
 def _train(args: argparse.Namespace) -> None:
     from pyffnn.models.language_model import LanguageModel
 
-    if args.resume and args.checkpoint is None:
-        args.parser.error("--resume needs --checkpoint, the file to go on from")
-    for path in (args.model, args.checkpoint, args.memmap):
+    checkpoint = checkpoint_of(args)
+    for path in (args.model, args.memmap):
         if path is not None:
             check_can_write(path)
     model = LanguageModel(verbose=not args.quiet, **options_of(args))
@@ -127,11 +110,8 @@ def _train(args: argparse.Namespace) -> None:
         model.fit(
             files.readable(args.file),
             valid=files.readable(args.valid),
-            checkpoint=args.checkpoint,
-            checkpoint_steps=args.checkpoint_steps,
-            checkpoint_seconds=args.checkpoint_seconds,
-            resume=args.resume,
             memmap=args.memmap,
+            **checkpoint,
         )
     model.save(args.model)
     best = model.best_epoch_

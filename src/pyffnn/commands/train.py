@@ -6,9 +6,11 @@ import argparse
 
 from .arguments import (
     Commands,
+    add_checkpoint,
     add_model,
     add_quiet,
     check_can_write,
+    checkpoint_of,
     options_of,
 )
 from .files import Files, note
@@ -30,8 +32,9 @@ def add_parser(commands: Commands) -> None:
     )
     add_model(parser, "where to write the model (.safetensors)")
     parser.add_argument("--valid", metavar="FILE", help="labelled texts to look at each epoch")
+    add_checkpoint(parser)
     add_quiet(parser)
-    parser.set_defaults(run=run)
+    parser.set_defaults(run=run, parser=parser)
 
 
 def run(args: argparse.Namespace) -> None:
@@ -40,6 +43,7 @@ def run(args: argparse.Namespace) -> None:
     from pyffnn.models.text_classifier import TextClassifier
     from pyffnn.text.labelled import is_fasttext, read_labelled
 
+    checkpoint = checkpoint_of(args)
     check_can_write(args.model)
     model = TextClassifier(verbose=not args.quiet, **options_of(args))
 
@@ -53,7 +57,7 @@ def run(args: argparse.Namespace) -> None:
         texts, labels = data(files.readable(args.file))
         valid = files.readable(args.valid)
         held_out, held_out_labels = (None, None) if valid is None else data(valid)
-        model.fit(texts, labels, X_val=held_out, y_val=held_out_labels)
+        model.fit(texts, labels, X_val=held_out, y_val=held_out_labels, **checkpoint)
     model.save(args.model)
     print(f"labels       {len(model.classes_):,}")
     print(f"vocabulary   {len(model.vocabulary_):,} words")

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import functools
-import math
 import sys
 from abc import abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Self, TypeVar
@@ -20,11 +19,11 @@ from pyffnn.formats.settings_json import params_from_json, params_to_json
 from pyffnn.models.arguments import patience_of, sizes_of
 from pyffnn.models.blocks import likely_sets, top_classes
 from pyffnn.models.checks import check_same_length, check_sample_weight
+from pyffnn.models.class_outputs import by_frequency, guess, output_spec
 from pyffnn.models.fitted import Fitted, FittedModel
 from pyffnn.models.labels import ClassWeight, Targets, given_classes
 from pyffnn.models.parameters import check, check_one
 from pyffnn.net import Examples, Network, arrays_of, set_arrays
-from pyffnn.net import Targets as NetTargets
 from pyffnn.optimizers import LearningRate, Optimizer, Schedule, constant, resolve_optimizer
 from pyffnn.precision import precision_code, precision_name
 from pyffnn.training import (
@@ -179,76 +178,27 @@ class Classifier(FittedModel[F]):
         self, inputs: dict[str, Any], targets: Targets, seed: int, weights: Any
     ) -> Network:
         """A network without weights for the classes of ``targets`` over the given kind of input."""
-        n_classes = int(targets.classes.size)
-        multilabel = targets.multilabel
-        if n_classes < 2 and not multilabel:
-            raise ValueError(
-                f"y contains 1 class ({targets.classes[0]!r}); {type(self).__name__} needs samples "
-                "of at least 2 classes"
-                if n_classes
-                else "y contains no class"
-            )
-        if self.output != "softmax" and multilabel:
-            raise ValueError(
-                f"output={self.output!r} has one class an example: it must be 'softmax' with "
-                "multi-label y"
-            )
-        one_unit = (
-            self._one_unit_for_two_classes
-            and n_classes == 2
-            and not multilabel
-            and self.output == "softmax"
-        )
+        if inputs["input"] == "sparse" and not self._hidden():
+            # the weights are read as rows of a table: there is no product for these to follow
+            for name, only in (("residual", False), ("output", "softmax")):
+                value = getattr(self, name)
+                if value != only:
+                    raise ValueError(
+                        f"{name} must be {only!r} for sparse features without hidden layers, "
+                        f"got {value!r}"
+                    )
         spec: dict[str, Any] = {
             **inputs,
             "hidden": self._hidden(),
             "activation": self.activation,
             "residual": bool(self.residual),
             "layer_norm": bool(self.layer_norm),
-            "n_outputs": 1 if one_unit else n_classes,
-            "output": "classes" if self.output == "softmax" else self.output,
-            "loss": "sigmoid" if one_unit or multilabel else "softmax",
             "optimizer": self._optimizer().spec()["optimizer"],
             "seed": seed,
             **self._training_spec(),
+            **output_spec(self, targets, one_unit=self._one_unit_for_two_classes),
         }
-        if self.output == "softmax":
-            return Network(spec)
-        if self.output == "sampled":
-            spec["samples"] = int(self.samples)
-        else:
-            spec["cutoffs"] = self._cutoffs(n_classes)
-        assert targets.codes is not None
-        counts = np.bincount(targets.codes, weights, minlength=n_classes)
-        return Network(spec, np.argsort(-counts, kind="stable"))
-
-    def _cutoffs(self, n_classes: int) -> list[int]:
-        """Ranks at which a cluster of rarer classes begins: by default a 25th and a fifth of all."""
-        given = [n_classes // 25, n_classes // 5] if self.cutoffs is None else list(self.cutoffs)
-        if given[0] < 1 or given[-1] >= n_classes:
-            raise ValueError(
-                f"output='adaptive' needs cutoffs within the {n_classes} classes, got {given}"
-            )
-        return [int(cut) for cut in given]
-
-    @staticmethod
-    def _network_targets(
-        targets: Targets, spec: Mapping[str, Any], weight: Any, by_class: Any
-    ) -> NetTargets:
-        if targets.multilabel:
-            assert targets.indptr is not None and targets.indices is not None
-            outputs = None if by_class is None else by_class.astype(np.float32)
-            return NetTargets.sets(
-                targets.indptr,
-                targets.indices,
-                int(targets.classes.size),
-                weight,
-                output_weight=outputs,
-            )
-        assert targets.codes is not None
-        if spec["loss"] == "sigmoid":
-            return NetTargets.rows(targets.codes.astype(np.float32)[:, None], weight)
-        return NetTargets.classes(targets.codes, spec["n_outputs"], weight)
+        return Network(spec, by_frequency(self, targets, weights))
 
     # training -----------------------------------------------------------------------------------
 
@@ -297,7 +247,7 @@ class Classifier(FittedModel[F]):
             patience=patience,
             tol=tol,
             no_change=no_change,
-            guess=_guess(spec),
+            guess=guess(spec),
             outputs=spec["n_outputs"] if spec["loss"] == "sigmoid" else 1,
             n_threads=self._threads(),
         )
@@ -460,7 +410,8 @@ class Classifier(FittedModel[F]):
         OSError
             The file cannot be written.
         """
-        with self._using() as fitted:
+        with (network := self._state().network).reading():
+            fitted = self._of(network)
             tensors = {
                 **self._file_tensors(fitted),
                 **arrays_of(fitted.network, state=optimizer_state),
@@ -514,12 +465,6 @@ def accuracy(right: NDArray[np.bool_], sample_weight: ArrayLike | None) -> float
 
 def _all(data: Data) -> NDArray[np.int64]:
     return np.arange(len(data.examples), dtype=np.int64)
-
-
-def _guess(spec: Mapping[str, Any]) -> float:
-    """The loss of a network that knows nothing."""
-    outputs: int = spec["n_outputs"]
-    return outputs * math.log(2) if spec["loss"] == "sigmoid" else math.log(outputs)
 
 
 def _strings(labels: NDArray[Any]) -> list[str]:

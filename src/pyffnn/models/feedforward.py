@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from itertools import pairwise
 from typing import Any, Self
 
 import numpy as np
@@ -19,6 +18,7 @@ from pyffnn.models.checks import (
     check_sample_weight,
     feature_names,
 )
+from pyffnn.models.class_outputs import network_targets
 from pyffnn.models.classifier import Classifier, ClassifierFitted
 from pyffnn.models.label_sets import is_matrix, matrix_targets
 from pyffnn.models.labels import (
@@ -29,6 +29,7 @@ from pyffnn.models.labels import (
     given_classes,
     to_labels,
 )
+from pyffnn.models.repeats import merge_repeats
 from pyffnn.models.weighting import combined, weights_of_classes
 from pyffnn.optimizers import LearningRate, Optimizer, constant
 from pyffnn.training import Callbacks, Data, Saving, fingerprint
@@ -243,22 +244,20 @@ class FFNNClassifier(Classifier[FFNNFitted]):
         by_class = weights_of_classes(self.class_weight, targets, weights)
         combined(by_class, targets, weights)  # says so where nothing is left
         if features.size <= batch_size:
-            features, targets, weights = _merge_repeats(features, targets, weights)
+            features, targets, weights = merge_repeats(features, targets, weights)
         weight = combined(by_class, targets, weights)
         network = self._make_network(
             {"input": features.kind, "n_inputs": features.width}, targets, seed, weight
         )
         spec = network.spec
-        data = Data(features.examples(), self._network_targets(targets, spec, weight, by_class))
+        data = Data(features.examples(), network_targets(targets, spec, weight, by_class))
         numbers, validate = None, None
         data_id = {}
         if saving.wanted:
             data_id["train"] = fingerprint(*features.arrays, *targets.arrays, weight)
         if validation is not None:
             others, their_targets = validation
-            their_data = Data(
-                others.examples(), self._network_targets(their_targets, spec, None, None)
-            )
+            their_data = Data(others.examples(), network_targets(their_targets, spec, None, None))
             validate = self._validator(their_data)
             if saving.wanted:
                 data_id["valid"] = fingerprint(*others.arrays, *their_targets.arrays)
@@ -343,12 +342,13 @@ class FFNNClassifier(Classifier[FFNNFitted]):
             )
             data = Data(
                 features.examples(),
-                self._network_targets(targets, network.spec, weight, by_class),
+                network_targets(targets, network.spec, weight, by_class),
             )
             history = self._one_pass(network, fitted, data, self._batch(features.size), rate)
             self._keep(replace(fitted, history=history))
             return self
-        with self._changing() as fitted:
+        with (network := self._state().network).turn():
+            fitted = self._of(network)
             self._check_structure(fitted)
             check_feature_names(names, fitted.feature_names, owner)
             features = check_features(X, expected=fitted.n_features, owner=owner)
@@ -361,7 +361,7 @@ class FFNNClassifier(Classifier[FFNNFitted]):
             weight = combined(by_class, targets, weights)
             examples = features.examples()
             fork = fitted.network.fork(examples, **self._training_spec())
-            data = Data(examples, self._network_targets(targets, fork.spec, weight, by_class))
+            data = Data(examples, network_targets(targets, fork.spec, weight, by_class))
             history = self._one_pass(fork, fitted, data, self._batch(features.size), rate)
             self._replace(fork, replace(fitted, history=history))
         return self
@@ -376,8 +376,9 @@ class FFNNClassifier(Classifier[FFNNFitted]):
 
     def predict(self, X: Any) -> NDArray[Any]:
         """The most probable class of each example, shape (n,); multi-label: 0 or 1, (n, n_classes)."""
-        fitted = self._state()
-        found = self._predicted(fitted, self._read(X, fitted).examples())
+        fitted, found = self._consistently(
+            lambda fitted: (fitted, self._predicted(fitted, self._read(X, fitted).examples()))
+        )
         if found.codes is None:
             return found.matrix().astype(np.int64)
         labels: NDArray[Any] = fitted.classes[found.codes]
@@ -388,7 +389,8 @@ class FFNNClassifier(Classifier[FFNNFitted]):
 
         Raises ValueError for labels of another number, or of a type that no class has.
         """
-        with self._using() as fitted:
+        with (network := self._state().network).reading():
+            fitted = self._of(network)
             examples = self._read(X, fitted).examples()
             known = fitted.classes
             targets = self._known_targets(y, known, fitted.multilabel, "y", others=True)
@@ -488,52 +490,6 @@ class FFNNClassifier(Classifier[FFNNFitted]):
 
     def __sklearn_tags__(self) -> Any:
         return self._sklearn_tags(sparse=True)
-
-
-def _merge_repeats(
-    features: Features, targets: Targets, weights: NDArray[np.floating[Any]] | None
-) -> tuple[Features, Targets, NDArray[np.float64]]:
-    """The same weighted set of examples without repeats and weights of zero, in a canonical order.
-
-    In one batch this changes the rounding of the mean loss only, and makes it depend on the set
-    alone: a weight of 3 then gives the same bits as three copies.
-    """
-    y = targets.rows() if targets.codes is None else targets.codes
-    total: dict[tuple[bytes, ...], float] = {}
-    at: dict[tuple[bytes, ...], int] = {}
-    for i, row in enumerate(_rows(features)):
-        weight = 1.0 if weights is None else float(weights[i])
-        if weight:
-            key = (*row, y[i].tobytes())
-            total[key] = total.get(key, 0.0) + weight
-            at.setdefault(key, i)
-    keys = sorted(total)
-    order = np.array([at[key] for key in keys])
-    if features.kind == "dense":
-        (x,) = features.arrays
-        arrays: tuple[NDArray[Any], ...] = (x[order],)
-    else:
-        indptr, indices, data = features.arrays
-        parts = [slice(indptr[i], indptr[i + 1]) for i in order]
-        lengths = [part.stop - part.start for part in parts]
-        arrays = (
-            np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64),
-            np.concatenate([indices[part] for part in parts]),
-            np.concatenate([data[part] for part in parts]),
-        )
-    return (
-        features._replace(arrays=arrays, size=order.size),
-        targets.take(order),
-        np.array([total[key] for key in keys]),
-    )
-
-
-def _rows(features: Features) -> list[tuple[bytes, ...]]:
-    if features.kind == "dense":
-        (x,) = features.arrays
-        return [(row.tobytes(),) for row in x]
-    indptr, indices, data = features.arrays
-    return [(indices[a:b].tobytes(), data[a:b].tobytes()) for a, b in pairwise(indptr)]
 
 
 def _is_multilabel(y: Any) -> bool:

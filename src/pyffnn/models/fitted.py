@@ -1,4 +1,4 @@
-"""The fitted state of a model: one object, built aside and assigned once.
+"""The fitted state of the models that train a network.
 
 Whatever a call of ``fit`` or ``partial_fit`` meets, the model has the state before it or the state
 after it. Readers hold the network's lock while they use both what stands in the state and the
@@ -7,14 +7,12 @@ network, so that they see one of the two, never a vocabulary beside the rows of 
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import partial
-from types import TracebackType
-from typing import Any, Generic, Self, TypeVar
+from typing import Any, Self, TypeVar
 
-from pyffnn.models.estimator import Estimator, not_fitted
+from pyffnn.models.estimator import not_fitted
+from pyffnn.models.one_state import OneState
 from pyffnn.net import Network
 from pyffnn.training import Callback, DivergedError, Interrupted, Record, Run, call_all
 
@@ -54,72 +52,58 @@ F = TypeVar("F", bound=Fitted)
 R = TypeVar("R")
 
 
-class FittedModel(Estimator, Generic[F]):
+class FittedModel(OneState[F]):
     """Base of the models that train a network."""
 
     @property
     def _fitted(self) -> F | None:
-        """The state; in a callback, to the thread that trains, the one that is being trained."""
-        shown = self.__dict__.get("_shown")
-        if shown:
-            own: F | None = shown.get(threading.get_ident())
-            if own is not None:
-                return own
-        kept: F | None = self.__dict__.get("_kept")
-        return kept
+        kept = super()._fitted
+        return None if kept is None else self._of(kept.network)
 
     def _state(self) -> F:
         own = self.__dict__
         # one look where nothing is being trained: a prediction of one text has no time for more
-        fitted: F | None = self._fitted if own.get("_shown") else own.get("_kept")
-        if fitted is None:
+        kept: F | None = self._fitted if own.get("_shown") else own.get("_kept")
+        if kept is None:
             raise not_fitted(self)
-        return fitted
-
-    def _check_fitted(self) -> None:
-        self._state()
+        return self._of(kept.network)
 
     def _consistently(self, use: Callable[[F], R]) -> R:
         """``use(fitted)`` of one state: what it computed with the network belongs to what it read in the state.
 
-        A change of the network and the exchange of the state are one piece, so a state that is
-        still there after the network was asked was the network's. Else it is done again, and
-        at last under the lock. ``use`` may be called several times.
+        A change of the network and of its owner are one piece, so a state that is still the owner
+        after the network was asked was so all the time. Else it is done again, and at last under the
+        lock. ``use`` may be called several times.
         """
         for _ in range(3):
             fitted = self._state()
             result = use(fitted)
-            if self._state() is fitted:
+            if fitted.network.owner is fitted:
                 return result
-        with self._using() as fitted:
-            return use(fitted)
+        with (network := self._state().network).reading():
+            return use(self._of(network))
 
-    def _using(self) -> _Using[F]:
-        """``with model._using() as fitted:`` nobody changes it meanwhile."""
-        return _Using(self)
+    @staticmethod
+    def _of(network: Network) -> F:
+        """The state that a network belongs to now; to be asked for while it is read or changed.
 
-    def _changing(self) -> _Changing[F]:
-        """``with model._changing() as fitted:`` nobody else changes it meanwhile; others still read."""
-        return _Changing(self)
-
-    def _showing(self, fitted: F) -> _Showing[F]:
-        """Meanwhile this thread sees ``fitted`` as the state."""
-        return _Showing(self, fitted)
+        Who uses it and its network writes ``with (network := self._state().network).reading():``. The
+        lock stands there itself, since an interrupt may come between any two instructions of Python.
+        """
+        owner: F = network.owner
+        return owner
 
     def _keep(self, fitted: F) -> None:
-        self._kept = fitted
+        fitted.network.owner = fitted
+        super()._keep(fitted)
 
     def _replace(self, fork: Network, fitted: F) -> None:
         """The network learns what its fork did and ``fitted`` becomes the state, both at once."""
-        fitted.network.absorb(fork, partial(self.__dict__.update, _kept=fitted))
-
-    def _with(self, fitted: F) -> Self:
-        """A model with the same settings and another state."""
-        model = type(self).__new__(type(self))
-        model.__dict__.update(self.__dict__)
-        model.__dict__.pop("_shown", None)
-        model._kept = fitted
-        return model
+        network = fitted.network
+        network.absorb(fork, fitted)
+        kept = self.__dict__.get("_kept")
+        if kept is not None and kept.network is network:  # no other fit came between
+            self._kept = fitted
 
     @property
     def history_(self) -> list[Record]:
@@ -136,6 +120,7 @@ class FittedModel(Estimator, Generic[F]):
             with self._showing(fitted):
                 return call_all(callbacks, self, record)
 
+        fitted.network.owner = fitted
         try:
             run.train(after_epoch)
         except KeyboardInterrupt as stop:
@@ -172,97 +157,20 @@ class FittedModel(Estimator, Generic[F]):
 
     def _left_behind(self, fitted: F) -> tuple[Self, str]:
         """A model with the state: this one if it had none, else another; and what to call it."""
-        if "_kept" not in self.__dict__:
+        if self.__dict__.get("_kept") is None:
             self._keep(fitted)
             return self, "the model"
         return self._with(fitted), "the error's .model (this one is as it was)"
 
     # copies
 
-    def __getstate__(self) -> dict[str, Any]:
-        state = dict(self.__dict__)
-        state.pop("_shown", None)
-        fitted = self._fitted
-        if fitted is not None:
-            state["_kept"] = fitted
-        return state
+    def _snapshot(self) -> F | None:
+        if self._fitted is None:
+            return None
+        with (network := self._state().network).reading():
+            return self._of(network).copy()
 
-    def __copy__(self) -> Self:
-        fitted = self._fitted
-        model = type(self).__new__(type(self))
-        model.__dict__.update(self.__dict__)
-        model.__dict__.pop("_shown", None)
-        if fitted is not None:
-            with self._using() as now:
-                model._kept = now.copy()
-        return model
-
-    def __sklearn_is_fitted__(self) -> bool:
-        return self._fitted is not None
-
-
-class _Using(Generic[F]):
-    __slots__ = ("_model", "_reading")
-
-    def __init__(self, model: FittedModel[F]) -> None:
-        self._model = model
-
-    def __enter__(self) -> F:
-        model = self._model
-        fitted = model._state()
-        while True:
-            self._reading = reading = fitted.network.reading()
-            reading.__enter__()
-            now = model._state()
-            if now.network is fitted.network:
-                return now
-            reading.__exit__()  # another fit came between
-            fitted = now
-
-    def __exit__(self, *error: object) -> None:
-        self._reading.__exit__()
-
-
-class _Changing(Generic[F]):
-    def __init__(self, model: FittedModel[F]) -> None:
-        self._model = model
-
-    def __enter__(self) -> F:
-        while True:
-            network = self._model._state().network
-            turn = network.turn()
-            turn.__enter__()
-            fitted = self._model._state()
-            if fitted.network is network:
-                self._turn = turn
-                return fitted
-            turn.__exit__(None, None, None)
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._turn.__exit__(kind, error, trace)
-
-
-class _Showing(Generic[F]):
-    def __init__(self, model: FittedModel[F], fitted: F) -> None:
-        self._shown: dict[int, F] = model.__dict__.setdefault("_shown", {})
-        self._fitted = fitted
-
-    def __enter__(self) -> None:
-        self._before = self._shown.get(threading.get_ident())
-        self._shown[threading.get_ident()] = self._fitted
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        if self._before is None:
-            del self._shown[threading.get_ident()]
-        else:
-            self._shown[threading.get_ident()] = self._before
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        if "_kept" in state:
+            self._keep(state["_kept"])

@@ -8,9 +8,8 @@ setting of every model by it.
 
 from __future__ import annotations
 
-import functools
 import os
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -341,8 +340,13 @@ def check_one(model: Any, name: str) -> None:
     SETTINGS[model_name(type(model))][name].check(name, getattr(model, name))
 
 
-@functools.cache
-def model_name(cls: Hashable) -> str:
+_NAMES: dict[type, str] = {}
+
+
+def model_name(cls: type) -> str:
     """The name of a model class in the tables; a subclass has its parent's settings."""
-    assert isinstance(cls, type)
-    return next(base.__name__ for base in cls.__mro__ if base.__name__ in SETTINGS)
+    name = _NAMES.get(cls)
+    if name is None:
+        name = next(base.__name__ for base in cls.__mro__ if base.__name__ in SETTINGS)
+        _NAMES[cls] = name
+    return name

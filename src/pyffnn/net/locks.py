@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import threading
 import weakref
@@ -11,22 +10,18 @@ __all__ = ["TurnLock"]
 
 
 class TurnLock:
-    """One thread at a time, which may take it again; a context manager."""
+    """Holds ``lock``, a context manager: one thread at a time, which may take it again.
+
+    It is given out itself, since an interrupt may come between taking a lock and saying so in Python.
+    """
 
     def __init__(self) -> None:
-        self._lock = threading.RLock()
+        self.lock = threading.RLock()
         _locks.add(self)
 
     def reset(self) -> None:
         """Open, as it was made: a forked child's other threads are gone, and what they held with them."""
-        self._lock = threading.RLock()
-
-    def __enter__(self) -> None:
-        self._lock.acquire()
-
-    def __exit__(self, *error: object) -> None:
-        with contextlib.suppress(RuntimeError):  # taken before a fork, which opened it
-            self._lock.release()
+        self.lock = threading.RLock()
 
 
 _locks: weakref.WeakSet[TurnLock] = weakref.WeakSet()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from functools import partial
 from types import MappingProxyType
 from typing import Any, NamedTuple, TypeAlias
@@ -55,8 +56,12 @@ class Network:
     ``by_frequency``: all outputs, the most frequent first, which the outputs "adaptive" and
     "sampled" need.
 
+    ``owner`` is what the network is a part of, for its owner's use; copies have none.
+
     Threads may predict and evaluate at once; whoever changes it is alone (docs/sharing.md).
     """
+
+    owner: Any
 
     def __init__(
         self, spec: Mapping[str, Any], by_frequency: NDArray[np.int64] | None = None
@@ -73,7 +78,8 @@ class Network:
         # asked for at every prediction, and only `absorb` changes it
         spec = self._spec
         if spec is None:
-            spec = self._spec = MappingProxyType(self._core.spec)
+            with self._reading:
+                spec = self._spec = MappingProxyType(self._core.spec)
         return spec
 
     @property
@@ -132,10 +138,10 @@ class Network:
         return self._core.predict(examples, order, n_threads)
 
     def of_texts(
-        self, encode: Callable[[Any], Any]
+        self, features: _pyffnn.TextFeatures
     ) -> Callable[[list[str], int, int], NDArray[np.float32]]:
-        """``f(texts, length, n_threads)``: `predict` of the corpus that ``encode(texts)`` gives, without what lies between."""
-        return partial(self._core.predict_texts, encode)
+        """``f(texts, length, n_threads)``: `predict` of the corpus that ``features`` makes of texts, without what lies between."""
+        return partial(self._core.predict_texts, features)
 
     def top_k(
         self,
@@ -179,14 +185,10 @@ class Network:
         fork._turn = TurnLock()
         return fork
 
-    def absorb(self, fork: Network, then: Callable[[], Any] | None = None) -> None:
-        """Take over what ``fork`` has learned, at once, when nobody reads.
-
-        ``then`` is called in one piece with it; it must be compiled (`functools.partial` of a
-        method of a built-in type, say), so that no signal handler comes between.
-        """
-        self._core.absorb(fork._core, then)
-        self._spec = None
+    def absorb(self, fork: Network, owner: Any = None) -> None:
+        """Take over what ``fork`` has learned, at once, when nobody reads; ``owner`` becomes the owner with it."""
+        # compiled all through, so that no signal handler comes between
+        self._core.absorb(fork._core, partial(self.__dict__.update, owner=owner, _spec=None))
 
     def set_rows(self, ids: ArrayLike, values: ArrayLike) -> None:
         """Write rows of the embedding table."""
@@ -200,9 +202,9 @@ class Network:
         """Context manager of those who use the network: meanwhile nobody else changes it."""
         return self._reading
 
-    def turn(self) -> TurnLock:
+    def turn(self) -> AbstractContextManager[Any]:
         """Context manager from `fork` to `absorb`: one after the other, so that nothing learned is lost."""
-        return self._turn
+        return self._turn.lock
 
     def copy(self) -> Network:
         """An independent network of the same content."""

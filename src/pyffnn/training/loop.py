@@ -225,8 +225,6 @@ class Run:
             last, rate = (group, len(group)), float(group.rates[-1])
         if last is not None:
             self._check_last_update(*last)
-        else:  # went on from the very end of an epoch
-            rate = state.history[-1]["learning_rate"] if state.history else 0.0
         record: Record = {
             "epoch": plan.first_epoch + state.epoch + 1,
             "loss": state.loss / state.weight if state.weight else 0.0,
@@ -248,14 +246,12 @@ class Run:
         return _Place(self.state.epoch, self.state.batch, self.state.updates)
 
     def _groups(self, epoch: int, batch: int) -> Iterator[tuple[BatchGroup, int]]:
-        """The groups of batches of an epoch from a batch on, with the first one to do of each group."""
+        """The groups of batches of an epoch, with the first batch to do of each, where it goes on at ``batch``."""
         plan, skip = self._plan, batch
         for group in plan.batches.epoch(epoch, plan.epochs, plan.schedule):
-            if skip >= len(group) > 0:
-                skip -= len(group)
-                continue
-            yield group, skip
-            skip = 0
+            at = min(skip, len(group))
+            yield group, at
+            skip -= at
 
     def _call_steps(self, group: BatchGroup) -> int:
         # the first call finds out how fast this network is

@@ -111,9 +111,9 @@ void drop_ids(const Pass<T>& pass, double rate, std::int32_t padding) {
   }
 }
 
-#define PYFFNN_INSTANTIATE(T)                                                    \
-  template class Input<T>;                                                       \
-  template void drop_ids(const Pass<T>&, double, std::int32_t);                  \
+#define PYFFNN_INSTANTIATE(T)                                   \
+  template class Input<T>;                                      \
+  template void drop_ids(const Pass<T>&, double, std::int32_t); \
   template std::unique_ptr<Input<T>> make_input(const Spec&, ParamSet<T>&);
 PYFFNN_INSTANTIATE(float)
 PYFFNN_INSTANTIATE(double)

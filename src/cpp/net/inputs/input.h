@@ -1,5 +1,5 @@
-// An input: from a loaded batch to the numbers that the first layer reads, and from their gradient to its own parameters. To add one: a file
-// here, and a line in inputs/input.cpp.
+// An input: from a loaded batch to the numbers that the first layer reads, and from their gradient to its own parameters. To add one: a
+// file here, and a line in inputs/input.cpp.
 #pragma once
 #include "net/layers/layer.h"
 

@@ -21,8 +21,8 @@ SparseInput<T>::SparseInput(const Spec& spec, ParamSet<T>& params)
     : width_(spec.width()),
       rate_(spec.input_dropout),
       act_(act_of(spec)),
-      w_(params.add_uniform(layer_name(spec) + ".weight", spec.n_inputs, width_, Role::table, weight_scale(spec.n_inputs, width_, before_relu(spec)),
-                            random::kInitialWeights)),
+      w_(params.add_uniform(layer_name(spec) + ".weight", spec.n_inputs, width_, Role::table,
+                            weight_scale(spec.n_inputs, width_, before_relu(spec)), random::kInitialWeights)),
       b_(params.add(layer_name(spec) + ".bias", 1, width_, Role::vector)) {}
 
 template <class T>
@@ -41,11 +41,13 @@ void SparseInput<T>::forward(const Pass<T>& pass) const {
     const std::uint64_t key = random::key(pass.spec.seed, static_cast<std::uint64_t>(pass.step), random::kInput);
     for (Index i = 0; i < pass.size(); ++i) {
       T* const values = batch.values.data() + offsets[i];
-      kernels.dropout(values, values, offsets[i + 1] - offsets[i], static_cast<T>(rate_), key, static_cast<std::uint64_t>(pass.begin + i) << 32);
+      kernels.dropout(values, values, offsets[i + 1] - offsets[i], static_cast<T>(rate_), key,
+                      static_cast<std::uint64_t>(pass.begin + i) << 32);
     }
   }
   const View<T> x = pass.space.x;
-  kernels.pool_bags({w_->w(), w_->ld, width_, batch.ids.data(), offsets, batch.values.data(), nullptr, pass.size(), x.row(pass.begin), x.ld});
+  kernels.pool_bags(
+      {w_->w(), w_->ld, width_, batch.ids.data(), offsets, batch.values.data(), nullptr, pass.size(), x.row(pass.begin), x.ld});
   for (Index i = pass.begin; i < pass.end; ++i) {
     kernels.axpy(T(1), b_->w(), x.row(i), width_);
     kernels.act_forward(act_, x.row(i), x.row(i), width_);

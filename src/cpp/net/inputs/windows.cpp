@@ -197,7 +197,8 @@ template <class T>
 void WindowInput<T>::update(const Pass<T>& pass, const Sink<T>& sink) const {
   if (distant_ == nullptr) return;
   const auto& kernels = dispatch::kernels<T>();
-  const Index longest = shape_of(pass).longest, size = packed_size(longest), ld = padded_lines<T>(window_ + longest - 1), nr = kernels.tile.nr;
+  const Index longest = shape_of(pass).longest, size = packed_size(longest), ld = padded_lines<T>(window_ + longest - 1),
+              nr = kernels.tile.nr;
   Spans& s = spans(pass);
   const T* const packed = static_cast<const T*>(s.packed.data());
   T* const d_toeplitz = static_cast<T*>(s.d_toeplitz.data());

@@ -1,5 +1,5 @@
-// Windows over a stream: the embeddings of the last words, and learned means of those before. The words that the windows of a run look at are
-// gathered once (its span), so no matrix of windows exists and distant means are small products.
+// Windows over a stream: the embeddings of the last words, and learned means of those before. The words that the windows of a run look at
+// are gathered once (its span), so no matrix of windows exists and distant means are small products.
 #pragma once
 #include "net/inputs/input.h"
 

@@ -33,7 +33,8 @@ void ColumnDropout<T>::forward(const Pass<T>& pass, LayerState<T>& s) const {
   mask.kept.first.assign(1, 0);
   for (Index b = 0; b < blocks; ++b) {
     for (Index j = 0; j < columns_; ++j)
-      if (j >= size_ || mask.factors[static_cast<std::size_t>(b * size_ + j)] != T(0)) mask.kept.index.push_back(static_cast<std::int32_t>(j));
+      if (j >= size_ || mask.factors[static_cast<std::size_t>(b * size_ + j)] != T(0))
+        mask.kept.index.push_back(static_cast<std::int32_t>(j));
     mask.kept.first.push_back(static_cast<Index>(mask.kept.index.size()));
   }
   apply(pass, mask, s.x, s.y);

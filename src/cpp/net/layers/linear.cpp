@@ -96,7 +96,8 @@ void Linear<T>::backward(const Pass<T>& pass, LayerState<T>& s, View<T> dx, cons
   const Precision precision = ops::choose(precision_, pass.whole, in_, out_);
   const ops::ConstMat<T> a{s.dy.row(pass.begin), s.dy.ld, 1}, wt{w_->w(), 1, out_};
   const auto fuse = below.act == Act::identity ? ops::Fuse<T>{} : ops::Fuse<T>::dact(below.act, below.y.row(pass.begin), below.y.ld);
-  multiply<T>(pass.size(), in_, out_, a, wt, static_cast<Kept&>(s).weights.transposed(precision), dx.row(pass.begin), dx.ld, fuse, precision);
+  multiply<T>(pass.size(), in_, out_, a, wt, static_cast<Kept&>(s).weights.transposed(precision), dx.row(pass.begin), dx.ld, fuse,
+              precision);
 }
 
 // The member updates its rows of W with the gradient of the whole batch, or stores that gradient.

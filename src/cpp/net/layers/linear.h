@@ -12,9 +12,9 @@ class Linear final : public Layer<T> {
     Index in, out;
     bool bias = true;
     Act act = Act::identity;
-    double scale = 0;   // of its first weights
-    bool first = false; // what it reads has no gradient
-    Index ordinal = 0;  // of the linear layers: small ones are dealt out to the members of a team by it
+    double scale = 0;    // of its first weights
+    bool first = false;  // what it reads has no gradient
+    Index ordinal = 0;   // of the linear layers: small ones are dealt out to the members of a team by it
   };
   Linear(ParamSet<T>& params, const std::string& name, const Shape& shape, Precision precision);
 

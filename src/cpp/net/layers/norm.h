@@ -8,9 +8,7 @@ template <class T>
 class LayerNorm final : public Layer<T> {
  public:
   LayerNorm(ParamSet<T>& params, const std::string& name, Index size)
-      : size_(size),
-        gain_(params.add(name + ".gain", 1, size, Role::vector)),
-        shift_(params.add(name + ".shift", 1, size, Role::vector)) {
+      : size_(size), gain_(params.add(name + ".gain", 1, size, Role::vector)), shift_(params.add(name + ".shift", 1, size, Role::vector)) {
     gain_->start = T(1);
   }
 

@@ -130,8 +130,8 @@ void AdaptiveOutput<T>::run(const Pass<T>& pass, const std::int32_t* target, con
     const Index count = mine.end - mine.begin;
     for (Index j = mine.begin; j < mine.end; ++j) std::memcpy(t.h.row(j), h.row(t.members[at(j)]), at(k_) * sizeof(T));
     const Precision forth = ops::choose(precision_, n, c.size, k_), back = ops::choose(precision_, n, k_, c.size);
-    ops::gemm<T>(count, c.size, k_, {t.h.row(mine.begin), t.h.ld, 1}, {c.projection->w(), c.projection->ld, 1}, t.y.row(mine.begin), t.y.ld, {},
-                 false, forth);
+    ops::gemm<T>(count, c.size, k_, {t.h.row(mine.begin), t.h.ld, 1}, {c.projection->w(), c.projection->ld, 1}, t.y.row(mine.begin), t.y.ld,
+                 {}, false, forth);
     pass.crew.barrier();
     SweepBatch<T> tail;
     tail.shape = {c.words, c.size, c.u->ld, n, c.u->w()};
@@ -155,7 +155,8 @@ void AdaptiveOutput<T>::run(const Pass<T>& pass, const std::int32_t* target, con
 }
 
 template <class T>
-void AdaptiveOutput<T>::forward(const Pass<T>& pass, const Targets& targets, View<T> h, const KeptColumns*, double total, View<T> dh) const {
+void AdaptiveOutput<T>::forward(const Pass<T>& pass, const Targets& targets, View<T> h, const KeptColumns*, double total,
+                                View<T> dh) const {
   auto& own = static_cast<Own&>(*pass.space.output);
   own.load(pass, targets, total > 0 ? 1 / total : 0);
   pass.crew.barrier();

@@ -36,7 +36,8 @@ void ClassesOutput<T>::forward(const Pass<T>& pass, const Targets& targets, View
   room.weight.resize(count);
   room.loss.resize(count);
   const Visit visit = pass.visit.part(pass.first, pass.last);
-  visit.each([&](Index example, Index i) { room.weight[static_cast<std::size_t>(i)] = static_cast<T>(targets.weight_of(example) * scale); });
+  visit.each(
+      [&](Index example, Index i) { room.weight[static_cast<std::size_t>(i)] = static_cast<T>(targets.weight_of(example) * scale); });
   const T* const z = h.row(pass.begin);
   T* const dz = dh.exists() ? dh.row(pass.begin) : nullptr;
   if (targets.kind == TargetKind::classes) {

@@ -1,5 +1,5 @@
-// All outputs of a batch at once: softmax over classes, a sigmoid each, or values. What it reads are the logits; the matrix before them is a
-// linear layer like others.
+// All outputs of a batch at once: softmax over classes, a sigmoid each, or values. What it reads are the logits; the matrix before them is
+// a linear layer like others.
 #pragma once
 #include "net/outputs/output.h"
 

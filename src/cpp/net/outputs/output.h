@@ -30,8 +30,9 @@ class Output {
   virtual std::unique_ptr<State> make_state() const = 0;
   virtual void plan(Space<T>& space, const Plan& plan) const = 0;
 
-  // The weighted losses of the pass's examples into space.loss, and with dh their gradient by h: that of the mean over examples whose weights
-  // sum to `total`. All members of the crew call the same. kept (or null): the columns of h that are not zero, those of dh that are wanted.
+  // The weighted losses of the pass's examples into space.loss, and with dh their gradient by h: that of the mean over examples whose
+  // weights sum to `total`. All members of the crew call the same. kept (or null): the columns of h that are not zero, those of dh that are
+  // wanted.
   virtual void forward(const Pass<T>& pass, const Targets& targets, View<T> h, const KeptColumns* kept, double total, View<T> dh) const = 0;
   // The mean of the losses of the batch.
   virtual double mean_loss(const Space<T>& space, Index m, double total) const = 0;

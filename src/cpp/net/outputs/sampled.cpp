@@ -155,8 +155,7 @@ void SampledOutput<T>::update(const Pass<T>& pass, View<T>, const Sink<T>&, cons
         std::memset(out, 0, at(k_) * sizeof(T));
       if (tied.rows == nullptr) continue;
       const auto row = std::lower_bound(tied.rows->ids.begin(), tied.rows->ids.end(), id);
-      if (row != tied.rows->ids.end() && *row == id)
-        kernels.axpy(T(1), tied.rows->sums[at(row - tied.rows->ids.begin())], out, tied.dim);
+      if (row != tied.rows->ids.end() && *row == id) kernels.axpy(T(1), tied.rows->sums[at(row - tied.rows->ids.begin())], out, tied.dim);
     }
   });
 }

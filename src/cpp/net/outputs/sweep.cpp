@@ -347,9 +347,9 @@ void softmax_of(const Param<T>& u, const Param<T>& bias, const T* h, Index k, do
   for (Index v = 0; v < u.rows; ++v) out[v] /= sum;
 }
 
-#define PYFFNN_INSTANTIATE(T)                                                                        \
-  template class Sweep<T>;                                                                           \
-  template void log_softmax_of(const Param<T>&, const Param<T>&, const T*, Index, double*);          \
+#define PYFFNN_INSTANTIATE(T)                                                               \
+  template class Sweep<T>;                                                                  \
+  template void log_softmax_of(const Param<T>&, const Param<T>&, const T*, Index, double*); \
   template void softmax_of(const Param<T>&, const Param<T>&, const T*, Index, double*);
 PYFFNN_INSTANTIATE(float)
 PYFFNN_INSTANTIATE(double)

@@ -71,7 +71,7 @@ class Sweep {
   SweepProducts<T> products_;
   SweepBatch<T> b_{};
   Index keep_words_ = 0, chunks_ = 0, group_ = 0;
-  bool in_range_ = true;  // no sum went beyond what T holds well
+  bool in_range_ = true;                 // no sum went beyond what T holds well
   std::vector<std::int32_t> by_target_;  // examples in order of (target, example)
   std::vector<double> target_logit_, chunk_sum_, sum_;
   std::vector<T> ref_, share_;

@@ -116,7 +116,8 @@ void VocabularyOutput<T>::forward(const Pass<T>& pass, const Targets& targets, V
   auto& own = static_cast<Own&>(*pass.space.output);
   own.load(pass, targets, total > 0 ? 1 / total : 0);
   pass.crew.barrier();
-  own.sweep.forward(pass.crew, batch_of(pass, own.target.data(), own.weight.data(), h, kept), pass.begin, pass.end, dh, own.log_prob.data());
+  own.sweep.forward(pass.crew, batch_of(pass, own.target.data(), own.weight.data(), h, kept), pass.begin, pass.end, dh,
+                    own.log_prob.data());
   this->take_losses(pass, own, targets);
 }
 
@@ -136,10 +137,10 @@ void VocabularyOutput<T>::distribution(const Pass<T>& pass, View<T> h, double* p
   softmax_of(*u_, *bias_, h.row(pass.begin), k_, p);
 }
 
-#define PYFFNN_INSTANTIATE(T)     \
-  template class WordsOutput<T>;  \
-  template class VocabularyOutput<T>; \
-  template void log_frequencies(const std::vector<double>&, T*);                          \
+#define PYFFNN_INSTANTIATE(T)                                                   \
+  template class WordsOutput<T>;                                                \
+  template class VocabularyOutput<T>;                                           \
+  template void log_frequencies(const std::vector<double>&, T*);                \
   template Param<T>* add_words(ParamSet<T>&, const std::string&, Index, Index); \
   template SweepSink<T> sweep_sink(Param<T>&, const Sink<T>&);
 PYFFNN_INSTANTIATE(float)

@@ -15,7 +15,8 @@ class DenseSource final : public Source<T> {
   Index width() const override { return width_; }
   Index max_entries(std::int64_t) const override { return 0; }
   void load(const Visit& visit, Index, Batch<T>&, T* x, Index ldx) const override {
-    visit.each([&](Index example, Index i) { std::memcpy(x + i * ldx, x_ + example * width_, static_cast<std::size_t>(width_) * sizeof(T)); });
+    visit.each(
+        [&](Index example, Index i) { std::memcpy(x + i * ldx, x_ + example * width_, static_cast<std::size_t>(width_) * sizeof(T)); });
   }
 
  private:

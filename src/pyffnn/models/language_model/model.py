@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
@@ -13,41 +12,34 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pyffnn.corpus import (
-    IdVocabulary,
     StreamSource,
     Tokens,
     Vocabulary,
     VocabularyLike,
-    WordVocabulary,
     encode_tokens,
     is_ids,
     read_corpus,
-    vocabulary_from_dict,
 )
-from pyffnn.formats.model_file import PathLike, load_model, save_model, write_atomic
-from pyffnn.formats.settings_json import params_from_json, params_to_json
+from pyffnn.formats.model_file import PathLike
 from pyffnn.models.arguments import check_integer, check_non_negative, patience_of
-from pyffnn.models.fitted import FittedModel
 from pyffnn.models.language_model import recipe
 from pyffnn.models.language_model.decoding import draw
-from pyffnn.models.language_model.state import LanguageModelFitted, from_file, from_version_one
-from pyffnn.models.next_word import NextWordModel, best_ids
-from pyffnn.net import Network, arrays_of
+from pyffnn.models.language_model.state import LanguageModelFitted
+from pyffnn.models.language_model.storage import StoredLanguageModel
+from pyffnn.models.next_word import best_ids
+from pyffnn.net import Network
 from pyffnn.optimizers import Adam, LearningRate, Optimizer
-from pyffnn.precision import precision_name
 from pyffnn.training import (
     Callbacks,
     Plan,
     Progress,
     Record,
     Run,
-    Saved,
     Saving,
     State,
     Windows,
     as_callbacks,
     by_loss,
-    checkpoint_kind,
     fingerprint,
     perplexity,
     seed_of,
@@ -58,7 +50,7 @@ __all__ = ["LanguageModel"]
 _ADAMW = Adam(2e-3, weight_decay=0.1)
 
 
-class LanguageModel(NextWordModel, FittedModel[LanguageModelFitted]):
+class LanguageModel(StoredLanguageModel):
     """Feedforward language model (Bengio et al. 2003; Jurafsky & Martin, chapter on neural networks).
 
     The embeddings of the last ``context`` words, end to end, and of ``distant_kernels`` learned
@@ -431,52 +423,6 @@ class LanguageModel(NextWordModel, FittedModel[LanguageModelFitted]):
         best = best_ids(cosines, min(k, len(cosines) - 1))
         return list(zip(vocabulary.decode(best), cosines[best].tolist(), strict=True))
 
-    def export_embeddings(self, path: PathLike) -> None:
-        """Write the embeddings in the text form of word2vec: a line "V d", then one line a word.
-
-        Raises ValueError for a word with white space, which the form cannot hold.
-        """
-        fitted = self._state()
-        words = [str(w) for w in fitted.vocabulary.decode(np.arange(len(fitted.vocabulary)))]
-        for word in words:
-            if word.split() != [word]:
-                raise ValueError(f"the word {word!r} cannot stand in word2vec's text form")
-        table = fitted.embeddings
-        head = f"{table.shape[0]} {table.shape[1]}\n".encode()
-        lines = (
-            (word + " " + " ".join(f"{x:.9g}" for x in row) + "\n").encode()
-            for word, row in zip(words, table.tolist(), strict=True)
-        )
-        write_atomic(path, (part for parts in ([head], lines) for part in parts))
-
-    def save(self, path: PathLike) -> None:
-        """Write the model to one safetensors file, atomically; `load` reads it."""
-        with self._using() as fitted:
-            tensors = self._file_tensors(fitted) | arrays_of(fitted.network, state=False)
-            save_model(path, type(self).__name__, self._file_config(fitted), tensors)
-
-    @classmethod
-    def load(cls, path: PathLike) -> Self:
-        """Read what `save`, or a checkpoint of `fit`, wrote.
-
-        Raises OSError, and ValueError for a file that is damaged, of another model, or newer.
-        """
-        file = load_model(path, [cls.__name__, checkpoint_kind(cls.__name__)])
-        try:
-            model = cls(**params_from_json(file.config["params"]))
-            recipe.check(model)
-            vocabulary = vocabulary_from_dict(file.config["vocabulary"])
-            model._keep(
-                from_version_one(model, file, vocabulary)
-                if file.version < 2
-                else from_file(file, vocabulary)
-            )
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise ValueError(
-                f"{os.fspath(path)!r} is damaged or of another version: {error}"
-            ) from None
-        return model
-
     @property
     def vocabulary_(self) -> Vocabulary:  # type: ignore[override]
         return self._state().vocabulary
@@ -509,47 +455,15 @@ class LanguageModel(NextWordModel, FittedModel[LanguageModelFitted]):
         return self.n_threads or 0
 
     def _log_prob_of_ids(self, ids: NDArray[np.int32]) -> NDArray[np.float64]:
-        with self._using() as fitted:
+        with (network := self._state().network).reading():
+            fitted = self._of(network)
             stream = fitted.stream(np.ascontiguousarray(ids))
             return fitted.network.log_prob(*stream, 0, ids.size, self._threads())
 
     def _next_of_ids(self, ids: NDArray[np.int32]) -> NDArray[np.float64]:
-        with self._using() as fitted:
+        with (network := self._state().network).reading():
+            fitted = self._of(network)
             return fitted.network.distribution(np.ascontiguousarray(ids), self._threads())
-
-    # files
-
-    def _params_json(self) -> dict[str, Any]:
-        params = self.get_params()
-        if isinstance(self.vocabulary, (WordVocabulary, IdVocabulary)):
-            params["vocabulary"] = None  # the fitted one is written beside
-        elif self.vocabulary is not None and not isinstance(self.vocabulary, int):
-            params["vocabulary"] = list(self.vocabulary)
-        return params_to_json(params)
-
-    def _file_config(self, fitted: LanguageModelFitted) -> dict[str, Any]:
-        return {
-            "params": self._params_json(),
-            "spec": dict(fitted.network.spec),
-            "seed": fitted.seed,
-            "vocabulary": fitted.vocabulary.to_dict(),
-            "history": fitted.history,
-        }
-
-    def _file_tensors(self, fitted: LanguageModelFitted) -> dict[str, NDArray[Any]]:
-        by_frequency = fitted.network.by_frequency
-        return {} if by_frequency is None else {"by_frequency": by_frequency}
-
-    def _check_same_run(
-        self, saved: Saved, vocabulary: Vocabulary, data_id: dict[str, str]
-    ) -> None:
-        # of another default precision the bits would be others
-        params = {**self._params_json(), "precision": precision_name(self.precision)}
-        saved.check({"params": params, "data": data_id})
-        if vocabulary_from_dict(saved.config["vocabulary"]) != vocabulary:
-            raise ValueError(
-                f"the checkpoint {saved.path!r} is of another run: it has other training data"
-            )
 
 
 def _validator(fitted: LanguageModelFitted, ids: NDArray[np.int32], n_threads: int) -> Any:

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pyffnn.corpus import (
+    CorpusIds,
     StreamSource,
+    Vocabulary,
     VocabularyLike,
     read_corpus,
 )
 from pyffnn.models.next_word import NextWordModel
-from pyffnn.models.ngram.smoothing import counts_of_counts, discounts, interpolate
+from pyffnn.models.ngram.smoothing import Level, counts_of_counts, discounts, interpolate
 from pyffnn.models.ngram.trie import NgramTrie
+from pyffnn.models.one_state import OneState
 from pyffnn.models.parameters import check
 
 if TYPE_CHECKING:
@@ -27,7 +32,21 @@ __all__ = ["KneserNeyLM"]
 _BLOCK = 1 << 20
 
 
-class KneserNeyLM(NextWordModel):
+@dataclass(frozen=True, eq=False)
+class Counted:
+    """The state of a `KneserNeyLM`; its attributes of the same names document it."""
+
+    trie: NgramTrie
+    levels: tuple[Level, ...]
+    discounts: NDArray[np.float64]
+    counts_of_counts: NDArray[np.int64]
+    num_tokens: int
+    vocabulary: Vocabulary
+    valid: NDArray[np.int32] | None
+    valid_perplexity: float | None
+
+
+class KneserNeyLM(OneState[Counted], NextWordModel):
     """Interpolated modified Kneser-Ney n-gram model (Chen & Goodman 1998, section 3).
 
     For a context h and the context h' one word shorter,
@@ -124,11 +143,12 @@ class KneserNeyLM(NextWordModel):
             lowercase=self.lowercase,
         )
         trie, counts = NgramTrie.count(data.ids, len(data.vocabulary), order)
-        self.num_tokens_ = int(data.ids.size)
-        self._set_counts(trie, counts, fixed)
-        self.vocabulary_ = data.vocabulary
-        self._valid_ids = data.valid
-        self.valid_perplexity_ = None if data.valid is None else self.perplexity(data.valid)
+        counted = _counted(trie, counts, fixed, data)
+        if data.valid is not None:
+            with self._showing(counted):
+                perplexity = self.perplexity(data.valid)
+            counted = replace(counted, valid_perplexity=perplexity)
+        self._keep(counted)
         return self
 
     def mix(
@@ -155,68 +175,109 @@ class KneserNeyLM(NextWordModel):
         """
         from pyffnn.models.ngram.mixture import Mixture
 
-        self._check_fitted()
-        return Mixture._fitted(self, neural, weight, cache, valid, self._valid_ids)
+        counted = self._state()
+        return Mixture._fitted(self._with(counted), neural, weight, cache, valid, counted.valid)
 
-    def _set_counts(
-        self,
-        trie: NgramTrie,
-        counts: list[NDArray[np.int64]],
-        fixed: NDArray[np.float64] | None,
-    ) -> None:
-        self._trie = trie
-        self._counts = counts
-        self.num_ngrams_ = tuple(keys.size for keys in trie.keys)
-        self.counts_of_counts_ = np.stack([counts_of_counts(c) for c in counts])
-        self.discounts_ = (
-            np.stack([discounts(n) for n in self.counts_of_counts_]) if fixed is None else fixed
-        )
-        num_contexts = (1, *self.num_ngrams_)
-        self._levels = [
-            interpolate(counts[k - 1], trie.contexts(k), num_contexts[k - 1], discount)
-            for k, discount in enumerate(self.discounts_, 1)
-        ]
+    @property
+    def vocabulary_(self) -> Vocabulary:  # type: ignore[override]
+        return self._state().vocabulary
+
+    @property
+    def discounts_(self) -> NDArray[np.float64]:
+        return self._state().discounts
+
+    @property
+    def counts_of_counts_(self) -> NDArray[np.int64]:
+        return self._state().counts_of_counts
+
+    @property
+    def num_ngrams_(self) -> tuple[int, ...]:
+        return _num_ngrams(self._state().trie)
+
+    @property
+    def num_tokens_(self) -> int:
+        return self._state().num_tokens
+
+    @property
+    def valid_perplexity_(self) -> float | None:
+        return self._state().valid_perplexity
+
+    def _one_state(self) -> AbstractContextManager[None]:
+        return self._showing(self._state())
 
     def _log_prob_of_ids(self, ids: NDArray[np.integer[Any]]) -> NDArray[np.float64]:
+        counted = self._state()
         out = np.empty(ids.size)
-        before = self._trie.order - 1
+        before = counted.trie.order - 1
         for start in range(0, ids.size, _BLOCK):
             context = min(start, before)
             block = ids[start - context : start + _BLOCK].astype(np.int64)
             with np.errstate(divide="ignore"):  # a discount fixed at 0 may leave a word none
-                out[start : start + _BLOCK] = np.log(self._prob(block)[context:])
+                out[start : start + _BLOCK] = np.log(_prob(counted, block)[context:])
         return out
 
     def _next_of_ids(self, ids: NDArray[np.int32]) -> NDArray[np.float64]:
+        counted = self._state()
+        trie, levels = counted.trie, counted.levels
         words = ids.astype(np.int64)
-        size = self._trie.size
-        p: NDArray[np.float64] = self._levels[0].alpha[:-1] + self._levels[0].gamma[0] / size
-        for k in range(2, min(self._trie.order, words.size + 1) + 1):
-            node = self._node(words[words.size - k + 1 :])
+        size = trie.size
+        p: NDArray[np.float64] = levels[0].alpha[:-1] + levels[0].gamma[0] / size
+        for k in range(2, min(trie.order, words.size + 1) + 1):
+            node = _node(trie, words[words.size - k + 1 :])
             if node < 0:
                 break
-            level = self._levels[k - 1]
-            span = self._trie.continuations(k, node)
+            level = levels[k - 1]
+            span = trie.continuations(k, node)
             p *= level.gamma[node]
-            p[self._trie.keys[k - 1][span] % size] += level.alpha[span]
+            p[trie.keys[k - 1][span] % size] += level.alpha[span]
         return p
 
-    def _prob(self, words: NDArray[np.int64]) -> NDArray[np.float64]:
-        size = self._trie.size
-        p: NDArray[np.float64] = self._levels[0].alpha[words] + self._levels[0].gamma[0] / size
-        contexts = words[:-1]
-        for k in range(2, min(self._trie.order, words.size) + 1):
-            level = self._levels[k - 1]
-            nodes = self._trie.find(k, contexts, words[k - 1 :])
-            p[k - 1 :] = level.alpha[nodes] + level.gamma[contexts] * p[k - 1 :]
-            contexts = nodes[:-1]
-        return p
 
-    def _node(self, words: NDArray[np.int64]) -> int:
-        node = words[:1]
-        for k in range(2, words.size + 1):
-            node = self._trie.find(k, node, words[k - 1 : k])
-        return int(node[0])
+def _counted(
+    trie: NgramTrie,
+    counts: list[NDArray[np.int64]],
+    fixed: NDArray[np.float64] | None,
+    data: CorpusIds,
+) -> Counted:
+    of_counts = np.stack([counts_of_counts(c) for c in counts])
+    used = np.stack([discounts(n) for n in of_counts]) if fixed is None else fixed
+    num_contexts = (1, *_num_ngrams(trie))
+    return Counted(
+        trie=trie,
+        levels=tuple(
+            interpolate(counts[k - 1], trie.contexts(k), num_contexts[k - 1], discount)
+            for k, discount in enumerate(used, 1)
+        ),
+        discounts=used,
+        counts_of_counts=of_counts,
+        num_tokens=int(data.ids.size),
+        vocabulary=data.vocabulary,
+        valid=data.valid,
+        valid_perplexity=None,
+    )
+
+
+def _num_ngrams(trie: NgramTrie) -> tuple[int, ...]:
+    return tuple(keys.size for keys in trie.keys)
+
+
+def _prob(counted: Counted, words: NDArray[np.int64]) -> NDArray[np.float64]:
+    trie, levels = counted.trie, counted.levels
+    p: NDArray[np.float64] = levels[0].alpha[words] + levels[0].gamma[0] / trie.size
+    contexts = words[:-1]
+    for k in range(2, min(trie.order, words.size) + 1):
+        level = levels[k - 1]
+        nodes = trie.find(k, contexts, words[k - 1 :])
+        p[k - 1 :] = level.alpha[nodes] + level.gamma[contexts] * p[k - 1 :]
+        contexts = nodes[:-1]
+    return p
+
+
+def _node(trie: NgramTrie, words: NDArray[np.int64]) -> int:
+    node = words[:1]
+    for k in range(2, words.size + 1):
+        node = trie.find(k, node, words[k - 1 : k])
+    return int(node[0])
 
 
 def _check_discounts(given: Any, order: int) -> NDArray[np.float64]:

@@ -20,6 +20,7 @@ from pyffnn.corpus import (
 )
 from pyffnn.models.next_word import NextWordModel
 from pyffnn.models.ngram.cache import UnigramCache
+from pyffnn.models.one_state import OneState
 
 __all__ = ["LanguageModelLike", "Mixture", "fit_weights"]
 
@@ -44,6 +45,7 @@ class Mixture:
         nothing was fitted.
     vocabulary_ : the n-gram model's
     neural, ngram, cache : the members
+        A fit of the n-gram model or of a `LanguageModel` after `mix` leaves the mixture as it is.
     """
 
     def __init__(
@@ -52,13 +54,14 @@ class Mixture:
         neural: LanguageModelLike,
         weights: dict[str, float],
         cache: UnigramCache | None = None,
+        log_likelihoods: list[float] | None = None,
     ) -> None:
         self.ngram = ngram
         self.neural = neural
         self.cache = cache
         self.vocabulary_ = ngram.vocabulary_
         self.weights_ = weights
-        self.log_likelihoods_: list[float] = []
+        self.log_likelihoods_ = [] if log_likelihoods is None else log_likelihoods
 
     def __repr__(self) -> str:
         shares = ", ".join(f"{name} {share:.3f}" for name, share in self.weights_.items())
@@ -74,6 +77,8 @@ class Mixture:
         valid: StreamSource | None,
         default_valid: NDArray[np.int32] | None,
     ) -> Mixture:
+        if isinstance(neural, OneState):
+            neural = neural._with(neural._state())
         _check_neural(neural, ngram)
         if weight is not None:
             weight = _check_weight(weight)
@@ -102,13 +107,12 @@ class Mixture:
             )
         if ids.size == 0:
             raise ValueError("valid is empty: it holds no token")
-        fitted, mixture.log_likelihoods_ = fit_weights(
+        fitted, trace = fit_weights(
             mixture._members(ids, mixture._for_neural(valid, ids)),
             start,
             fixed_first=weight is not None,
         )
-        mixture.weights_ = dict(zip(names, fitted.tolist(), strict=True))
-        return mixture
+        return cls(ngram, neural, dict(zip(names, fitted.tolist(), strict=True)), member, trace)
 
     def log_prob(self, tokens: Tokens) -> NDArray[np.float64]:
         """Natural log-probability of each token after those before it in ``tokens``.

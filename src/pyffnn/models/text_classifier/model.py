@@ -2,87 +2,38 @@
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Any, Literal, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from pyffnn import _pyffnn
-from pyffnn.formats.model_file import ModelFile, PathLike
+from pyffnn.formats.model_file import PathLike
 from pyffnn.models.checks import check_sample_weight, check_texts
-from pyffnn.models.classifier import Classifier, ClassifierFitted
+from pyffnn.models.class_outputs import network_targets
+from pyffnn.models.classifier import Classifier
 from pyffnn.models.labels import ClassWeight, Targets
 from pyffnn.models.text_classifier import recipe
 from pyffnn.models.text_classifier.reading import Reader, ReadTexts, Texts, collected
+from pyffnn.models.text_classifier.start import begin, start_rows
+from pyffnn.models.text_classifier.state import TextFitted, is_sums
+from pyffnn.models.text_classifier.storage import StoredTextClassifier
 from pyffnn.models.weighting import combined, weights_of_classes
-from pyffnn.net import Examples, Network
-from pyffnn.optimizers import Adagrad, LearningRate, Optimizer, linear_decay
-from pyffnn.text.corpus import Corpus
-from pyffnn.text.featurizer import Featurizer, TokenizerLike
-from pyffnn.text.vectors import PretrainedVectors, find_vectors, vectors_dim
-from pyffnn.training import Callbacks, Data, Saving, fingerprint
+from pyffnn.net import Network
+from pyffnn.optimizers import LearningRate, Optimizer, linear_decay
+from pyffnn.text.featurizer import TokenizerLike
+from pyffnn.text.vectors import PretrainedVectors
+from pyffnn.training import Callbacks, Data, Saving
 
 __all__ = ["TextClassifier"]
 
-_FEATURES = "features."
 _STRUCTURE = (
     "embedding_dim", "pooling", "max_tokens", "word_ngrams", "char_ngrams", "buckets", "lowercase", "tokenizer", "multilabel",
 )  # fmt: skip
 
 
-@dataclass(frozen=True, eq=False)
-class TextFitted(ClassifierFitted):
-    """The state of a `TextClassifier`."""
-
-    features: Featurizer
-    as_sets: bool
-    """Multi-label predictions are lists of labels, not a matrix."""
-    length: int | None
-    """Words of a text that a concatenation has places for; None: rows are pooled."""
-
-    @property
-    def sums(self) -> bool:
-        """Whether the network is a linear model of sums."""
-        return _sums(self.network)
-
-    def examples(self, corpus: Corpus) -> Examples:
-        return _examples(corpus.core, self.length)
-
-    def encoded(self, texts: Any) -> Examples:
-        """Texts as the network reads them."""
-        return self.examples(self.features.encode(texts))
-
-    @functools.cached_property
-    def _predict_texts(self) -> Callable[[list[str], int, int], NDArray[np.float32]] | None:
-        """From lists of texts to probabilities in one call, where no tokenizer stands between."""
-        if self.features.tokenizer is not None:
-            return None
-        return self.network.of_texts(self.features.core.encode_texts)
-
-    def probabilities(self, texts: Any, n_threads: int) -> NDArray[np.float32]:
-        """Of each class for each text."""
-        predict = self._predict_texts
-        if predict is not None and type(texts) is list:
-            p = predict(texts, self.length or 0, n_threads)
-        else:
-            p = self.network.predict(self.encoded(texts), None, n_threads)
-        return p if not self.one_unit else np.concatenate([1 - p, p], axis=1)
-
-    def __getstate__(self) -> dict[str, Any]:
-        state = dict(self.__dict__)
-        state.pop("_predict_texts", None)
-        state["features"] = (self.features.state(), self.features.tokenizer)
-        return state
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        arrays, tokenizer = state["features"]
-        self.__dict__.update(state, features=Featurizer.from_state(arrays, tokenizer=tokenizer))
-
-
-class TextClassifier(Classifier[TextFitted]):
+class TextClassifier(StoredTextClassifier):
     """Classifier of raw text: mean or concatenation of embeddings, hidden layers, softmax.
 
     A text is cut into words; each word, and each n-gram that is asked for, is a row of an embedding
@@ -352,18 +303,18 @@ class TextClassifier(Classifier[TextFitted]):
             others = reader.known(corpus.featurizer, X_val, y_val, targets.classes, "_val")
         elif y_val is not None:
             raise ValueError("X_val and y_val must be given together")
-        fitted, restart = self._begin(read, weight, self._seed(saved))
+        fitted, restart = begin(self, read, weight, self._seed(saved))
         network = fitted.network
         spec = network.spec
-        data = Data(fitted.examples(corpus), self._network_targets(targets, spec, weight, by_class))
+        data = Data(fitted.examples(corpus), network_targets(targets, spec, weight, by_class))
         numbers, validate, data_id = None, None, {}
         if saving.wanted:
-            data_id["train"] = _identity(read, weight)
+            data_id["train"] = read.identity(weight)
         if others is not None:
-            theirs = self._network_targets(others.targets, spec, None, None)
+            theirs = network_targets(others.targets, spec, None, None)
             validate = self._validator(Data(fitted.examples(others.corpus), theirs))
             if saving.wanted:
-                data_id["valid"] = _identity(others, None)
+                data_id["valid"] = others.identity(None)
         elif (held_out := self._held_out(targets, weight, fitted.seed)) is not None:
             numbers, held = held_out
             validate = self._validator(data, held)
@@ -407,12 +358,13 @@ class TextClassifier(Classifier[TextFitted]):
         if self._fitted is None:
             read = self._reader().training(recipe.featurizer(self), X, y, classes)
             weight, by_class = self._weights(read.targets, sample_weight)
-            fitted, restart = self._begin(read, weight, self._seed(None))
+            fitted, restart = begin(self, read, weight, self._seed(None))
             restart()
             history = self._learn(fitted.network, fitted, read, weight, by_class)
             self._keep(replace(fitted, history=history))
             return self
-        with self._changing() as fitted:
+        with (network := self._state().network).turn():
+            fitted = self._of(network)
             self._check_structure(fitted)
             self._known_classes(classes, fitted)
             least = {
@@ -427,7 +379,7 @@ class TextClassifier(Classifier[TextFitted]):
                 rows=features.num_rows,
                 **self._training_spec(),
             )
-            self._start_rows(fork, fitted.features, features)
+            start_rows(self, fork, fitted.features, features)
             history = self._learn(fork, fitted, read, weight, by_class)
             self._replace(fork, replace(fitted, history=history, features=features))
         return self
@@ -439,9 +391,10 @@ class TextClassifier(Classifier[TextFitted]):
         """
         if type(X) is not list:
             X = self._texts(X)
-        fitted, n_threads = self._state(), self._threads()
+        n_threads = 0 if self.n_threads is None else self._threads()
+        fitted = self._state()
         p = fitted.probabilities(X, n_threads)
-        if self._state() is fitted:
+        if fitted.network.owner is fitted:
             return p
         return self._consistently(lambda fitted: fitted.probabilities(X, n_threads))
 
@@ -470,7 +423,8 @@ class TextClassifier(Classifier[TextFitted]):
         """
         self._check_fitted()
         X = collected(X)
-        with self._using() as fitted:
+        with (network := self._state().network).reading():
+            fitted = self._of(network)
             read = self._reader(fitted).known(fitted.features, X, y, fitted.classes, others=True)
             return self._score(fitted, fitted.examples(read.corpus), read.targets, sample_weight)
 
@@ -503,6 +457,11 @@ class TextClassifier(Classifier[TextFitted]):
             "freeze_embeddings": bool(self.freeze_embeddings),
         }
 
+    def _check_structure(self, fitted: TextFitted) -> None:
+        super()._check_structure(fitted)
+        if self.tokenizer is not fitted.features.tokenizer:
+            raise ValueError("tokenizer cannot change between fit and partial_fit")
+
     # training -----------------------------------------------------------------------------------
 
     def _reader(self, fitted: TextFitted | None = None) -> Reader:
@@ -517,56 +476,6 @@ class TextClassifier(Classifier[TextFitted]):
         by_class = weights_of_classes(self.class_weight, targets, weights)
         return combined(by_class, targets, weights), by_class
 
-    def _begin(
-        self, read: ReadTexts, weight: NDArray[np.float32] | None, seed: int
-    ) -> tuple[TextFitted, Any]:
-        """The state before training, and what gives its network the first weights."""
-        features = read.corpus.featurizer
-        vectors = self.pretrained_vectors
-        dim = self.embedding_dim
-        found = None
-        if vectors is not None:
-            width = vectors_dim(vectors)
-            if dim is not None and dim != width:
-                raise ValueError(
-                    f"embedding_dim is {dim}, but pretrained_vectors have {width} numbers"
-                )
-            dim = width
-            found = find_vectors(vectors, features.vocabulary)
-        pool = recipe.pool(self, read.corpus)
-        concat = pool == "concat"
-        inputs: dict[str, Any] = {
-            **({"input": "concat"} if concat else {"input": "bags", "pool": pool}),
-            "rows": features.num_rows,
-            "dim": recipe.DIM if dim is None else int(dim),
-        }
-        if concat:
-            longest = int(np.diff(read.corpus.core.offsets).max())
-            inputs["max_tokens"] = self.max_tokens or max(1, min(longest, recipe.MOST_TOKENS))
-        if pool == "sum" and not self._hidden():
-            inputs["embedding_scale"] = recipe.SUM_SCALE
-            inputs["row_rates"] = isinstance(self._optimizer(), Adagrad)
-        network = self._make_network(inputs, read.targets, seed, weight)
-
-        def restart() -> None:
-            network.initialise(seed)
-            _set_row_rates(network, features)
-            if found is not None:
-                network.set_rows(*found)
-
-        fitted = TextFitted(
-            network=network,
-            seed=seed,
-            history=[],
-            settings=self._structure_json(),
-            classes=read.targets.classes,
-            multilabel=read.targets.multilabel,
-            features=features,
-            as_sets=read.as_sets,
-            length=inputs.get("max_tokens"),
-        )
-        return fitted, restart
-
     def _learn(
         self,
         network: Network,
@@ -578,115 +487,12 @@ class TextClassifier(Classifier[TextFitted]):
         """One pass of ``network`` over the texts; the history with it."""
         data = Data(
             fitted.examples(read.corpus),
-            self._network_targets(read.targets, network.spec, weight, by_class),
+            network_targets(read.targets, network.spec, weight, by_class),
         )
-        optimizer = recipe.optimizer(self, sums=_sums(network))
+        optimizer = recipe.optimizer(self, sums=is_sums(network))
         rate = optimizer.schedule(self._default_schedule).lr
         assert rate is not None
         return self._one_pass(network, fitted, data, int(self.batch_size), rate)
 
-    def _start_rows(self, network: Network, known: Featurizer, features: Featurizer) -> None:
-        """What is new in ``features`` has rows behind all others: their rates and pretrained vectors."""
-        if features.num_rows == known.num_rows:
-            return
-        if network.spec["row_rates"]:
-            network.set_row_rates(features.char_rows_from(known.num_rows), recipe.CHAR_RATE)
-        if self.pretrained_vectors is not None:
-            words, rows = features.words(known.num_words)
-            found, values = find_vectors(self.pretrained_vectors, words)
-            network.set_rows(rows[found], values)
-
-    # the model file -----------------------------------------------------------------------------
-
-    def _params_json(self) -> dict[str, Any]:
-        params = super()._params_json()
-        if not isinstance(self.pretrained_vectors, str):
-            params.pop("pretrained_vectors", None)
-        return params
-
-    def _file_config(self, fitted: TextFitted) -> dict[str, Any]:
-        tokenizer = fitted.features.tokenizer
-        to_str = getattr(tokenizer, "to_str", None)
-        return {
-            **super()._file_config(fitted),
-            "tokenizer": None
-            if tokenizer is None
-            else {"json": to_str()}
-            if to_str
-            else "function",
-            "as_sets": fitted.as_sets,
-        }
-
-    def _file_tensors(self, fitted: TextFitted) -> dict[str, NDArray[Any]]:
-        state = {_FEATURES + name: array for name, array in fitted.features.state().items()}
-        return {**super()._file_tensors(fitted), **state}
-
-    def _restored(self, parts: dict[str, Any], file: ModelFile) -> TextFitted:
-        state = {
-            name.removeprefix(_FEATURES): array
-            for name, array in file.tensors.items()
-            if name.startswith(_FEATURES)
-        }
-        features = Featurizer.from_state(state, tokenizer=self.tokenizer)
-        network = parts["network"]
-        if features.num_rows != network.spec["rows"]:
-            raise ValueError("its vocabulary and its embeddings differ in size")
-        _set_row_rates(network, features)
-        return TextFitted(
-            **parts,
-            features=features,
-            as_sets=file.config["as_sets"],
-            length=network.spec["max_tokens"] or None,
-        )
-
-    @classmethod
-    def load(cls, path: PathLike, *, tokenizer: TokenizerLike | None = None) -> Self:
-        """Read a model that `save` wrote.
-
-        ``tokenizer``: the function that a model with a tokenizer function was trained with; a file
-        cannot hold it. A `tokenizers.Tokenizer` is in the file.
-
-        Raises OSError when there is no such file, ValueError when it is no model of this class,
-        damaged, written by a newer version, or when the tokenizer is missing.
-        """
-        return cls._load(path, tokenizer=tokenizer)
-
-    @classmethod
-    def _arguments(cls, config: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
-        kept = config["tokenizer"]
-        if given["tokenizer"] is None:
-            if kept == "function":
-                raise ValueError("it was trained with a tokenizer function: pass it as tokenizer=")
-            if kept is not None:
-                from tokenizers import Tokenizer
-
-                return {"tokenizer": Tokenizer.from_str(kept["json"])}
-        elif kept is None:
-            raise ValueError("it was trained without a tokenizer")
-        return given
-
     def __sklearn_tags__(self) -> Any:
         return self._sklearn_tags(two_d_array=False, string=True)
-
-
-def _sums(network: Network) -> bool:
-    spec = network.spec
-    return spec.get("pool") == "sum" and not spec["hidden"]
-
-
-def _examples(corpus: _pyffnn.TextCorpus, length: int | None) -> Examples:
-    return Examples.text(corpus) if length is None else Examples.text_sequences(corpus, length)
-
-
-def _set_row_rates(network: Network, features: Featurizer) -> None:
-    if network.spec.get("row_rates"):
-        rates = network.state()["embedding.rate"]
-        rates[:] = 1
-        rates[features.char_rows] = recipe.CHAR_RATE
-
-
-def _identity(read: ReadTexts, weight: NDArray[np.float32] | None) -> str:
-    core = read.corpus.core
-    state = read.corpus.featurizer.state()
-    words = [state[name] for name in sorted(state)]
-    return fingerprint(core.offsets, core.ids, *words, *read.targets.arrays, weight)

@@ -15,6 +15,7 @@ from pyffnn.models.labels import Targets, encode, find_classes, given_classes, t
 from pyffnn.text.corpus import Corpus
 from pyffnn.text.featurizer import Featurizer
 from pyffnn.text.labelled import name_of, read_fasttext
+from pyffnn.training import fingerprint
 
 __all__ = ["ReadTexts", "Reader", "Texts", "collected", "is_path"]
 
@@ -27,6 +28,13 @@ class ReadTexts(NamedTuple):
     corpus: Corpus
     targets: Targets
     as_sets: bool
+
+    def identity(self, weight: NDArray[np.float32] | None) -> str:
+        """Tells the texts, their targets and weights from others."""
+        core = self.corpus.core
+        state = self.corpus.featurizer.state()
+        words = [state[name] for name in sorted(state)]
+        return fingerprint(core.offsets, core.ids, *words, *self.targets.arrays, weight)
 
 
 class Reader(NamedTuple):

@@ -10,6 +10,8 @@ import warnings
 
 import numpy as np
 import pytest
+from net.test_gradients import INPUTS, LAYERS, spec_of
+from oracles.examples import Data, build
 from subprocesses import run_python
 
 import pyffnn
@@ -55,8 +57,7 @@ def uncached(model, X):
 
 
 def kept_bytes(model):
-    network = model._network
-    return getattr(network, "compiled", network).kept_bytes()
+    return model._fitted.network.kept_bytes()
 
 
 def assert_same(a, b):
@@ -161,8 +162,11 @@ def test_the_instruction_set_may_change_between_predictions():
 
 def test_duplicates_and_files_hold_no_copies(tmp_path):
     model, (X, _) = fitted(), data()
+    model.predict_proba(X[:1])  # what is found out once and remembered is no copy of weights
+    assert kept_bytes(model) == 0
     size = len(pickle.dumps(model))
     want = warm(model, X)
+    assert kept_bytes(model) > 0
     assert len(pickle.dumps(model)) == size
     model.save(tmp_path / "m.safetensors")
     for other in (
@@ -232,7 +236,7 @@ def test_language_models(any_isa, layers):
         return out
 
     def plain():
-        views = model._network.weights()
+        views = model._fitted.network.parameters()
         out = [model.log_prob(ids[:m]) for m in ROWS], model.next_words([1, 2, 3])
         del views
         return out
@@ -243,7 +247,7 @@ def test_language_models(any_isa, layers):
     assert kept_bytes(model) == 0
     assert_same(kept[0], without[0])
     assert kept[1] == without[1]
-    for view in model._network.weights().values():
+    for view in model._fitted.network.parameters().values():
         view *= 1.1
     del view
     changed = use()
@@ -252,6 +256,58 @@ def test_language_models(any_isa, layers):
     assert_same(changed[0], plain()[0])
     duplicate = pickle.loads(pickle.dumps(model))
     assert_same([duplicate.log_prob(ids[:m]) for m in ROWS], changed[0])
+
+
+# The engine's own: every kind of layer, by whatever changes its weights.
+
+
+@pytest.mark.parametrize(
+    ("isa", "precision"),
+    [(pyffnn.available_isas()[-1], "float32"), ("amx-emulated", "bfloat16x3")],
+    indirect=["isa"],
+)
+@pytest.mark.parametrize(
+    ("kind", "layers"),
+    [(kind, list(LAYERS)[(i + j) % 6]) for i, kind in enumerate(INPUTS) for j in (0, 3)],
+)
+def test_every_change_of_a_network_counts(isa, kind, layers, precision):
+    spec = spec_of(kind, layers, "classes", hidden=[40, 20], precision=precision)
+    net, data = build(spec, np.float32), Data(spec, 60, dtype=np.float32)
+    examples, targets = data.examples, data.targets()
+
+    def use():
+        for _ in range(3):
+            found = [net.predict(examples, np.arange(m)) for m in ROWS]
+        return found
+
+    def plain():
+        views = net.parameters()
+        found = [net.predict(examples, np.arange(m)) for m in ROWS]
+        assert views and net.kept_bytes() == 0
+        return found
+
+    def trained_aside():
+        fork = net.fork(examples)
+        fork.train(examples, targets, np.arange(60), 20, 0.1)
+        net.absorb(fork)
+
+    changes = {
+        "nothing": lambda: None,
+        "train": lambda: net.train(examples, targets, np.arange(60), 20, 0.1),
+        "absorb": trained_aside,
+        "initialise": lambda: net.initialise(5),
+    }
+    last = None
+    for name, change in changes.items():
+        change()
+        found = use()
+        assert net.kept_bytes() > 0
+        assert_same(found, plain())
+        if last is not None:
+            assert all((a != b).any() for a, b in zip(found, last, strict=True)), name
+        last = use()
+        net.gradients(examples, targets)
+        assert_same(use(), last)
 
 
 FORK = """

@@ -1,0 +1,83 @@
+"""The fitted state of a `TextClassifier`."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pyffnn.models.classifier import ClassifierFitted
+from pyffnn.models.text_classifier import recipe
+from pyffnn.net import Examples, Network
+from pyffnn.text.corpus import Corpus
+from pyffnn.text.featurizer import Featurizer
+
+__all__ = ["TextFitted", "is_sums", "set_row_rates"]
+
+
+@dataclass(frozen=True, eq=False)
+class TextFitted(ClassifierFitted):
+    """The state of a `TextClassifier`."""
+
+    features: Featurizer
+    as_sets: bool
+    """Multi-label predictions are lists of labels, not a matrix."""
+    length: int | None
+    """Words of a text that a concatenation has places for; None: rows are pooled."""
+
+    @property
+    def sums(self) -> bool:
+        """Whether the network is a linear model of sums."""
+        return is_sums(self.network)
+
+    def examples(self, corpus: Corpus) -> Examples:
+        core, length = corpus.core, self.length
+        return Examples.text(core) if length is None else Examples.text_sequences(core, length)
+
+    def encoded(self, texts: Any) -> Examples:
+        """Texts as the network reads them."""
+        return self.examples(self.features.encode(texts))
+
+    @functools.cached_property
+    def _predict_texts(self) -> Callable[[list[str], int, int], NDArray[np.float32]] | None:
+        """From lists of texts to probabilities in one call, where no tokenizer stands between."""
+        if self.features.tokenizer is not None:
+            return None
+        return self.network.of_texts(self.features.core)
+
+    def probabilities(self, texts: Any, n_threads: int) -> NDArray[np.float32]:
+        """Of each class for each text."""
+        predict = self._predict_texts
+        if predict is not None and type(texts) is list:
+            p = predict(texts, self.length or 0, n_threads)
+        else:
+            p = self.network.predict(self.encoded(texts), None, n_threads)
+        return p if not self.one_unit else np.concatenate([1 - p, p], axis=1)
+
+    def __getstate__(self) -> dict[str, Any]:
+        state = dict(self.__dict__)
+        state.pop("_predict_texts", None)
+        state["features"] = (self.features.state(), self.features.tokenizer)
+        return state
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        arrays, tokenizer = state["features"]
+        self.__dict__.update(state, features=Featurizer.from_state(arrays, tokenizer=tokenizer))
+
+
+def is_sums(network: Network) -> bool:
+    """Whether it is a linear model of sums of rows."""
+    spec = network.spec
+    return spec.get("pool") == "sum" and not spec["hidden"]
+
+
+def set_row_rates(network: Network, features: Featurizer) -> None:
+    """Pieces of words learn at a rate of their own, where rows have rates."""
+    if network.spec.get("row_rates"):
+        rates = network.state()["embedding.rate"]
+        rates[:] = 1
+        rates[features.char_rows] = recipe.CHAR_RATE

@@ -1,0 +1,103 @@
+"""What a `TextClassifier` adds to the model file of the classifiers."""
+
+from __future__ import annotations
+
+from typing import Any, Self
+
+from numpy.typing import NDArray
+
+from pyffnn.formats.model_file import ModelFile, PathLike
+from pyffnn.models.classifier import Classifier
+from pyffnn.models.text_classifier.state import TextFitted, set_row_rates
+from pyffnn.text.featurizer import Featurizer, TokenizerLike
+from pyffnn.text.vectors import PretrainedVectors
+
+__all__ = ["StoredTextClassifier"]
+
+_FEATURES = "features."
+
+
+class StoredTextClassifier(Classifier[TextFitted]):
+    """Writes and reads words, n-grams and tokenizer."""
+
+    tokenizer: TokenizerLike | None
+    pretrained_vectors: PretrainedVectors | None
+
+    @classmethod
+    def load(cls, path: PathLike, *, tokenizer: TokenizerLike | None = None) -> Self:
+        """Read a model that `save`, or a checkpoint that `fit`, wrote.
+
+        ``tokenizer``: the function that a model with a tokenizer function was trained with; a file
+        cannot hold it. A `tokenizers.Tokenizer` is in the file.
+
+        Raises OSError when there is no such file, ValueError when it is no model of this class,
+        damaged, written by a newer version, or when the tokenizer is missing.
+        """
+        return cls._load(path, tokenizer=tokenizer)
+
+    @classmethod
+    def _arguments(cls, config: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
+        return {"tokenizer": _tokenizer_from_json(config["tokenizer"], given["tokenizer"])}
+
+    def _params_json(self) -> dict[str, Any]:
+        params = super()._params_json()
+        if not isinstance(self.pretrained_vectors, str):
+            params.pop("pretrained_vectors", None)
+        return params
+
+    def _file_config(self, fitted: TextFitted) -> dict[str, Any]:
+        return {
+            **super()._file_config(fitted),
+            "tokenizer": _tokenizer_to_json(fitted.features.tokenizer),
+            "as_sets": fitted.as_sets,
+        }
+
+    def _file_tensors(self, fitted: TextFitted) -> dict[str, NDArray[Any]]:
+        state = {_FEATURES + name: array for name, array in fitted.features.state().items()}
+        return {**super()._file_tensors(fitted), **state}
+
+    def _restored(self, parts: dict[str, Any], file: ModelFile) -> TextFitted:
+        state = {
+            name.removeprefix(_FEATURES): array
+            for name, array in file.tensors.items()
+            if name.startswith(_FEATURES)
+        }
+        features = Featurizer.from_state(state, tokenizer=self.tokenizer)
+        network = parts["network"]
+        if features.num_rows != network.spec["rows"]:
+            raise ValueError("its vocabulary and its embeddings differ in size")
+        set_row_rates(network, features)
+        return TextFitted(
+            **parts,
+            features=features,
+            as_sets=file.config["as_sets"],
+            length=network.spec["max_tokens"] or None,
+        )
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        memo[id(self.tokenizer)] = self.tokenizer  # that of the state stays the same one
+        return super().__deepcopy__(memo)
+
+
+def _tokenizer_to_json(tokenizer: TokenizerLike | None) -> Any:
+    """All of a `tokenizers.Tokenizer`; of a function only that it was one."""
+    if tokenizer is None:
+        return None
+    to_str = getattr(tokenizer, "to_str", None)
+    return {"json": to_str()} if to_str else "function"
+
+
+def _tokenizer_from_json(kept: Any, given: TokenizerLike | None) -> TokenizerLike | None:
+    """That of a file, or ``given`` in its place; ValueError where one must or must not be given."""
+    if given is not None:
+        if kept is None:
+            raise ValueError("it was trained without a tokenizer")
+        return given
+    if kept == "function":
+        raise ValueError("it was trained with a tokenizer function: pass it as tokenizer=")
+    if kept is None:
+        return None
+    from tokenizers import Tokenizer
+
+    tokenizer: TokenizerLike = Tokenizer.from_str(kept["json"])
+    return tokenizer
