@@ -32,8 +32,7 @@ void Sweep<T>::plan(const SweepShape<T>& s, bool gradient) {
   products_.plan(s, wanted_, gradient);
   const Index ldp = products_.ldp(), item = static_cast<Index>(sizeof(T)), tile = products_.tile();
   chunks_ = std::min(kChunks, (products_.tiles() + 3) / 4);
-  keep_words_ = std::min(s.vocab, kKeepBytes / (ldp * item) / tile * tile);
-  if (s.vocab * ldp * item <= kKeepBytes) keep_words_ = s.vocab;
+  keep_words_ = s.vocab * ldp * item <= kKeepBytes ? s.vocab : std::min(s.vocab, kKeepBytes / (ldp * item) / tile * tile);
   const Index unit = dispatch::kernels<T>().tile.mr, row_bytes = (4 * s.ld + ldp) * item;
   group_ = products_.on_tiles() ? tile : std::clamp(kGroupBytes / (unit * row_bytes), Index{1}, tile / unit) * unit;
   by_target_.resize(at(s.m));
