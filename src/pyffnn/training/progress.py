@@ -22,8 +22,7 @@ class Progress:
 
     def __init__(self, verbose: int, file: Any = None) -> None:
         self._file = (sys.stderr if file is None else file) if verbose else None
-        is_terminal = getattr(self._file, "isatty", None)
-        self._live = bool(callable(is_terminal) and is_terminal())
+        self._live = _is_terminal(self._file)
         self._every = 0.2 if self._live else 30.0
         self._width = 0
 
@@ -98,3 +97,11 @@ def _clock(seconds: float) -> str:
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+def _is_terminal(file: Any) -> bool:
+    ask = getattr(file, "isatty", None)
+    try:
+        return bool(callable(ask) and ask())
+    except (OSError, ValueError):  # a closed file does not say
+        return False
