@@ -27,7 +27,7 @@ import numpy as np
 
 from pyffnn import _pyffnn
 
-HANG = 60  # seconds
+HANG = 60
 FOR_EVER = 1 << 60
 
 
@@ -124,7 +124,7 @@ def walk(case: Case, seconds: float) -> Walk:
                 if time.monotonic() > end:
                     break
                 place[0] = i + 1
-                faulthandler.dump_traceback_later(HANG, exit=True)
+                faulthandler.dump_traceback_later(HANG, exit=True, file=2)
                 place[1] += _disturbed(case, folder, expected, *faults[i])
 
         while place[0] < len(faults) and time.monotonic() < end and len(done.problems) < 5:
