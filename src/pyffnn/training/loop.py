@@ -338,6 +338,7 @@ class Run:
             self._data.targets,
             group.order(end - 1, end),
             self._plan.n_threads,
+            accuracy=False,
         )
         if not math.isfinite(loss):
             self._diverged("loss", float(group.rates[end - 1]))

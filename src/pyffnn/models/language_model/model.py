@@ -470,7 +470,7 @@ def _validator(fitted: LanguageModelFitted, ids: NDArray[np.int32], n_threads: i
     stream = fitted.stream(ids)
 
     def validate(network: Network) -> Record:
-        loss, weight, _ = network.evaluate(*stream, None, n_threads)
+        loss, weight, _ = network.evaluate(*stream, None, n_threads, accuracy=False)
         return {"val_loss": loss / weight, "val_perplexity": perplexity(loss / weight)}
 
     return validate
