@@ -113,21 +113,13 @@ def short():
     return texts, labels
 
 
-def test_short_texts_are_summed_with_pieces_of_words(short, tmp_path):
+def test_few_or_short_texts_are_weighted_with_pieces_of_words(short, tmp_path):
     texts, labels = short
     model = TextClassifier(word_ngrams=2, epochs=1).fit(texts, labels)
-    assert model._state().network.spec["pool"] == "sum" and model._state().features.char_ngrams == (
-        4,
-        4,
-    )
-    assert model.history_[0]["learning_rate"] < 0.02
+    assert model.recipe_["pooling"] == model._state().network.spec["pool"] == "weighted"
+    assert model._state().features.char_ngrams == (4, 4)
+    assert model.recipe_["char_ngrams"] == [4, 4]
     assert model.predict(["w1 happens w2", "saddest", "happily"]).tolist() == [0, 1, 0]
-
-    pieces = model._state().features.char_rows
-    rates = model._state().network.state()["embedding.rate"]
-    assert pieces[0] > len(model.vocabulary_) and pieces[-1] == rates.size - 1
-    np.testing.assert_array_equal(np.delete(rates, pieces), np.float32(1))
-    np.testing.assert_array_equal(rates[pieces], np.float32(0.3))
 
     # the same from an iterator, from a file, and by the explicit settings
     p = model.predict_proba(texts[:100])
@@ -138,29 +130,44 @@ def test_short_texts_are_summed_with_pieces_of_words(short, tmp_path):
     for other in (
         TextClassifier(**settings).fit(iter(texts), labels),
         TextClassifier(**settings).fit(file),
-        TextClassifier(**settings, pooling="sum", char_ngrams=(4, 4)).fit(texts, labels),
+        TextClassifier(**settings, pooling="weighted", char_ngrams=(4, 4)).fit(texts, labels),
     ):
         np.testing.assert_array_equal(other.predict_proba(texts[:100]), p)
 
 
-def test_partial_fit_keeps_to_sums_and_pieces(short, tmp_path):
+def test_sums_have_pieces_that_learn_slowly(short):
+    model = TextClassifier(word_ngrams=2, pooling="sum", epochs=1).fit(*short)
+    pieces = model._state().features.char_rows
+    rates = model._state().network.state()["embedding.rate"]
+    assert pieces[0] > len(model.vocabulary_) and pieces[-1] == rates.size - 1
+    np.testing.assert_array_equal(np.delete(rates, pieces), np.float32(1))
+    np.testing.assert_array_equal(rates[pieces], np.float32(0.3))
+
+
+@pytest.mark.parametrize("pooling", ["sum", "weighted"])
+def test_partial_fit_keeps_to_pooling_and_pieces(short, tmp_path, pooling):
     texts, labels = short
-    model = TextClassifier().partial_fit(texts, labels)
+    model = TextClassifier(pooling=pooling).partial_fit(texts, labels)
     for state in (True, False):
         path = tmp_path / str(state)
         model.save(path, optimizer_state=state)
         loaded = TextClassifier.load(path)
-        loaded.partial_fit(["happy zzzzzz", "w1 saddest"], [0, 1])  # few: would be averaged
-        assert loaded._state().network.spec[
-            "pool"
-        ] == "sum" and loaded._state().features.char_ngrams == (4, 4)
-        assert loaded.history_[-1]["learning_rate"] == 0.02
+        loaded.partial_fit(["happy zzzzzz", "w1 saddest"], [0, 1])  # few: would have no pieces
+        spec = loaded._state().network.spec
+        assert spec["pool"] == pooling and loaded._state().features.char_ngrams == (4, 4)
         assert "zzzzzz" in loaded.vocabulary_
-        rates = loaded._state().network.state()["embedding.rate"]
         pieces = loaded._state().features.char_rows
-        assert rates.size == pieces[-1] + 1 > model._state().features.char_rows[-1] + 1
-        np.testing.assert_array_equal(np.delete(rates, pieces), np.float32(1))
-        np.testing.assert_array_equal(rates[pieces], np.float32(0.3))
+        assert spec["rows"] == pieces[-1] + 1 > model._state().features.char_rows[-1] + 1
+        if pooling == "sum":
+            rates = loaded._state().network.state()["embedding.rate"]
+            assert loaded.history_[-1]["learning_rate"] == 0.02
+            np.testing.assert_array_equal(np.delete(rates, pieces), np.float32(1))
+            np.testing.assert_array_equal(rates[pieces], np.float32(0.3))
+        else:
+            weights = loaded._state().network.parameters()["embedding.weights"]
+            before = model._state().network.parameters()["embedding.weights"]
+            np.testing.assert_array_equal(weights[: before.size], before)
+            assert (weights[before.size :] != 1).all()
         assert loaded.predict(["happily"]) == [0]
 
 
@@ -176,40 +183,27 @@ def test_partial_fit_keeps_to_sums_and_pieces(short, tmp_path):
     ],
     ids=lambda s: next(iter(s)),
 )
-def test_settings_with_which_short_texts_are_as_others(short, settings):
+def test_settings_with_which_rows_are_averaged(short, settings):
     model = TextClassifier(epochs=1, **settings).fit(*short)
     assert model._state().network.spec.get("pool", "mean") == "mean"
     assert model.embeddings_.shape[0] == len(model.vocabulary_)
 
 
 @pytest.mark.parametrize("settings", [{"buckets": 100}, {"tokenizer": str.split}], ids=str)
-def test_sums_without_pieces(short, settings):
-    model = TextClassifier(epochs=1, **settings).fit(*short)
-    assert (
-        model._state().network.spec["pool"] == "sum" and model._state().features.char_ngrams is None
-    )
+def test_weighted_without_pieces(short, settings):
+    fitted = TextClassifier(epochs=1, **settings).fit(*short)._state()
+    assert fitted.network.spec["pool"] == "weighted" and fitted.features.char_ngrams is None
 
 
-def test_longer_or_fewer_texts_are_averaged(short):
-    texts, labels = short
-    few = 100_000 // 9
-    for texts_, y in (
-        (texts[:few], labels[:few]),
-        ([" ".join(texts[i : i + 3]) for i in range(0, 12000, 3)], labels[::3]),
-    ):
-        model = TextClassifier(epochs=1).fit(texts_, y)
-        assert (
-            model._state().network.spec["pool"] == "mean"
-            and model._state().features.char_ngrams is None
-        )
-        assert not model._state().features.char_rows.size
-    assert (
-        TextClassifier(epochs=1)
-        .fit(texts[: few + 1], labels[: few + 1])
-        ._state()
-        .network.spec["pool"]
-        == "sum"
-    )
+def test_many_long_texts_have_no_pieces():
+    # nor has a handful of words: see test_vocabulary_options
+    rng = np.random.default_rng(1)
+    texts = [" ".join(f"w{i}" for i in row) for row in rng.integers(0, 900, (16_700, 30))]
+    labels = rng.integers(0, 2, len(texts))
+    few = TextClassifier(epochs=1).fit(texts[:16_600], labels[:16_600])
+    assert few._state().features.char_ngrams == (4, 4)
+    many = TextClassifier(epochs=1).fit(texts, labels)
+    assert many._state().features.char_ngrams is None and many.recipe_["char_ngrams"] is None
 
 
 @pytest.mark.parametrize(("pooling", "power"), [("mean", 1), ("sqrtn", 0.5), ("sum", 0)])
@@ -230,7 +224,8 @@ def test_poolings_divide_the_sum_of_rows(data, pooling, power, tmp_path):
     )
 
 
-def test_mean_of_rows_is_what_is_classified(fitted):
+def test_mean_of_rows_is_what_is_classified(data):
+    fitted = TextClassifier(pooling="mean", epochs=10).fit(*data)
     W, b = (fitted._state().network.parameters()[k] for k in ("output.weight", "output.bias"))
     ids = [fitted.vocabulary_.index(w) for w in ("good", "film", "film")]
     z = np.exp(fitted.embeddings_[ids].astype(np.float64).mean(axis=0) @ W + b)

@@ -109,8 +109,10 @@ def test_callbacks_and_history(data):
 
 def test_default_rate(data):
     model = TextClassifier().partial_fit(*data)
-    assert model.history_[0]["learning_rate"] == 0.1
-    assert TextClassifier(optimizer="adam").partial_fit(*data).history_[0]["learning_rate"] == 1e-3
+    assert model.history_[0]["learning_rate"] == 1.0
+    for name, rate in (("adagrad", 0.1), ("adam", 1e-3)):
+        model = TextClassifier(optimizer=name).partial_fit(*data)
+        assert model.history_[0]["learning_rate"] == rate
 
 
 def test_partial_fit(data):

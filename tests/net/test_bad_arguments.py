@@ -76,7 +76,7 @@ SPECS: list[tuple[str, dict[str, Any], Any, str]] = [
     ("bags", {"max_tokens": 3}, ValueError, "max_tokens must be left out unless"),
     ("bags", {"n_inputs": 3}, ValueError, "n_inputs must be left out"),
     ("bags", {"input_dropout": 0.1}, ValueError, "input_dropout must be 0"),
-    ("bags", {"pool": "max"}, ValueError, "pool must be one of 'mean', 'sqrtn', 'sum', got 'max'"),
+    ("bags", {"pool": "max"}, ValueError, "pool must be one of 'mean', 'sqrtn', 'sum', 'weighted', got 'max'"),
     ("concat", {"pool": "sum"}, ValueError, "pool must be left out"),
     ("concat", {"max_tokens": 2**31}, ValueError, "the width of the input must be from 1"),
     ("bags", {"rows": 2**31 - 1}, ValueError, r"rows must be below 2\^31 - 1"),

@@ -19,7 +19,7 @@ void each_key(F& f, S& s) {
   f("n_inputs", s.n_inputs);
   f("rows", s.rows);
   f("dim", s.dim);
-  f("pool", s.pool, Choices<Pool>{{"mean", Pool::mean}, {"sqrtn", Pool::sqrtn}, {"sum", Pool::sum}});
+  f("pool", s.pool, Choices<Pool>{{"mean", Pool::mean}, {"sqrtn", Pool::sqrtn}, {"sum", Pool::sum}, {"weighted", Pool::weighted}});
   f("max_tokens", s.max_tokens);
   f("context", s.context);
   f("distant_kernels", s.distant_kernels);

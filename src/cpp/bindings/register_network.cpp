@@ -128,7 +128,12 @@ class PyNetwork {
   py::dict spec() const { return spec_dict(net_->spec()); }
   py::dict parameters() const {
     py::dict d;
-    for (const auto& p : net_->params().all()) d[py::str(p->name)] = view(*p, p->value, lent(p->value.memory, p->version));
+    for (const auto& p : net_->params().all()) {
+      d[py::str(p->name)] = view(*p, p->value, lent(p->value.memory, p->version));
+      if (p->weights.exists())
+        d[py::str(p->name + ".weights")] =
+            py::array_t<T>({p->rows}, {static_cast<Index>(sizeof(T))}, p->weights.p(), lent(p->weights.memory, p->version));
+    }
     return d;
   }
   py::dict state() const {
@@ -352,6 +357,16 @@ class PyNetwork {
     const ReleaseGil release;
     net_->set_row_rates(rows.data(), static_cast<Index>(rows.size()), static_cast<T>(rate));
   }
+  void set_row_weights(py::handle ids, py::handle values) {
+    const std::vector<std::int64_t> rows = table_rows(ids);
+    const py::array v = contiguous(as_dtype(as_floats(values, "values"), kNum<T>));
+    check_shape(v, {static_cast<Index>(rows.size())}, "values");
+    const T* const from = in<T>(v);
+    for (std::size_t i = 0; i < rows.size(); ++i)
+      if (!(from[i] >= 0) || std::isinf(from[i])) value_error("values", "must be finite and not negative, got " + number_text(from[i]));
+    const ReleaseGil release;
+    net_->set_row_weights(rows.data(), static_cast<Index>(rows.size()), from);
+  }
 
   Index kept_bytes() const { return net_->kept_bytes(); }
   Index workspace_bytes() {
@@ -458,6 +473,7 @@ void register_of(py::module_& m, const char* name, const char* reading) {
       .def("reading", [](py::object self) { return std::make_unique<Reading<T>>(std::move(self)); })
       .def("set_rows", &N::set_rows, py::arg("ids"), py::arg("values"))
       .def("set_row_rates", &N::set_row_rates, py::arg("ids"), py::arg("rate"))
+      .def("set_row_weights", &N::set_row_weights, py::arg("ids"), py::arg("values"))
       .def("kept_bytes", &N::kept_bytes)
       .def("workspace_bytes", &N::workspace_bytes);
 }

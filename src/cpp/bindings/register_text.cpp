@@ -2,9 +2,11 @@
 
 #include <algorithm>
 
+#include "bindings/data_objects.h"
 #include "bindings/register.h"
 #include "bindings/text_input.h"
 #include "text/corpus_builder.h"
+#include "text/row_counts.h"
 
 namespace pyffnn::bindings {
 namespace {
@@ -123,7 +125,7 @@ FeatureOptions options_of(const py::dict& given) {
     }
   };
   text::for_options(options, take);
-  take("char_if_short", options.char_if_short);
+  take("char_if_suited", options.char_if_suited);
   if (read != given.size()) throw py::value_error("unknown options among " + std::string(py::repr(py::list(given))));
   return options;
 }
@@ -228,6 +230,34 @@ py::tuple expand(const Corpus& corpus, py::handle documents) {
   return py::make_tuple(hand_over(std::move(rows)), to_array(offsets));
 }
 
+// (documents of each row [rows], of them those of each group [rows, n_groups])
+py::tuple count_rows(const Corpus& corpus, py::handle groups, py::handle group_offsets, Index n_groups) {
+  if (n_groups < 1) throw py::value_error("n_groups must be at least 1, got " + std::to_string(n_groups));
+  const auto numbers = [](py::handle x, const char* name) {
+    const py::array a = as_int64(x, name);
+    check_rank(a, 1, name);
+    return std::vector<std::int64_t>(in<std::int64_t>(a), in<std::int64_t>(a) + a.size());
+  };
+  const std::vector<std::int64_t> of = numbers(groups, "groups"), ends = numbers(group_offsets, "group_offsets");
+  if (static_cast<Index>(ends.size()) != corpus.size() + 1 || ends.front() != 0 || ends.back() != static_cast<Index>(of.size()) ||
+      !std::is_sorted(ends.begin(), ends.end()))
+    throw py::value_error("group_offsets must rise from 0 to the number of groups, one a document and one more");
+  check_range(of.data(), static_cast<Index>(of.size()), 0, n_groups, "groups");
+  const Index rows = corpus.num_rows();
+  if (static_cast<double>(rows) * static_cast<double>(n_groups) * 4 > static_cast<double>(physical_memory()))
+    throw memory_error("cannot allocate an array of shape " + shape_text({rows, n_groups}));
+  py::array_t<std::int32_t> documents(rows), of_group({rows, n_groups});
+  std::int32_t *const all = documents.mutable_data(), *const some = of_group.mutable_data();
+  std::fill_n(all, rows, 0);
+  std::fill_n(some, rows * n_groups, 0);
+  Interrupts interrupts;
+  {
+    ReleaseGil release;
+    text::count_rows(corpus, of.data(), ends.data(), n_groups, all, some, interrupts);
+  }
+  return py::make_tuple(std::move(documents), std::move(of_group));
+}
+
 py::array sequences(const Corpus& corpus, Index length, py::handle documents) {
   if (length < 1) throw py::value_error("length must be at least 1, got " + std::to_string(length));
   const std::vector<std::int64_t> chosen = documents_of(corpus, documents);
@@ -307,13 +337,14 @@ void register_text(py::module_& m) {
   corpus.def("__len__", &Corpus::size)
       .def_property_readonly("features", [unconst](const Corpus& c) { return unconst(c.shared_features()); })
       .def_property_readonly("num_tokens", &Corpus::num_tokens)
-      .def_property_readonly("has_short_texts", [](const Corpus& c) { return text::has_short_texts(c.num_tokens(), c.size()); })
+      .def_property_readonly("suits_char_ngrams", [](const Corpus& c) { return text::suits_char_ngrams(c.num_tokens(), c.size()); })
       .def_property_readonly("ids", [](const Corpus& c) { return to_array(c.ids()); })
       .def_property_readonly("offsets", [](const Corpus& c) { return to_array(c.offsets()); })
       .def_property_readonly("label_ids", [](const Corpus& c) { return to_array(c.label_ids()); })
       .def_property_readonly("label_offsets", &label_offsets)
       .def_property_readonly("labels", [](const Corpus& c) { return words_of(c.labels()); })
       .def("expand", &expand, py::arg("documents") = py::none())
+      .def("count_rows", &count_rows, py::arg("groups"), py::arg("group_offsets"), py::arg("n_groups"))
       .def("sequences", &sequences, py::arg("length"), py::arg("documents") = py::none());
 
   m.def("fit_texts", [](py::handle texts, const py::dict& options) { return fit(options_of(options), texts, add_texts); });

@@ -21,6 +21,7 @@ void copy_row(const Param<T>& from, Index from_row, const Param<T>& to, Index to
   copy(from.value, to.value);
   copy(from.state1, to.state1);
   copy(from.state2, to.state2);
+  copy(from.weights, to.weights);
 }
 
 template <class T>
@@ -31,6 +32,7 @@ void copy_all(const Param<T>& from, const Param<T>& to, Index rows) {
   copy(from.value, to.value);
   copy(from.state1, to.state1);
   copy(from.state2, to.state2);
+  copy(from.weights, to.weights);
 }
 
 // The rows that examples touch, rising; none where they are many beside the table, of which then all may be copied.
@@ -112,7 +114,7 @@ bool Network<T>::is_fork(const Network& fork, const Param<T>* table, bool grows)
   for (std::size_t i = 0; i < params().all().size(); ++i) {
     const Param<T>&from = *fork.params().all()[i], &to = *params().all()[i];
     if (from.name != to.name || from.cols != to.cols || from.by_row != to.by_row || !same(from.value, to.value) ||
-        !same(from.state1, to.state1) || !same(from.state2, to.state2))
+        !same(from.state1, to.state1) || !same(from.state2, to.state2) || !same(from.weights, to.weights))
       return false;
     const Index rows = &to == table && !fork.rows_here_.empty() ? fork.total_rows_ : from.rows;
     if (&to == table && grows ? rows < to.rows : rows != to.rows) return false;
@@ -161,6 +163,15 @@ void Network<T>::set_row_rates(const std::int64_t* ids, Index n, T rate) {
   for (Index i = 0; i < n; ++i) table.s2()[row_here(ids[i])] = rate;
 }
 
+template <class T>
+void Network<T>::set_row_weights(const std::int64_t* ids, Index n, const T* values) {
+  const std::unique_lock<SharedLock> lock(lock_);
+  const Param<T>& table = *graph_.input().table();
+  if (!table.weights.exists()) throw std::invalid_argument("row_weights: the network has none");
+  weights_change();
+  for (Index i = 0; i < n; ++i) table.weights.p()[row_here(ids[i])] = values[i];
+}
+
 template std::unique_ptr<Network<float>> Network<float>::fork(const Source<float>*, Index, Spec);
 template std::unique_ptr<Network<double>> Network<double>::fork(const Source<double>*, Index, Spec);
 template void Network<float>::absorb(const Network&);
@@ -169,5 +180,7 @@ template void Network<float>::set_rows(const std::int64_t*, Index, const float*)
 template void Network<double>::set_rows(const std::int64_t*, Index, const double*);
 template void Network<float>::set_row_rates(const std::int64_t*, Index, float);
 template void Network<double>::set_row_rates(const std::int64_t*, Index, double);
+template void Network<float>::set_row_weights(const std::int64_t*, Index, const float*);
+template void Network<double>::set_row_weights(const std::int64_t*, Index, const double*);
 
 }  // namespace pyffnn::net

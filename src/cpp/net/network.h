@@ -50,8 +50,8 @@ class Network {
   std::int64_t step() const { return step_; }
   void set_step(std::int64_t step) { step_ = step; }
 
-  // Random weights by `seed`, zero biases, zero state (the rates of rows stay). counts: of the outputs over words, whose biases then start
-  // at the log of their relative frequency; else null.
+  // Random weights by `seed`, zero biases, zero state (rates and weights of rows stay). counts: of the outputs over words, whose biases
+  // then start at the log of their relative frequency; else null.
   void initialise(std::uint64_t seed, const std::int64_t* counts);
 
   // Throws std::invalid_argument where the network does not take such examples or targets.
@@ -60,8 +60,8 @@ class Network {
 
   // One step a batch, at rate lr[batch]. The gradient of a batch is that of the weighted mean of its losses; a batch whose weights sum to 0
   // changes nothing. losses, weights [batches.count]: of each. Returns how many were done: it stops before a step whose loss, or whose
-  // gradient's norm where clipping needs it, is not finite, and then says so in `finite`. What `interrupt` throws leaves the network after a
-  // step; std::bad_alloc may leave half of one, so train a fork of a network that must not be lost.
+  // gradient's norm where clipping needs it, is not finite, and then says so in `finite`. What `interrupt` throws leaves the network after
+  // a step; std::bad_alloc may leave half of one, so train a fork of a network that must not be lost.
   Index train(const Source<T>& source, const Targets& targets, const Batches& batches, const double* lr, double* losses, double* weights,
               bool& finite, Interrupt& interrupt);
   Evaluation evaluate(const Source<T>& source, const Targets& targets, const Visit& visit, bool accuracy, Interrupt& interrupt);
@@ -87,6 +87,7 @@ class Network {
   bool has_table() const { return graph_.input().table() != nullptr; }
   void set_rows(const std::int64_t* ids, Index n, const T* values);
   void set_row_rates(const std::int64_t* ids, Index n, T rate);
+  void set_row_weights(const std::int64_t* ids, Index n, const T* values);
   // Rows of the whole table, of which a fork may have only some.
   Index total_rows() const { return rows_here_.empty() ? spec().rows : total_rows_; }
 

@@ -70,8 +70,9 @@ template <class T>
 void ParamSet<T>::allocate() {
   for (const auto& p : all_) {
     p->value.reserve(p->memory_rows());
-    for (Array<T>* s : {&p->state1, &p->state2})
+    for (Array<T>* s : {&p->state1, &p->state2, &p->weights})
       if (s->ld > 0) s->reserve(p->memory_rows());
+    if (p->weights.exists()) std::fill_n(p->weights.p(), p->rows, T(1));
     if (p->by_row && p->state2.exists()) std::fill_n(p->s2(), p->rows, T(1));
   }
 }
@@ -81,8 +82,9 @@ void ParamSet<T>::grow_rows(Param<T>& p, Index rows) const {
   if (rows <= p.rows) return;
   const Index spare = p.memory_rows() - p.rows, wanted = rows + spare;
   const Index room = wanted > p.value.capacity ? std::max(wanted, p.value.capacity + p.value.capacity / 2) : p.value.capacity;
-  for (Array<T>* a : {&p.value, &p.state1, &p.state2})
+  for (Array<T>* a : {&p.value, &p.state1, &p.state2, &p.weights})
     if (a->exists()) a->reserve(room);
+  if (p.weights.exists()) std::fill_n(p.weights.p() + p.rows, rows - p.rows, T(1));
   if (p.by_row && p.state2.exists()) std::fill_n(p.s2() + p.rows, rows - p.rows, T(1));
   p.rows = rows;
 }

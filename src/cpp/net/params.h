@@ -44,6 +44,7 @@ struct Param {
   T start = 0;
   bool by_row = false;  // row-wise Adagrad: s1 holds one number a row, s2 (where it exists) the factor on its rate
   Array<T> value, state1, state2;
+  Array<T> weights;  // where it exists: one number a row that no step changes, what the row counts in a weighted bag; 1 at first
   std::shared_ptr<Version> version = std::make_shared<Version>();
 
   T* w() const { return value.p(); }
@@ -71,7 +72,7 @@ class ParamSet {
   }
   const std::vector<std::unique_ptr<Param<T>>>& all() const { return all_; }
   Param<T>* find(const std::string& name) const;
-  // Gives every parameter its memory, zero (factors on rates: 1).
+  // Gives every parameter its memory, zero (factors on rates and weights of rows: 1).
   void allocate();
   // Grows a parameter in rows; new rows are zero.
   void grow_rows(Param<T>& p, Index rows) const;

@@ -1,7 +1,9 @@
 // What a network is made of, before any memory is taken: an input, hidden layers, an output, and how they learn.
 //
 //   dense, sparse   x of n_inputs numbers. Sparse ones are multiplied by the first weight matrix as rows of a table.
-//   bags            the sum of the rows of a bag of ids, divided by their number, its root, or nothing (pool)
+//   bags            the sum of the rows of a bag of ids, divided by their number, its root, or nothing (pool);
+//   weighted:       sum of v_r E[r] over the different rows r of the bag, divided by the Euclidean norm of v; v_r = (1 + ln c_r) a_r where
+//                   r is c_r times in the bag and a_r is the row's weight, which is part of the network but not learned
 //   concat          the rows of the first max_tokens ids, end to end; zeros for missing ones
 //   windows         of a stream of ids: [E w(t-N), ..., E w(t-1), g_1, ..., g_K], g_k = sum over j = 1 .. window of a_kj E w(t-N-j):
 //   learned
@@ -19,7 +21,7 @@
 namespace pyffnn::net {
 
 enum class InputKind { dense, sparse, bags, concat, windows };
-enum class Pool { mean, sqrtn, sum };
+enum class Pool { mean, sqrtn, sum, weighted };
 enum class Nonlinearity { identity, sigmoid, tanh, relu, gelu };
 enum class OutputKind { classes, vocabulary, adaptive, sampled };
 enum class LossKind { softmax, sigmoid, squared };

@@ -62,7 +62,7 @@ void CorpusBuilder::add_file(ByteSource& source, const std::string& name, const 
 std::vector<std::string> CorpusBuilder::make_features(bool want_forgotten) {
   Documents& documents = corpus_.documents_;
   const std::vector<std::int64_t> counts = words_.counts();
-  if (options_.char_if_short && !has_short_texts(documents.ids.size(), documents.size())) options_.char_low = options_.char_high = 0;
+  if (options_.char_if_suited && !suits_char_ngrams(documents.ids.size(), documents.size())) options_.char_low = options_.char_high = 0;
   interrupt_.poll();
   Vocabulary::Ranking ranking = words_.rank(counts, options_.min_count, want_forgotten || options_.char_high > 0);
   interrupt_.poll();

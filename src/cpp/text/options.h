@@ -15,7 +15,7 @@ struct FeatureOptions {
   std::int64_t min_count = 1;        // words met less often are unknown words
   std::int64_t ngram_min_count = 2;  // exact only
   Index max_tokens = 0;              // words of a document that count, the first ones; 0: all
-  bool char_if_short = false;        // character n-grams only if has_short_texts() is true of the training documents
+  bool char_if_suited = false;       // character n-grams only if suits_char_ngrams() holds for the training documents
 
   // Throws std::invalid_argument naming the option.
   void check() const;
@@ -35,8 +35,9 @@ void for_options(Options& options, F&& f) {
   f("max_tokens", options.max_tokens);
 }
 
-// Whether documents are many short texts, fewer than 25 words on average, where pieces of words tell what rare words mean. Fewer than
-// 100,000 words in all are too few to learn much from pieces.
-inline bool has_short_texts(Index words, Index documents) { return words >= 100000 && words < 25 * documents; }
+// Whether character n-grams are worth their time: where training documents are few, since most words are then rare, and where they are
+// short, fewer than 25 words on average, since a word that is rare or new is then a large part of its document. A handful of words says
+// nothing of their pieces.
+inline bool suits_char_ngrams(Index words, Index documents) { return words >= 3000 && (words < 500000 || words < 25 * documents); }
 
 }  // namespace pyffnn::text

@@ -88,7 +88,7 @@ class Classifier(FittedModel[F]):
     optimizer: str | Optimizer
     learning_rate: LearningRate | None
     dropout: float
-    l2: float
+    l2: float | None
     clip_norm: float | None
     class_weight: ClassWeight
     early_stopping: bool | int
@@ -168,7 +168,7 @@ class Classifier(FittedModel[F]):
         del spec["optimizer"]
         return {
             "precision": precision_name(self.precision),
-            "l2": float(self.l2),
+            "l2": float(self.l2 or 0.0),
             "clip": 0.0 if self.clip_norm is None else float(self.clip_norm),
             "dropout": float(self.dropout),
             **spec,

@@ -189,10 +189,13 @@ SETTINGS: Mapping[str, Mapping[str, Setting]] = {
         **_TRAINING,
         **_CLASSES,
         "embedding_dim": _of(
-            COUNT, NONE, doc="numbers a word; none: those of the pretrained vectors, else 16"
+            COUNT,
+            NONE,
+            doc="numbers a word; none: those of the pretrained vectors, one a class, or 16",
         ),
         "pooling": _of(
-            Choice(("auto", "mean", "sqrtn", "sum", "concat")), doc="how words become one input"
+            Choice(("auto", "mean", "sqrtn", "sum", "weighted", "concat")),
+            doc="how words become one input",
         ),
         "max_tokens": _of(
             COUNT, NONE, doc="first words of a text that count; none: all (concat: at most 100)"
@@ -202,7 +205,7 @@ SETTINGS: Mapping[str, Mapping[str, Setting]] = {
             Choice(("auto",)),
             IntegerPair(1, 64),
             NONE,
-            doc="n-grams of characters inside words; auto: 4,4 for short texts, else none",
+            doc="n-grams of characters inside words; auto: 4,4 for short or few texts, else none",
         ),
         "buckets": _of(
             COUNT, NONE, doc="rows that n-grams share by their hash; none: a row an n-gram"
@@ -214,6 +217,16 @@ SETTINGS: Mapping[str, Mapping[str, Setting]] = {
             Is("a callable or a tokenizers.Tokenizer", (), ("__call__", "encode_batch")),
             NONE,
             doc="cuts a text into words; none: at white space",
+        ),
+        "optimizer": _of(
+            Choice(("auto", "sgd", "momentum", "adagrad", "adam")),
+            Is("a settings object of pyffnn.nn", (Optimizer,)),
+            doc="how weights are updated; auto: sgd for weighted rows, else adagrad",
+        ),
+        "l2": _of(
+            Number(0),
+            NONE,
+            doc="weight of the sum of squared weights; none: 0 for weighted rows, else 1e-4",
         ),
         "label_prefix": _of(Text(one_word=True), doc="marks labels in files of fastText's form"),
         "epochs": _of(

@@ -198,6 +198,10 @@ class Network:
         """Set the factor on the learning rate of rows of the table."""
         self._core.set_row_rates(ids, rate)
 
+    def set_row_weights(self, ids: ArrayLike, values: ArrayLike) -> None:
+        """Set what rows of the table count in a weighted bag."""
+        self._core.set_row_weights(ids, values)
+
     def reading(self) -> Any:
         """Context manager of those who use the network: meanwhile nobody else changes it."""
         return self._reading

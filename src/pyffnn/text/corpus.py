@@ -54,9 +54,9 @@ class Corpus:
         return self._core.num_tokens
 
     @property
-    def has_short_texts(self) -> bool:
-        """Whether these are short texts, fewer than 25 words on average, of 100,000 words or more in all."""
-        return self._core.has_short_texts
+    def suits_char_ngrams(self) -> bool:
+        """Whether character n-grams are worth their time: fewer than 500,000 words, or than 25 a text."""
+        return self._core.suits_char_ngrams
 
     @property
     def label_names(self) -> list[str]:

@@ -83,7 +83,7 @@ class Featurizer:
     ----------
     word_ngrams : longest word n-gram, 1 to 16; 1: words alone.
     char_ngrams : None, or (lo, hi) with 1 <= lo <= hi <= 64 characters.
-    char_if_short : character n-grams only if the training documents are short (`Corpus.has_short_texts`);
+    char_if_suited : character n-grams only if the training documents suit them (`Corpus.suits_char_ngrams`);
         `fit` decides, and sets `char_ngrams` to None if they are not.
     buckets : None for a row for each frequent n-gram, or the number of rows that n-grams share.
     min_count : words met less often in training are left out of the vocabulary.
@@ -108,7 +108,7 @@ class Featurizer:
         max_tokens: int | None = None,
         lowercase: bool = False,
         tokenizer: TokenizerLike | None = None,
-        char_if_short: bool = False,
+        char_if_suited: bool = False,
     ) -> None:
         if buckets is not None and buckets < 1:
             raise ValueError(f"buckets must be at least 1, or None, got {buckets}")
@@ -141,7 +141,7 @@ class Featurizer:
             "min_count": min_count,
             "ngram_min_count": ngram_min_count,
             "max_tokens": max_tokens or 0,
-            "char_if_short": char_if_short,
+            "char_if_suited": char_if_suited,
         }
         self._core: _pyffnn.TextFeatures | None = None
 

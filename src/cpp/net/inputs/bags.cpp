@@ -1,5 +1,6 @@
 #include "net/inputs/bags.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include "core/dispatch.h"
@@ -7,6 +8,38 @@
 #include "net/layers/dropout.h"
 
 namespace pyffnn::net {
+namespace {
+
+// The different ids of from[0..n) in order of appearance, and how often each is there; `ids` may lie over `from` or before it.
+template <class T>
+Index count_ids(const std::int32_t* from, Index n, std::int32_t* ids, T* counts, std::vector<std::uint32_t>& slots) {
+  unsigned bits = 4;
+  while ((Index{1} << bits) < 2 * n) ++bits;
+  const std::size_t size = std::size_t{1} << bits;
+  if (slots.size() < size) slots.resize(size);
+  std::fill_n(slots.data(), size, 0U);
+  Index at = 0;
+  for (Index i = 0; i < n; ++i) {
+    const std::int32_t id = from[i];
+    std::size_t slot = (static_cast<std::uint32_t>(id) * 2654435769U) >> (32 - bits);
+    while (slots[slot] != 0 && ids[slots[slot] - 1] != id) slot = (slot + 1) & (size - 1);
+    if (slots[slot] != 0) {
+      counts[slots[slot] - 1] += T(1);
+      continue;
+    }
+    ids[at] = id;
+    counts[at] = T(1);
+    slots[slot] = static_cast<std::uint32_t>(++at);
+  }
+  return at;
+}
+
+template <class T>
+T log_count(T count) {
+  return count == T(1) ? T(1) : static_cast<T>(1 + std::log(static_cast<double>(count)));
+}
+
+}  // namespace
 
 template <class T>
 BagInput<T>::BagInput(const Spec& spec, ParamSet<T>& params)
@@ -16,7 +49,9 @@ BagInput<T>::BagInput(const Spec& spec, ParamSet<T>& params)
       word_dropout_(spec.word_dropout),
       frozen_(spec.freeze_embeddings),
       table_(params.add_uniform("embedding", spec.rows, spec.dim, Role::table, table_scale(spec), random::kInitialTable,
-                                spec.embedding_by_row, spec.row_rates)) {}
+                                spec.embedding_by_row, spec.row_rates)) {
+  if (pool_ == Pool::weighted) table_->weights.ld = 1;
+}
 
 template <class T>
 std::unique_ptr<State> BagInput<T>::make_state() const {
@@ -27,7 +62,9 @@ template <class T>
 void BagInput<T>::plan(Space<T>& space, const Plan& plan) const {
   space.x = space.x_rows.fit(plan.m, dim_);
   space.dx = plan.backward && !frozen_ ? space.dx_rows.fit(plan.m, dim_) : View<T>{};
-  static_cast<Scales&>(*space.input).of.resize(static_cast<std::size_t>(plan.m));
+  auto& scales = static_cast<Scales&>(*space.input);
+  scales.of.resize(static_cast<std::size_t>(plan.m));
+  if (pool_ == Pool::weighted && scales.slots.size() < space.members.size()) scales.slots.resize(space.members.size());
   if (!frozen_) this->plan_rows(space, plan, plan.entries);
 }
 
@@ -37,15 +74,43 @@ void BagInput<T>::forward(const Pass<T>& pass) const {
   const Batch<T>& batch = pass.member.batch;
   const std::int64_t* const offsets = batch.offsets.data();
   T* const scale = static_cast<Scales&>(*pass.space.input).of.data() + pass.begin;
-  for (Index i = 0; i < pass.size(); ++i) {
+  if (pool_ == Pool::weighted) weigh(pass);
+  for (Index i = 0; i < pass.size() && pool_ != Pool::weighted; ++i) {
     const auto n = static_cast<double>(offsets[i + 1] - offsets[i]);
     const double divisor = pool_ == Pool::mean ? n : pool_ == Pool::sqrtn ? std::sqrt(n) : 1;
     scale[i] = n > 0 ? static_cast<T>(1.0 / divisor) : T(0);
   }
   const View<T> x = pass.space.x;
-  dispatch::kernels<T>().pool_bags(
-      {table_->w(), table_->ld, dim_, batch.ids.data(), offsets, nullptr, scale, pass.size(), x.row(pass.begin), x.ld});
+  dispatch::kernels<T>().pool_bags({table_->w(), table_->ld, dim_, batch.ids.data(), offsets,
+                                    pool_ == Pool::weighted ? batch.values.data() : nullptr, scale, pass.size(), x.row(pass.begin), x.ld});
   if (pass.noise && dropout_ > 0) drop(pass, x, x, dim_, dropout_, random::kEmbedding);
+}
+
+// Each id of a bag once, with its weight, and the scale that makes the norm of the weights 1.
+template <class T>
+void BagInput<T>::weigh(const Pass<T>& pass) const {
+  constexpr Index kAhead = 16;
+  Batch<T>& batch = pass.member.batch;
+  auto& scales = static_cast<Scales&>(*pass.space.input);
+  auto& slots = scales.slots[static_cast<std::size_t>(pass.crew.member())];
+  batch.values.resize(batch.ids.size());
+  const T* const weights = table_->weights.p();
+  Index at = 0, from = 0;
+  for (Index b = 0; b < pass.size(); ++b) {
+    const Index to = batch.offsets[static_cast<std::size_t>(b) + 1];
+    std::int32_t* const ids = batch.ids.data() + at;
+    T* const values = batch.values.data() + at;
+    const Index n = count_ids(batch.ids.data() + from, to - from, ids, values, slots);
+    double square = 0;
+    for (Index i = 0; i < n; ++i) {
+      if (i + kAhead < n) __builtin_prefetch(weights + ids[i + kAhead]);
+      values[i] = log_count(values[i]) * weights[ids[i]];
+      square += static_cast<double>(values[i]) * static_cast<double>(values[i]);
+    }
+    scales.of[static_cast<std::size_t>(pass.begin + b)] = square > 0 ? static_cast<T>(1 / std::sqrt(square)) : T(0);
+    from = to;
+    batch.offsets[static_cast<std::size_t>(b) + 1] = at += n;
+  }
 }
 
 template <class T>
@@ -65,6 +130,7 @@ RowGrads<T> BagInput<T>::gradients_of(const Pass<T>& pass, int member) const {
   s.ids = batch.ids.data();
   s.offsets = batch.offsets.data();
   s.bags = end - begin;
+  if (pool_ == Pool::weighted) s.weight = batch.values.data();
   s.grad = pass.space.dx.row(begin);
   s.ldg = pass.space.dx.ld;
   s.skip = -1;

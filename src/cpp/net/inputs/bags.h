@@ -1,4 +1,5 @@
-// The pooled rows of a bag of ids: a deep averaging network's input (Iyyer et al. 2015).
+// The pooled rows of a bag of ids: a deep averaging network's input (Iyyer et al. 2015). Weighted, each row counts once, by how often it is
+// in the bag and by a weight of its own, and the weights of a bag have norm 1, as in text classification by tf-idf.
 #pragma once
 #include "net/inputs/input.h"
 
@@ -21,8 +22,10 @@ class BagInput final : public Input<T> {
 
  private:
   struct Scales : State {
-    std::vector<T> of;  // of each bag
+    std::vector<T> of;                              // of each bag
+    std::vector<std::vector<std::uint32_t>> slots;  // of each member, to find ids that are in a bag twice
   };
+  void weigh(const Pass<T>& pass) const;
   Pool pool_;
   Index dim_;
   double dropout_, word_dropout_;

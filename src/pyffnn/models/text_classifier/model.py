@@ -15,9 +15,10 @@ from pyffnn.models.class_outputs import network_targets
 from pyffnn.models.classifier import Classifier
 from pyffnn.models.labels import ClassWeight, Targets
 from pyffnn.models.text_classifier import recipe
+from pyffnn.models.text_classifier.choice import settle
 from pyffnn.models.text_classifier.reading import Reader, ReadTexts, Texts, collected
 from pyffnn.models.text_classifier.start import begin, start_rows
-from pyffnn.models.text_classifier.state import TextFitted, is_sums
+from pyffnn.models.text_classifier.state import TextFitted
 from pyffnn.models.text_classifier.storage import StoredTextClassifier
 from pyffnn.models.weighting import combined, weights_of_classes
 from pyffnn.net import Network
@@ -40,14 +41,14 @@ class TextClassifier(StoredTextClassifier):
     table. ``pooling="mean"`` averages the rows of a text (a deep averaging network, Iyyer et al.
     2015; without hidden layers the linear model of fastText, Joulin et al. 2017);
     ``pooling="concat"`` puts the embeddings of the first ``max_tokens`` words side by side, zeros
-    for missing ones (Jurafsky & Martin, "Neural Networks", the sentiment classifier with
-    concatenated embeddings). Then h[i] = g(h[i-1] W[i] + b[i]) for each hidden layer, and softmax
-    over the classes, all trained on the cross-entropy.
+    for missing ones (Jurafsky & Martin, "Neural Networks"). Then h[i] = g(h[i-1] W[i] + b[i]) for
+    each hidden layer, and softmax over the classes, all trained on the cross-entropy.
 
     Parameters
     ----------
     embedding_dim
-        Numbers in an embedding; None: those of ``pretrained_vectors``, else 16.
+        Numbers in an embedding; None: those of ``pretrained_vectors``, else 16, or one for each class
+        where rows are weighted and classes more: the first numbers of a row are then its class weights.
     hidden_layer_sizes
         Units of each hidden layer; ``()``: none.
     activation
@@ -56,25 +57,23 @@ class TextClassifier(StoredTextClassifier):
         Hidden layers add to a stream of the last layer's size, ``r += W2 act(W1 norm(r))``, and
         layer normalisation, as in `LanguageModel`.
     output, cutoffs, samples
-        "softmax", all classes at each step, or for very many classes "adaptive" or "sampled", as in
-        `LanguageModel`.
+        "softmax", or for very many classes "adaptive" or "sampled", as in `LanguageModel`.
     pooling
-        "mean", "sqrtn", "sum", "concat" or "auto". "sqrtn" divides the sum of the rows by the square
-        root of their number, "sum" by nothing: more words make the model surer, which suits short
-        texts. "auto": "sum" for short training texts (fewer than 25 words on average, 100,000
-        words or more in all), "mean" for others; always "mean" with hidden layers, pretrained vectors, another optimizer than
-        "adagrad" by name, or a ``learning_rate``, which was then chosen for the mean.
+        "weighted", "mean", "sqrtn", "sum", "concat" or "auto". "weighted": each row of a text once,
+        times 1 + ln(its count) and a weight found in training (idf times how unevenly it falls on
+        the classes), over the norm of these. "sqrtn" divides the sum of the rows by the root of
+        their number, "sum" by nothing. "auto": "weighted" without hidden layers, else "mean"; "mean"
+        with an ``optimizer``, ``learning_rate``, ``pretrained_vectors`` or ``freeze_embeddings``.
     max_tokens
-        Only the first so many words of a text count. None: all of them; for "concat" as many as
-        the longest training text has, at most 100.
+        First words of a text that count; None: all, for "concat" those of the longest, at most 100.
     word_ngrams
         Longest word n-gram, 1 to 16; 1: words alone. Not with "concat".
     char_ngrams
         None, or (lo, hi): n-grams of so many characters of each word ("<" and ">" around it), also
-        of words that training has not met. Not with "concat". "auto": (4, 4) where rows are summed
-        and training texts are short (see ``pooling``), except with ``buckets`` or a ``tokenizer``;
-        else None. Where rows are summed without hidden layers, Adagrad moves those of character
-        n-grams at 0.3 times the rate of the others.
+        of words that training has not met. Not with "concat". "auto": (4, 4) where rows are weighted
+        or summed and training texts have 3,000 words or more, but fewer than 500,000, or than 25 a
+        text; None with ``buckets`` or a ``tokenizer``. Where rows are summed, Adagrad moves those of
+        character n-grams at 0.3 times the rate of the others.
     buckets
         None: each n-gram that occurs at least ``ngram_min_count`` times has a row of its own;
         else so many rows, which n-grams share by their hash.
@@ -90,18 +89,17 @@ class TextClassifier(StoredTextClassifier):
     label_prefix
         Marks the labels in files of fastText's format.
     optimizer
-        "sgd", "momentum", "adagrad", "adam", or a settings object of `pyffnn.nn`. Embeddings are
-        updated in the rows that a batch contains, and only there. Adagrad keeps one accumulator a
-        row.
+        "auto" (SGD for weighted rows, else Adagrad), "sgd", "momentum", "adagrad", "adam", or a settings
+        object of `pyffnn.nn`. Embeddings are updated in the rows that a batch contains, and only
+        there. Adagrad keeps one accumulator a row.
     learning_rate
         A number, which falls to 0 in a straight line over all steps, or a schedule of `pyffnn.nn`;
-        replaces that of a settings object. None: the optimizer's own (SGD 0.1, Adam 0.001); for
-        Adagrad by name 0.2 for one pass over the texts, 0.14 for two, 0.12 for three, else 0.1, and
-        0.02 where rows are summed without hidden layers.
+        replaces that of a settings object. None: for weighted rows by the number of passes and
+        classes, and with few texts the best of three on held-out parts (see ``recipe_``); for Adagrad
+        0.2 for one pass, 0.14 for two, else 0.1, and 0.02 for sums; else the optimizer's own.
     epochs
-        Passes over the texts; "auto": 5 for small corpora (10 where rows are summed) down to 1 for
-        large ones, so that about three million words and n-grams are seen; more for a handful of
-        texts (300 steps, but at most 100 passes).
+        Passes over the texts; "auto": 10 for small corpora (5 for means) down to 1 for large ones, about
+        three million words and n-grams in all; more for a handful of texts (300 steps).
     batch_size
         Texts a step.
     dropout
@@ -111,7 +109,7 @@ class TextClassifier(StoredTextClassifier):
         Share of the words and n-grams of a text left out in a training step (Iyyer et al. 2015).
     l2
         Adds l2 / 2 times the sum of the squared weights (not biases) to the mean loss; embeddings
-        get it in the steps that touch them.
+        get it in the steps that touch them. None: 0 for weighted rows, else 1e-4.
     clip_norm
         Greatest norm of the gradient of all weights together; None: no limit.
     class_weight
@@ -121,8 +119,7 @@ class TextClassifier(StoredTextClassifier):
         A text has any number of labels: y is a list of labels for each text, a dict from label to 0
         or 1, or a matrix [n, labels] of zeros and ones; each label has a sigmoid of its own.
     pretrained_vectors
-        Starting values for the embeddings of words: a file in word2vec's text format, a mapping
-        from words to vectors, or (words, array); None: random ones.
+        First embeddings: a file in word2vec's text format, a mapping, or (words, array).
     freeze_embeddings
         Leave the embeddings as they are.
     early_stopping
@@ -131,17 +128,14 @@ class TextClassifier(StoredTextClassifier):
     validation_fraction
         Share of the texts held out for early stopping when no validation data are given.
     precision
-        How the products of the layers are taken (see `pyffnn.ops`): "float32", "bfloat16x3", "bfloat16",
-        or "auto", the fastest of the first two, which are of float32's grade, on this machine. None:
-        `pyffnn.get_default_precision()`, which is "float32" unless told otherwise: the same bits on
-        every machine with FMA. The bf16 modes need AMX and run in float32 with a warning where there
-        is none. Weights, the optimizer's state and results are float32.
+        How the products of the layers are taken: "float32", "bfloat16x3", "bfloat16", or "auto", the
+        faster of the first two, of float32's grade. None: `pyffnn.get_default_precision()`, "float32"
+        unless told otherwise: the same bits on every machine with FMA. The bf16 modes need AMX and run
+        in float32 with a warning where there is none. Weights and results are float32.
     n_threads
-        Threads of training and prediction, 1 to 1024; None: `pyffnn.get_num_threads()`. The result does not
-        depend on it.
+        1 to 1024; None: `pyffnn.get_num_threads()`. The result does not depend on it.
     random_state
-        Seed of the initial weights, the order of the texts and dropout: an integer, a NumPy
-        RandomState or Generator, or None for a fresh one.
+        Seed of everything random: an integer, a NumPy RandomState or Generator; None: a fresh one.
     verbose
         0 is silent; 1 shows a progress bar on a terminal, a line an epoch anywhere else.
 
@@ -152,6 +146,8 @@ class TextClassifier(StoredTextClassifier):
     history_ : list of dict
         An entry an epoch: epoch, loss, val_loss, val_accuracy (None without validation), seconds,
         examples_per_second, learning_rate.
+    recipe_ : dict
+        What the settings left open came to ("pooling", "learning_rate", ...), "why", and what was "tried".
     vocabulary_ : list of str
         The words in the order of their rows.
     embeddings_ : float32 array of shape (rows, embedding_dim)
@@ -178,13 +174,13 @@ class TextClassifier(StoredTextClassifier):
         lowercase: bool = True,
         tokenizer: TokenizerLike | None = None,
         label_prefix: str = "__label__",
-        optimizer: str | Optimizer = "adagrad",
+        optimizer: str | Optimizer = "auto",
         learning_rate: LearningRate | None = None,
         epochs: int | str = "auto",
         batch_size: int = 32,
         dropout: float = 0.0,
         word_dropout: float = 0.0,
-        l2: float = 1e-4,
+        l2: float | None = None,
         class_weight: ClassWeight = None,
         multilabel: bool = False,
         pretrained_vectors: PretrainedVectors | None = None,
@@ -319,7 +315,8 @@ class TextClassifier(StoredTextClassifier):
             numbers, held = held_out
             validate = self._validator(data, held)
         epochs = recipe.epochs(self, corpus, sums=fitted.sums)
-        optimizer = recipe.optimizer(self, epochs, sums=fitted.sums)
+        optimizer = recipe.optimizer_of(self, fitted, by_class, epochs)
+        fitted, optimizer = settle(self, fitted, read, data, optimizer, epochs)
         self._fit_network(
             fitted,
             data,
@@ -377,9 +374,9 @@ class TextClassifier(StoredTextClassifier):
             fork = fitted.network.fork(
                 fitted.examples(read.corpus),
                 rows=features.num_rows,
-                **self._training_spec(),
+                **{**self._training_spec(), "l2": recipe.l2(self, fitted.network.spec)},
             )
-            start_rows(self, fork, fitted.features, features)
+            start_rows(self, fork, fitted.features, read)
             history = self._learn(fork, fitted, read, weight, by_class)
             self._replace(fork, replace(fitted, history=history, features=features))
         return self
@@ -452,13 +449,18 @@ class TextClassifier(StoredTextClassifier):
     def _training_spec(self) -> dict[str, Any]:
         return {
             **super()._training_spec(),
+            "l2": recipe.l2(self),
             "embedding_dropout": float(self.dropout),
             "word_dropout": float(self.word_dropout),
             "freeze_embeddings": bool(self.freeze_embeddings),
         }
 
     def _check_structure(self, fitted: TextFitted) -> None:
-        super()._check_structure(fitted)
+        if self.optimizer == "auto":
+            known = {k: v for k, v in fitted.settings.items() if k != "optimizer"}
+            super()._check_structure(replace(fitted, settings=known))
+        else:
+            super()._check_structure(fitted)
         if self.tokenizer is not fitted.features.tokenizer:
             raise ValueError("tokenizer cannot change between fit and partial_fit")
 
@@ -489,7 +491,7 @@ class TextClassifier(StoredTextClassifier):
             fitted.examples(read.corpus),
             network_targets(read.targets, network.spec, weight, by_class),
         )
-        optimizer = recipe.optimizer(self, sums=is_sums(network))
+        optimizer = recipe.optimizer_of(self, fitted, by_class)
         rate = optimizer.schedule(self._default_schedule).lr
         assert rate is not None
         return self._one_pass(network, fitted, data, int(self.batch_size), rate)

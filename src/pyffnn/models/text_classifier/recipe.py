@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
 
 from pyffnn.optimizers import LearningRate, Optimizer, resolve_optimizer
 from pyffnn.text.corpus import Corpus
@@ -13,35 +17,53 @@ from pyffnn.text.vectors import PretrainedVectors
 __all__ = [
     "CHAR_RATE",
     "DIM",
+    "MOST_CLASS_ROWS",
     "MOST_TOKENS",
     "SUM_SCALE",
     "Settings",
+    "described",
+    "dim",
     "epochs",
     "featurizer",
-    "may_sum",
+    "l2",
+    "may_measure",
+    "may_weigh",
     "optimizer",
+    "optimizer_of",
     "pool",
+    "sentence",
 ]
 
 DIM = 16
+# Without hidden layers and with weighted rows, a row holds the weights of the classes themselves, up to so many numbers in a table.
+MOST_CLASS_ROWS = 2**26
+_MOST_CLASSES = 1024
+_WIDE_DIM = 128
+# Weighted rows have features of norm 1 and learn by plain SGD, whose steps are as long as a row's weight says: so the weights are also what a
+# row is trusted with, as in l2-regularised regression on tf-idf, which Adagrad's steps of one length would undo.
+_WEIGHTED_RATE = 1.0
+_WEIGHTED_ONE_PASS = 4.0
+_WEIGHTED_MOST = 3.0
+_MORE_CLASSES = 8.0
 # These rates, no dropout and a little l2 were chosen on development splits of TREC, MR, SST-2, AG News and IMDB. How far Adagrad gets
 # grows with the rate and the root of the steps: fewer passes take a larger rate.
 _RATE = 0.1
 _ONE_PASS_RATE = 0.2
-# Short texts, chosen on parts of the training sentences of SST-2 (with their phrases), MR and TREC: a sum of rows leaves them where a mean
-# would drown the few words that matter, pieces of words help where many words are rare, and as each word has several pieces, those
-# learn more slowly. Embeddings begin near zero: a sum over rows that were seldom met is else mostly their random start.
-_SHORT_CHARS = (4, 4)
-_SHORT_EPOCHS = 10
+# Pieces of words help where many words are rare; in a sum, as each word has several pieces, those learn more slowly. Embeddings of sums and
+# of weighted rows begin near zero: what was seldom met is else mostly its random start.
+_CHARS = (4, 4)
+_SUM_EPOCHS = 10
 _SUM_RATE = 0.02
 SUM_SCALE = 1e-3
 CHAR_RATE = 0.3
 # "auto" epochs: about so many words and n-grams in all, in 1 to 5 passes, but so many steps at least for a handful of texts.
 _AUTO_FEATURES = 3e6
 _AUTO_EPOCHS = 5
+_WEIGHTED_EPOCHS = 10
 _AUTO_STEPS = 300
 _AUTO_MOST = 100
 MOST_TOKENS = 100
+_L2 = 1e-4
 
 
 class Settings(Protocol):
@@ -59,6 +81,10 @@ class Settings(Protocol):
     tokenizer: TokenizerLike | None
     optimizer: str | Optimizer
     learning_rate: LearningRate | None
+    l2: float | None
+    embedding_dim: int | None
+    output: str
+    freeze_embeddings: bool
     epochs: int | str
     batch_size: int
     pretrained_vectors: PretrainedVectors | None
@@ -66,23 +92,44 @@ class Settings(Protocol):
     def _hidden(self) -> list[int]: ...
 
 
-def may_sum(s: Settings) -> bool:
-    """Whether these settings sum the rows of a text, if the training texts are short."""
+def may_weigh(s: Settings) -> bool:
+    """Whether these settings weigh the rows of a text."""
     if s.pooling != "auto":
-        return s.pooling == "sum"
+        return s.pooling == "weighted"
     return (
         not s._hidden()
-        and s.optimizer == "adagrad"
+        and s.optimizer == "auto"
         and s.learning_rate is None
         and s.pretrained_vectors is None
+        and not s.freeze_embeddings
     )
 
 
-def pool(s: Settings, corpus: Corpus) -> str:
+def pool(s: Settings) -> str:
     """How the rows of a text become one."""
     if s.pooling != "auto":
         return s.pooling
-    return "sum" if corpus.has_short_texts and may_sum(s) else "mean"
+    return "weighted" if may_weigh(s) else "mean"
+
+
+def dim(s: Settings, rows: int, classes: int) -> int:
+    """Numbers a row, where neither the user nor vectors say."""
+    if not may_weigh(s) or s._hidden():
+        return DIM
+    if classes <= _MOST_CLASSES and rows * classes <= MOST_CLASS_ROWS:
+        return max(classes, DIM)
+    return _WIDE_DIM
+
+
+def l2(s: Settings, spec: Mapping[str, Any] | None = None) -> float:
+    """Of the sum of squared weights; ``spec``: of the network, where there is one.
+
+    SGD on weighted rows is regularised by its few steps.
+    """
+    if s.l2 is not None:
+        return float(s.l2)
+    weighted = may_weigh(s) if spec is None else spec.get("pool") == "weighted"
+    return 0.0 if weighted else _L2
 
 
 def featurizer(s: Settings) -> Featurizer:
@@ -91,11 +138,11 @@ def featurizer(s: Settings) -> Featurizer:
     auto = isinstance(chars, str)
     if auto:
         own = s.buckets is None and s.tokenizer is None
-        chars = _SHORT_CHARS if own and may_sum(s) else None
+        chars = _CHARS if own and (may_weigh(s) or s.pooling == "sum") else None
     return Featurizer(
         word_ngrams=s.word_ngrams,
         char_ngrams=None if chars is None else (chars[0], chars[1]),
-        char_if_short=auto,
+        char_if_suited=auto,
         buckets=s.buckets,
         min_count=s.min_count,
         ngram_min_count=s.ngram_min_count,
@@ -105,16 +152,49 @@ def featurizer(s: Settings) -> Featurizer:
     )
 
 
-def optimizer(s: Settings, epochs: int | None = None, *, sums: bool = False) -> Optimizer:
-    """The optimizer of a run of so many epochs; ``sums``: the network is a linear model of sums."""
-    rate = _RATE if epochs is None else max(_RATE, _ONE_PASS_RATE / math.sqrt(epochs))
-    if sums:
-        rate = _SUM_RATE
-    return resolve_optimizer(
-        s.optimizer,
-        s.learning_rate,
-        default_lr=rate if s.optimizer == "adagrad" else None,
-    )
+def optimizer_of(
+    s: Settings, fitted: Any, by_class: NDArray[np.float64] | None, epochs: int | None = None
+) -> Optimizer:
+    """The optimizer of a run of so many epochs (None: of one pass more) of a state's network.
+
+    ``by_class``: weights of the labels' parts of the loss, which are not divided by their sum.
+    """
+    heaviest = 1.0 if by_class is None or not fitted.multilabel else max(1.0, by_class.max())
+    classes = int(fitted.classes.size)
+    own = fitted.network.spec["optimizer"] if s.optimizer == "auto" else None
+    return optimizer(s, epochs, own, sums=fitted.sums, classes=classes, heaviest=heaviest)
+
+
+def optimizer(
+    s: Settings,
+    epochs: int | None = None,
+    own: str | None = None,
+    *,
+    sums: bool = False,
+    classes: int = 2,
+    heaviest: float = 1.0,
+) -> Optimizer:
+    """The optimizer of a run of so many epochs; ``sums``: the network is a linear model of sums.
+
+    ``own``: that of a network, which "auto" was; None: of one to be made.
+    """
+    name = s.optimizer
+    if name == "auto":
+        name = own or ("sgd" if may_weigh(s) else "adagrad")
+    rate = None
+    if s.optimizer == "auto" and name == "sgd":
+        rate = weighted_rate(epochs, classes) * int(s.batch_size) / 32 / heaviest
+    elif name == "adagrad":
+        rate = _RATE if epochs is None else max(_RATE, _ONE_PASS_RATE / math.sqrt(epochs))
+        if sums:
+            rate = _SUM_RATE
+    return resolve_optimizer(name, s.learning_rate, default_lr=rate)
+
+
+def weighted_rate(epochs: int | None, classes: int) -> float:
+    """Of SGD on weighted rows: fewer passes and more classes, whose gradients are smaller, take longer steps."""
+    rate = min(max(_WEIGHTED_RATE, _WEIGHTED_ONE_PASS / (epochs or 4)), _WEIGHTED_MOST)
+    return min(rate * math.sqrt(max(classes, 2) / 2), _MORE_CLASSES)
 
 
 def epochs(s: Settings, corpus: Corpus, *, sums: bool) -> int:
@@ -122,7 +202,72 @@ def epochs(s: Settings, corpus: Corpus, *, sums: bool) -> int:
     if s.epochs != "auto":
         return int(s.epochs)
     features = max(corpus.num_tokens * int(s.word_ngrams), 1)
-    most = _SHORT_EPOCHS if sums else _AUTO_EPOCHS
+    most = _SUM_EPOCHS if sums else _WEIGHTED_EPOCHS if may_weigh(s) else _AUTO_EPOCHS
     passes = min(max(round(_AUTO_FEATURES / features), 1), most)
     steps = -(-len(corpus) // int(s.batch_size))
     return max(passes, min(-(-_AUTO_STEPS // steps), _AUTO_MOST))
+
+
+def may_measure(s: Settings) -> bool:
+    """Whether the learning rate is to be found by trying some."""
+    own = s.embedding_dim is None and s.output == "softmax" and not s._hidden()
+    return (
+        own
+        and may_weigh(s)
+        and s.optimizer == "auto"
+        and s.learning_rate is None
+        and s.epochs == "auto"
+    )
+
+
+def described(
+    s: Settings, fitted: Any, optimizer: Optimizer, epochs: int, tried: list[dict[str, float]]
+) -> dict[str, Any]:
+    """What a fitted model was trained with, why, and what else was tried."""
+    spec = fitted.network.spec
+    pooling = spec.get("pool", "concat")
+    chars = fitted.features.char_ngrams
+    why = {}
+    if s.pooling == "auto":
+        why["pooling"] = (
+            "rows weighted by rarity and unevenness suit a linear model"
+            if pooling == "weighted"
+            else "hidden layers, an optimizer, a rate or vectors of your own: the mean"
+        )
+    if isinstance(s.char_ngrams, str):
+        why["char_ngrams"] = (
+            "texts are few or short, so many words are rare"
+            if chars
+            else "texts are many and long (or a handful), or settings leave no room for them"
+        )
+    if s.learning_rate is None:
+        why["learning_rate"] = (
+            f"the best of {len(tried)} on held-out parts of the texts"
+            if tried
+            else "by the rule for so many passes and classes"
+        )
+    if s.epochs == "auto":
+        why["epochs"] = "by the number of words"
+    rate = optimizer.schedule().lr
+    return {
+        "pooling": pooling,
+        "char_ngrams": list(chars) if chars else None,
+        "embedding_dim": spec["dim"],
+        "optimizer": optimizer.name,
+        "learning_rate": rate,
+        "epochs": epochs,
+        "l2": spec["l2"],
+        "tried": tried,
+        "why": why,
+    }
+
+
+def sentence(recipe: Mapping[str, Any]) -> str:
+    """One line of it for the log."""
+    parts = [
+        f"{name} {recipe[name]}"
+        for name in ("pooling", "char_ngrams", "embedding_dim", "optimizer", "epochs", "l2")
+    ]
+    parts.append(f"learning_rate {recipe['learning_rate']:.3g}")
+    tried = [f"{t['learning_rate']:.3g}: {100 * t['accuracy']:.1f} %" for t in recipe["tried"]]
+    return ", ".join(parts) + (f" (tried {'; '.join(tried)})" if tried else "")

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from pyffnn.models.text_classifier import recipe
 from pyffnn.models.text_classifier.reading import ReadTexts
+from pyffnn.models.text_classifier.row_weights import new_row_weights, row_weights
 from pyffnn.models.text_classifier.state import TextFitted, set_row_rates
 from pyffnn.net import Network
 from pyffnn.optimizers import Adagrad
@@ -36,12 +37,14 @@ def begin(
             raise ValueError(f"embedding_dim is {dim}, but pretrained_vectors have {width} numbers")
         dim = width
         found = find_vectors(vectors, features.vocabulary)
-    pool = recipe.pool(model, read.corpus)
+    pool = recipe.pool(model)
     concat = pool == "concat"
     inputs: dict[str, Any] = {
         **({"input": "concat"} if concat else {"input": "bags", "pool": pool}),
         "rows": features.num_rows,
-        "dim": recipe.DIM if dim is None else int(dim),
+        "dim": recipe.dim(model, features.num_rows, read.targets.classes.size)
+        if dim is None
+        else int(dim),
     }
     if concat:
         longest = int(np.diff(read.corpus.core.offsets).max())
@@ -49,10 +52,16 @@ def begin(
     if pool == "sum" and not model._hidden():
         inputs["embedding_scale"] = recipe.SUM_SCALE
         inputs["row_rates"] = isinstance(model._optimizer(), Adagrad)
+    if pool == "weighted" and not model._hidden():
+        inputs["embedding_scale"] = recipe.SUM_SCALE
     network = model._make_network(inputs, read.targets, seed, weight)
+    weights = row_weights(read.corpus, read.targets) if pool == "weighted" else None
 
     def restart() -> None:
-        network.initialise(seed)
+        if weights is not None:
+            begin_weighted(network, seed, weights, class_rows=dim is None)
+        else:
+            network.initialise(seed)
         set_row_rates(network, features)
         if found is not None:
             network.set_rows(*found)
@@ -71,14 +80,34 @@ def begin(
     return fitted, restart
 
 
-def start_rows(
-    model: TextClassifier, network: Network, known: Featurizer, features: Featurizer
+def begin_weighted(
+    network: Network, seed: int, weights: NDArray[np.float32], *, class_rows: bool = True
 ) -> None:
-    """What is new in ``features`` has rows behind all others: their rates and pretrained vectors."""
+    """First weights of a network of weighted rows.
+
+    ``class_rows``: where a row has room for a number for each class, its first numbers are the
+    weights of the classes themselves, since the output begins as the identity.
+    """
+    network.initialise(seed)
+    arrays = network.parameters()
+    arrays["embedding.weights"][:] = weights
+    spec = network.spec
+    room = not spec["hidden"] and spec["output"] == "classes" and spec["dim"] >= spec["n_outputs"]
+    if class_rows and room:
+        arrays["output.weight"][:] = np.eye(spec["dim"], spec["n_outputs"])
+
+
+def start_rows(model: TextClassifier, network: Network, known: Featurizer, read: ReadTexts) -> None:
+    """What is new in ``read`` has rows behind all others: their rates, weights and pretrained vectors."""
+    features = read.corpus.featurizer
     if features.num_rows == known.num_rows:
         return
     if network.spec["row_rates"]:
         network.set_row_rates(features.char_rows_from(known.num_rows), recipe.CHAR_RATE)
+    if network.spec.get("pool") == "weighted":
+        new = np.arange(known.num_rows, features.num_rows)
+        weights = new_row_weights(read.corpus, read.targets, known.num_rows)
+        network.set_row_weights(new, weights)
     if model.pretrained_vectors is not None:
         words, rows = features.words(known.num_words)
         found, values = find_vectors(model.pretrained_vectors, words)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -28,6 +28,8 @@ class TextFitted(ClassifierFitted):
     """Multi-label predictions are lists of labels, not a matrix."""
     length: int | None
     """Words of a text that a concatenation has places for; None: rows are pooled."""
+    recipe: Mapping[str, Any] = field(default_factory=dict)
+    """What the settings left open came to."""
 
     @property
     def sums(self) -> bool:

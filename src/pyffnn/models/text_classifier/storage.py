@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any, Self
 
 from numpy.typing import NDArray
@@ -22,6 +23,11 @@ class StoredTextClassifier(Classifier[TextFitted]):
 
     tokenizer: TokenizerLike | None
     pretrained_vectors: PretrainedVectors | None
+
+    @property
+    def recipe_(self) -> dict[str, Any]:
+        """What the settings that were left open came to, why, and what was tried (a copy); {} in models of old files."""
+        return copy.deepcopy(dict(self._state().recipe))
 
     @classmethod
     def load(cls, path: PathLike, *, tokenizer: TokenizerLike | None = None) -> Self:
@@ -50,6 +56,7 @@ class StoredTextClassifier(Classifier[TextFitted]):
             **super()._file_config(fitted),
             "tokenizer": _tokenizer_to_json(fitted.features.tokenizer),
             "as_sets": fitted.as_sets,
+            "recipe": dict(fitted.recipe),
         }
 
     def _file_tensors(self, fitted: TextFitted) -> dict[str, NDArray[Any]]:
@@ -71,6 +78,7 @@ class StoredTextClassifier(Classifier[TextFitted]):
             **parts,
             features=features,
             as_sets=file.config["as_sets"],
+            recipe=file.config.get("recipe", {}),
             length=network.spec["max_tokens"] or None,
         )
 

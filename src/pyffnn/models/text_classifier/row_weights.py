@@ -1,0 +1,89 @@
+"""What the rows of a table count in weighted bags: how rare they are, and how unevenly they fall on the classes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pyffnn.models.labels import Targets
+from pyffnn.text.corpus import Corpus
+
+__all__ = ["new_row_weights", "row_weights"]
+
+# Classes beyond so many share groups, so that the counts of a large table stay small.
+_MOST_GROUPS = 64
+_MOST_COUNTS = 2**27
+
+
+def row_weights(
+    corpus: Corpus, targets: Targets, used: NDArray[np.bool_] | None = None
+) -> NDArray[np.float32]:
+    """A weight for each row, float32 (rows,): idf times the root of its unevenness.
+
+    idf = ln((1 + N) / (1 + n)) + 1 for a row that n of N texts have. The unevenness of a row is
+    the root of sum over classes c of q_c ln(p_c / q_c)^2, where q_c is the share of the texts
+    with class c, p_c the same among texts with the row, drawn towards q_c by one text a class: with
+    two classes of one size about the log-odds of naive Bayes, as in NB-SVM (Wang & Manning
+    2012), here without its sign and for any number of classes.
+
+    ``used``: the texts whose labels count; None: all.
+    """
+    codes, offsets = _labels(targets)
+    if used is not None:
+        lengths = np.diff(offsets)
+        codes = codes[np.repeat(used, lengths)]
+        offsets = np.concatenate([[0], np.cumsum(np.where(used, lengths, 0))])
+    groups = _groups(targets, corpus.featurizer.num_rows)
+    codes %= groups
+    documents, of_group = corpus.core.count_rows(codes, offsets, groups)
+    return _weights(len(corpus), codes, documents, of_group)
+
+
+def new_row_weights(corpus: Corpus, targets: Targets, first: int) -> NDArray[np.float32]:
+    """The same of the rows from ``first`` on alone, at the cost of the texts."""
+    codes, offsets = _labels(targets)
+    rows = corpus.featurizer.num_rows - first
+    groups = _groups(targets, rows)
+    codes %= groups
+    ids, bags = corpus.bags()
+    texts = np.repeat(np.arange(len(corpus)), np.diff(bags))
+    new = ids >= first
+    pairs = np.unique((ids[new] - np.int64(first)) * len(corpus) + texts[new])
+    row, text = pairs // len(corpus), pairs % len(corpus)
+    documents = np.bincount(row, minlength=rows)
+    of_group = np.zeros((rows, groups), np.int64)
+    lengths = np.diff(offsets)[text]
+    at = np.repeat(offsets[text] - np.cumsum(lengths) + lengths, lengths) + np.arange(lengths.sum())
+    np.add.at(of_group, (np.repeat(row, lengths), codes[at]), 1)
+    return _weights(len(corpus), codes, documents, of_group)
+
+
+def _weights(
+    texts: int, codes: NDArray[np.int64], documents: NDArray[Any], of_group: NDArray[Any]
+) -> NDArray[np.float32]:
+    idf = np.log((1 + texts) / (1 + documents)) + 1
+    groups = of_group.shape[1]
+    if groups < 2 or not codes.size:
+        return idf.astype(np.float32)
+    share = np.bincount(codes, minlength=groups) + 1e-3
+    share /= share.sum()
+    labels = of_group.sum(axis=1, dtype=np.int64)
+    square = np.zeros(documents.size)
+    for group in range(groups):  # one column at a time: the table may be large
+        p = (of_group[:, group] + groups * share[group]) / (labels + groups)
+        square += share[group] * np.log(p / share[group]) ** 2
+    return (idf * np.sqrt(np.sqrt(square) + 1e-3)).astype(np.float32)
+
+
+def _groups(targets: Targets, rows: int) -> int:
+    return int(min(targets.classes.size, _MOST_GROUPS, max(1, _MOST_COUNTS // max(rows, 1))))
+
+
+def _labels(targets: Targets) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """The numbers of all texts' classes (a new array), and where each text's begin."""
+    if targets.codes is not None:
+        return targets.codes.copy(), np.arange(targets.codes.size + 1, dtype=np.int64)
+    assert targets.indptr is not None and targets.indices is not None
+    return targets.indices.astype(np.int64), targets.indptr.astype(np.int64)

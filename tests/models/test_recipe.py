@@ -1,0 +1,170 @@
+"""What `TextClassifier` chooses where its settings leave it open: weights of rows, pooling, learning rate."""
+
+from __future__ import annotations
+
+import itertools
+import math
+
+import numpy as np
+import pytest
+from models.samples import reviews
+
+from pyffnn import TextClassifier
+from pyffnn.models.labels import Targets
+from pyffnn.models.text_classifier.row_weights import new_row_weights, row_weights
+from pyffnn.net import Examples, Network
+from pyffnn.text.featurizer import Featurizer
+
+TEXTS = ["a b a c", "b c", "a a a d", "e b", "", "d d e f g", "c a", "b"]
+CODES = np.array([0, 1, 0, 2, 1, 2, 0, 1])
+
+
+def bags(features, texts):
+    ids, offsets = features.encode(texts).bags()
+    return [ids[i:j].tolist() for i, j in itertools.pairwise(offsets)]
+
+
+def oracle_weights(rows, sets, classes, count):
+    """By the formula, one row after the other."""
+    labels = [c for s in classes for c in s]
+    share = [(labels.count(c) + 1e-3) / (len(labels) + 1e-3 * count) for c in range(count)]
+    weights = []
+    for row in range(rows):
+        inside = [i for i, bag in enumerate(sets) if row in bag]
+        idf = math.log((1 + len(sets)) / (1 + len(inside))) + 1
+        near = [c for i in inside for c in classes[i]]
+        square = 0.0
+        for c in range(count):
+            p = (near.count(c) + count * share[c]) / (len(near) + count)
+            square += share[c] * math.log(p / share[c]) ** 2
+        weights.append(idf * math.sqrt(math.sqrt(square) + 1e-3))
+    return weights
+
+
+@pytest.mark.parametrize("settings", [{}, {"word_ngrams": 2, "char_ngrams": (1, 2)}], ids=str)
+def test_weights_of_rows(settings):
+    features = Featurizer(ngram_min_count=1, **settings)
+    corpus = features.fit(TEXTS)
+    sets = bags(features, TEXTS)
+    one = Targets(np.arange(3), codes=CODES)
+    expected = oracle_weights(features.num_rows, sets, [[c] for c in CODES], 3)
+    np.testing.assert_allclose(row_weights(corpus, one), expected, rtol=1e-6)
+    np.testing.assert_allclose(new_row_weights(corpus, one, 2), expected[2:], rtol=1e-6)
+
+    # of sets of labels, and where the labels of some texts do not count
+    pairs = [(0, 0), (0, 2), (1, 1), (3, 2), (5, 0), (5, 1), (5, 2)]
+    several = Targets.of_sets(np.arange(3), *np.array(pairs).T, len(TEXTS))
+    classes = [[c for i, c in pairs if i == text] for text in range(len(TEXTS))]
+    expected = oracle_weights(features.num_rows, sets, classes, 3)
+    np.testing.assert_allclose(row_weights(corpus, several), expected, rtol=1e-6)
+    np.testing.assert_allclose(new_row_weights(corpus, several, 1), expected[1:], rtol=1e-6)
+    used = np.arange(len(TEXTS)) % 3 > 0
+    classes = [[c] if u else [] for c, u in zip(CODES, used, strict=True)]
+    expected = oracle_weights(features.num_rows, sets, classes, 3)
+    np.testing.assert_allclose(row_weights(corpus, one, used), expected, rtol=1e-6)
+
+
+def test_weighted_bags_are_those_of_the_formula():
+    model = TextClassifier(pooling="weighted", word_ngrams=2, epochs=3).fit(*reviews())
+    state = model._state().network.parameters()
+    E, v, W, b = (
+        state[name].astype(np.float64)
+        for name in ("embedding", "embedding.weights", "output.weight", "output.bias")
+    )
+    texts = ["good film film film zzz", "", "zzz", "awful plot and an awful plot", "a good plot"]
+    expected = []
+    for bag in bags(model._state().features, texts):
+        x, square = np.zeros(E.shape[1]), 0.0
+        for row in set(bag):
+            value = (1 + math.log(bag.count(row))) * v[row]
+            x += value * E[row]
+            square += value**2
+        z = np.exp(x / math.sqrt(square or 1) @ W + b)
+        expected.append(z / z.sum())
+    np.testing.assert_allclose(model.predict_proba(texts), expected, atol=1e-6)
+
+
+def test_gradients_of_weighted_bags():
+    rng = np.random.default_rng(0)
+    ids = rng.integers(0, 9, 30).astype(np.int32)
+    offsets = np.array([0, 7, 7, 15, 30])
+    spec = {"input": "bags", "pool": "weighted", "rows": 9, "dim": 4, "n_outputs": 3}
+    net = Network({**spec, "optimizer": "sgd", "embedding_scale": 0.5})
+    net.initialise(1)
+    weights = rng.random(9).astype(np.float32)
+    net.set_row_weights(np.arange(9), weights)
+    views = net.parameters()
+    E, W = views["embedding"].astype(np.float64), views["output.weight"].astype(np.float64)
+    y = np.array([0, 2, 1, 1])
+    x = np.zeros((4, 9))
+    for i in range(4):
+        rows, counts = np.unique(ids[offsets[i] : offsets[i + 1]], return_counts=True)
+        values = (1 + np.log(counts)) * weights[rows]
+        x[i, rows] = values / np.sqrt((values**2).sum() or 1)
+    from pyffnn.net import Targets as NetTargets
+
+    net.train(
+        Examples.bags(ids, offsets, 9), NetTargets.classes(y, 3, None), np.arange(4), 4,
+        np.array([0.5]), 1,
+    )  # fmt: skip
+    z = x @ E @ W
+    p = np.exp(z) / np.exp(z).sum(axis=1, keepdims=True)
+    p[np.arange(4), y] -= 1
+    np.testing.assert_allclose(views["embedding"], E - 0.5 * x.T @ (p / 4 @ W.T), atol=1e-6)
+    np.testing.assert_array_equal(views["embedding.weights"], weights)
+    for wrong in (np.full(9, -1.0), np.full(9, np.nan), np.ones(8)):
+        with pytest.raises(ValueError, match="values must"):
+            net.set_row_weights(np.arange(9), wrong)
+
+
+def test_the_choice_is_measured_and_told(capsys, tmp_path):
+    texts, labels = reviews()
+    model = TextClassifier(verbose=1).fit(texts, labels)
+    recipe = model.recipe_
+    assert recipe["pooling"] == "weighted" and recipe["optimizer"] == "sgd"
+    tried = recipe["tried"]
+    assert len(tried) == 3 and all(0 <= t["accuracy"] <= 1 for t in tried)
+    score = [t["accuracy"] - 0.05 * t["loss"] for t in tried]
+    assert recipe["learning_rate"] == tried[int(np.argmax(score))]["learning_rate"]
+    assert "best of 3" in recipe["why"]["learning_rate"]
+    assert "recipe  pooling weighted" in capsys.readouterr().err
+    assert recipe["epochs"] == len(model.history_)
+    model.save(tmp_path / "m")
+    assert TextClassifier.load(tmp_path / "m").recipe_ == recipe
+    recipe["tried"].clear()
+    assert model.recipe_["tried"] == tried
+
+    # what the user says is obeyed, and then nothing is tried
+    own = TextClassifier(epochs=2, l2=1e-3, pooling="weighted").fit(texts, labels).recipe_
+    assert (own["epochs"], own["l2"], own["tried"]) == (2, 1e-3, [])
+    assert "pooling" not in own["why"] and "epochs" not in own["why"]
+
+
+def test_the_choice_does_not_depend_on_threads():
+    texts, labels = reviews()
+    settings = {"word_ngrams": 2, "char_ngrams": (3, 4)}
+    models = [TextClassifier(**settings, n_threads=n).fit(texts, labels) for n in (1, 2, 3)]
+    for other in models[1:]:
+        assert other.recipe_ == models[0].recipe_
+        np.testing.assert_array_equal(other.embeddings_, models[0].embeddings_)
+
+
+def test_many_classes_of_few_texts():
+    """Two words of each class's own among common ones: a bottleneck of 16 numbers could not tell 60 classes apart so well."""
+    rng = np.random.default_rng(5)
+    labels = np.repeat(np.arange(60), 8)
+    texts = [
+        " ".join([*(f"c{i}" for i in rng.integers(0, 200, 12)), f"k{y}a", f"k{y}b"]) for y in labels
+    ]
+    order = rng.permutation(480)
+    train, test = order[:300], order[300:]
+    model = TextClassifier().fit([texts[i] for i in train], labels[train])
+    assert model.embeddings_.shape[1] == np.unique(labels[train]).size
+    assert model.score([texts[i] for i in test], labels[test]) > 0.9
+
+
+def test_heavy_labels_do_not_diverge():
+    texts, labels = reviews()
+    sets = [[label, "all"] for label in labels]
+    model = TextClassifier(multilabel=True, class_weight={"good": 80.0}).fit(texts, sets)
+    assert model.score(texts, sets) > 0.95
