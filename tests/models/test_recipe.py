@@ -122,7 +122,7 @@ def test_the_choice_is_measured_and_told(capsys, tmp_path):
     model = TextClassifier(verbose=1).fit(texts, labels)
     recipe = model.recipe_
     assert recipe["pooling"] == "weighted" and recipe["optimizer"] == "sgd"
-    tried = recipe["tried"]
+    tried = list(recipe["tried"])
     assert len(tried) == 3 and all(0 <= t["accuracy"] <= 1 for t in tried)
     score = [t["accuracy"] - 0.05 * t["loss"] for t in tried]
     assert recipe["learning_rate"] == tried[int(np.argmax(score))]["learning_rate"]

@@ -119,7 +119,7 @@ class TextClassifier(StoredTextClassifier):
         A text has any number of labels: y is a list of labels for each text, a dict from label to 0
         or 1, or a matrix [n, labels] of zeros and ones; each label has a sigmoid of its own.
     pretrained_vectors
-        First embeddings: a file in word2vec's text format, a mapping, or (words, array).
+        First embeddings: a word2vec text file, a mapping, or (words, array); None: random ones.
     freeze_embeddings
         Leave the embeddings as they are.
     early_stopping
