@@ -69,7 +69,7 @@ def texts_of(path):
         [],
         ["fly"],
         ["info", "--jso"],
-        ["info", "extra"],
+        ["info", "model", "extra"],
         ["train", "x.txt", "--model", "m", "--char-ngrams", "3"],
         ["train", "x.txt", "--model", "m", "--pooling", "max"],
         ["test", "x.txt"],
@@ -356,7 +356,7 @@ def test_predict_from_standard_input(classifier, capsys, monkeypatch):
     assert capsys.readouterr().out.splitlines() == expected.tolist()
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"fine\n\xff\n")))
     assert main(["predict", "-", "--model", str(classifier)]) == 1
-    assert "standard input is not UTF-8" in capsys.readouterr().err
+    assert "'standard input', line 2 is not UTF-8" in capsys.readouterr().err
 
 
 def test_multilabel(tmp_path, capsys):
