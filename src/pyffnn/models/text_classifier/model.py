@@ -392,13 +392,17 @@ class TextClassifier(StoredTextClassifier):
 
         Raises ValueError when not fitted, TypeError for what is not a collection of texts.
         """
-        if type(X) is not list:
-            X = self._texts(X)
-        n_threads = 0 if self.n_threads is None else self._threads()
+        # one look at each thing: a prediction of one text has no time for more
+        n_threads = self.n_threads
+        if n_threads is None or type(n_threads) is not int or n_threads < 1:
+            n_threads = self._threads()
         fitted = self._state()
-        p = fitted.probabilities(X, n_threads)
-        if fitted.network.owner is fitted:
-            return p
+        if type(X) is list:
+            p = fitted.of_list(X, n_threads)
+            if fitted.network.owner is fitted:
+                return p
+        else:
+            X = self._texts(X)
         return self._consistently(lambda fitted: fitted.probabilities(X, n_threads))
 
     def predict(self, X: Iterable[str]) -> Any:

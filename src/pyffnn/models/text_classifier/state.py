@@ -42,23 +42,13 @@ class TextState(Fitted):
         """Texts as the network reads them."""
         return self.examples(self.features.encode(texts))
 
-    @functools.cached_property
-    def _predict_texts(self) -> Callable[[list[str], int, int], NDArray[np.float32]] | None:
-        """From lists of texts to probabilities in one call, where no tokenizer stands between."""
-        if self.features.tokenizer is not None:
-            return None
-        return self.network.of_texts(self.features.core)
-
     def outputs(self, texts: Any, n_threads: int) -> NDArray[np.float32]:
         """Of the network for each text."""
-        predict = self._predict_texts
-        if predict is not None and type(texts) is list:
-            return predict(texts, self.length or 0, n_threads)
         return self.network.predict(self.encoded(texts), None, n_threads)
 
     def __getstate__(self) -> dict[str, Any]:
         state = dict(self.__dict__)
-        state.pop("_predict_texts", None)
+        state.pop("of_list", None)
         state["features"] = (self.features.state(), self.features.tokenizer)
         return state
 
@@ -73,6 +63,13 @@ class TextFitted(TextState, ClassifierFitted):
 
     as_sets: bool
     """Multi-label predictions are lists of labels, not a matrix."""
+
+    @functools.cached_property
+    def of_list(self) -> Callable[[list[str], int], NDArray[np.float32]]:
+        """``f(texts, n_threads)``: `probabilities` of a list, in one call where no tokenizer stands between."""
+        if self.features.tokenizer is not None or self.one_unit:
+            return self.probabilities
+        return self.network.of_texts(self.features.core, self.length or 0)
 
     def probabilities(self, texts: Any, n_threads: int) -> NDArray[np.float32]:
         """Of each class for each text."""
