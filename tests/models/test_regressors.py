@@ -58,7 +58,9 @@ def test_the_unit_does_not_matter() -> None:
         model = FFNNRegressor((16,), epochs=30).fit(X, LINE * abs(scale) + shift)
         back = (model.predict(X) - shift) / abs(scale)
         np.testing.assert_allclose(back, plain.predict(X), atol=2e-2)
-        assert model.score(X, LINE * abs(scale) + shift) == pytest.approx(plain.score(X, LINE), abs=0.01)
+        assert model.score(X, LINE * abs(scale) + shift) == pytest.approx(
+            plain.score(X, LINE), abs=0.01
+        )
 
 
 def test_the_loss_is_half_of_what_r2_lacks() -> None:
@@ -71,7 +73,9 @@ def test_logistic_is_fractional_logistic_regression() -> None:
     share = 1 / (1 + np.exp(-(X @ [1.0, -1.0, 0.0, 0.5]) + 0.5))
     model = FFNNRegressor((), loss="logistic", **EXACT).fit(X, share)
     np.testing.assert_allclose(model.predict(X), share, atol=5e-3)
-    many = FFNNRegressor((8,), loss="logistic", learning_rate=0.02).fit(X, np.column_stack([share, 1 - share]))
+    many = FFNNRegressor((8,), loss="logistic", learning_rate=0.02).fit(
+        X, np.column_stack([share, 1 - share])
+    )
     assert many.score(X, np.column_stack([share, 1 - share])) > 0.98
     assert ((many.predict(X * 100) >= 0) & (many.predict(X * 100) <= 1)).all()
 
