@@ -10,9 +10,9 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from tempfile import NamedTemporaryFile
 from types import TracebackType
-from typing import overload
+from typing import Any, overload
 
-__all__ = ["Files", "note"]
+__all__ = ["Files", "load_any", "note"]
 
 
 def note(text: str) -> None:
@@ -68,3 +68,21 @@ def _copied(path: str) -> Iterator[str]:
         except ValueError as error:  # it names the file
             name = "standard input" if path == "-" else path
             raise ValueError(str(error).replace(copy.name, name)) from error
+
+
+def load_any(path: str) -> Any:
+    """The model in a file, of whatever class."""
+    from importlib import import_module
+
+    from pyffnn.formats.model_file import load_model
+    from pyffnn.training import checkpoint_kind
+
+    modules = {
+        "TextClassifier": "text_classifier",
+        "FFNNClassifier": "feedforward",
+        "LanguageModel": "language_model",
+    }
+    kinds = {checkpoint_kind(name): name for name in modules}
+    kind = load_model(path, [*modules, *kinds]).model
+    name = kinds.get(kind, kind)
+    return getattr(import_module(f"pyffnn.models.{modules[name]}"), name).load(path)

@@ -11,7 +11,11 @@ def add_parser(commands: Commands) -> None:
     parser = commands.add_parser(
         "info",
         help="show version, CPU features, threads and optional packages",
-        description="Show version, CPU features, threads and optional packages.",
+        description="Show version, CPU features, threads and optional packages; or with --model what "
+        "a model is made of.",
+    )
+    parser.add_argument(
+        "--model", "-m", metavar="M", help="a model file: show its layers, parameters and memory"
     )
     parser.add_argument("--json", action="store_true", help="as one JSON object")
     parser.set_defaults(run=run)
@@ -20,7 +24,11 @@ def add_parser(commands: Commands) -> None:
 def run(args: argparse.Namespace) -> None:
     import pyffnn
 
-    if args.json:
+    if args.model is not None:
+        from .files import load_any
+
+        print(load_any(args.model).summary())
+    elif args.json:
         import json
 
         print(json.dumps(pyffnn.config(), indent=2))

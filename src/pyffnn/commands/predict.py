@@ -33,6 +33,13 @@ def add_parser(commands: Commands) -> None:
     parser.add_argument(
         "-k", type=int, metavar="K", help="the K likeliest labels, likeliest first (default: 1)"
     )
+    parser.add_argument(
+        "--threshold",
+        type=float,
+        default=0.0,
+        metavar="P",
+        help="leave out labels less probable than this (default: 0)",
+    )
     parser.add_argument("--proba", action="store_true", help="each label's probability after it")
     parser.set_defaults(run=run, parser=parser)
 
@@ -40,6 +47,8 @@ def add_parser(commands: Commands) -> None:
 def run(args: argparse.Namespace) -> None:
     if args.k is not None and args.k < 1:
         args.parser.error(f"argument -k: must be at least 1, got {args.k}")
+    if not 0 <= args.threshold <= 1:
+        args.parser.error(f"argument --threshold: must be in [0, 1], got {args.threshold}")
     from pyffnn.models.text_classifier import TextClassifier
 
     model = TextClassifier.load(args.model)
@@ -49,7 +58,7 @@ def run(args: argparse.Namespace) -> None:
         block = 1 if file.isatty() else _BLOCK
         texts = _texts(file, name)
         while some := list(islice(texts, block)):
-            for line in _answers(model, some, args.k, args.proba):
+            for line in _answers(model, some, args.k, args.proba, args.threshold):
                 print(line)
             if block == 1:
                 sys.stdout.flush()
@@ -73,7 +82,9 @@ def _texts(file: TextIO, name: str) -> Iterator[str]:
         raise ValueError(f"{name} is not UTF-8 after line {done}: {error}") from None
 
 
-def _answers(model: TextClassifier, texts: list[str], k: int | None, proba: bool) -> Iterator[str]:
+def _answers(
+    model: TextClassifier, texts: list[str], k: int | None, proba: bool, threshold: float
+) -> Iterator[str]:
     """A line for each text; without ``k`` the labels that `predict` gives."""
     import numpy as np
 
@@ -83,4 +94,5 @@ def _answers(model: TextClassifier, texts: list[str], k: int | None, proba: bool
         best = np.argsort(-p, kind="stable")[: 1 if k is None else k].tolist()
         if k is None and model.multilabel:
             best = [i for i in np.argsort(-p, kind="stable").tolist() if p[i] > 0.5]
+        best = [i for i in best if p[i] >= threshold]
         yield "\t".join(f"{names[i]}\t{p[i]:.6f}" if proba else names[i] for i in best)

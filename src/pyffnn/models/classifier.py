@@ -16,11 +16,12 @@ from numpy.typing import ArrayLike, NDArray
 from pyffnn.formats import version_one
 from pyffnn.formats.model_file import ModelFile, PathLike, load_model, save_model
 from pyffnn.formats.settings_json import params_from_json, params_to_json
+from pyffnn.models.answers import Answers
 from pyffnn.models.arguments import patience_of, sizes_of
 from pyffnn.models.blocks import likely_sets, top_classes
 from pyffnn.models.checks import check_same_length, check_sample_weight
 from pyffnn.models.class_outputs import by_frequency, guess, output_spec
-from pyffnn.models.fitted import Fitted, FittedModel
+from pyffnn.models.fitted import Fitted
 from pyffnn.models.labels import ClassWeight, Targets, given_classes
 from pyffnn.models.parameters import check, check_one
 from pyffnn.net import Examples, Network, arrays_of, set_arrays
@@ -75,7 +76,7 @@ class ClassifierFitted(Fitted):
 F = TypeVar("F", bound=ClassifierFitted)
 
 
-class Classifier(FittedModel[F]):
+class Classifier(Answers[F]):
     """Base of `FFNNClassifier` and `TextClassifier`; they turn their input into examples."""
 
     hidden_layer_sizes: int | Sequence[int]
@@ -454,6 +455,7 @@ class Classifier(FittedModel[F]):
             estimator_type="classifier",
             target_tags=utils.TargetTags(required=True),
             classifier_tags=utils.ClassifierTags(multi_label=True),
+            transformer_tags=utils.TransformerTags(preserves_dtype=[]),
             input_tags=utils.InputTags(**input_tags),
         )
 

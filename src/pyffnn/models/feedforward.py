@@ -30,6 +30,7 @@ from pyffnn.models.labels import (
     to_labels,
 )
 from pyffnn.models.repeats import merge_repeats
+from pyffnn.models.vector_answers import VectorAnswers
 from pyffnn.models.weighting import combined, weights_of_classes
 from pyffnn.optimizers import LearningRate, Optimizer, constant
 from pyffnn.training import Callbacks, Data, Saving, fingerprint
@@ -45,7 +46,7 @@ class FFNNFitted(ClassifierFitted):
     feature_names: NDArray[Any] | None
 
 
-class FFNNClassifier(Classifier[FFNNFitted]):
+class FFNNClassifier(VectorAnswers[FFNNFitted], Classifier[FFNNFitted]):
     """Feedforward network over dense or sparse feature vectors.
 
     Hidden layers h[i] = g(h[i-1] W[i] + b[i]), then softmax over the classes, trained on the

@@ -15,10 +15,10 @@ from pyffnn.models.class_outputs import network_targets
 from pyffnn.models.classifier import Classifier
 from pyffnn.models.labels import ClassWeight, Targets
 from pyffnn.models.text_classifier import recipe
+from pyffnn.models.text_classifier.answers import TextAnswers
 from pyffnn.models.text_classifier.reading import Reader, ReadTexts, Texts, collected
 from pyffnn.models.text_classifier.start import begin, start_rows
 from pyffnn.models.text_classifier.state import TextFitted, is_sums
-from pyffnn.models.text_classifier.storage import StoredTextClassifier
 from pyffnn.models.weighting import combined, weights_of_classes
 from pyffnn.net import Network
 from pyffnn.optimizers import LearningRate, Optimizer, linear_decay
@@ -33,7 +33,7 @@ _STRUCTURE = (
 )  # fmt: skip
 
 
-class TextClassifier(StoredTextClassifier):
+class TextClassifier(TextAnswers):
     """Classifier of raw text: mean or concatenation of embeddings, hidden layers, softmax.
 
     A text is cut into words; each word, and each n-gram that is asked for, is a row of an embedding
