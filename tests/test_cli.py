@@ -419,3 +419,14 @@ def test_a_threshold_leaves_labels_out(classifier, reviews, capsys):
     found = model.top_k(["the film was fine", "long"], 3, 0.4)
     assert capsys.readouterr().out.splitlines() == ["\t".join(n for n, _ in row) for row in found]
     assert main([*argv[:-1], "1.5"]) == 2
+
+
+def test_predictions_are_explained(classifier, reviews, capsys):
+    model = TextClassifier.load(classifier)
+    text = reviews / "why"
+    text.write_text("the film was fine\n\n")
+    assert main(["predict", str(text), "--model", str(classifier), "--explain"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    table = model.explain("the film was fine").table(k=10).splitlines()
+    assert lines[: len(table)] == [*model.predict(["the film was fine"]), *table[1:]]
+    assert lines[-1].endswith("= logit")

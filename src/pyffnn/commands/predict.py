@@ -40,6 +40,12 @@ def add_parser(commands: Commands) -> None:
         metavar="P",
         help="leave out labels less probable than this (default: 0)",
     )
+    parser.add_argument(
+        "--explain",
+        action="store_true",
+        help="under each text's labels the words and n-grams with the largest shares in the logit of "
+        "the likeliest",
+    )
     parser.add_argument("--proba", action="store_true", help="each label's probability after it")
     parser.set_defaults(run=run, parser=parser)
 
@@ -58,8 +64,11 @@ def run(args: argparse.Namespace) -> None:
         block = 1 if file.isatty() else _BLOCK
         texts = _texts(file, name)
         while some := list(islice(texts, block)):
-            for line in _answers(model, some, args.k, args.proba, args.threshold):
+            answers = _answers(model, some, args.k, args.proba, args.threshold)
+            for text, line in zip(some, answers, strict=True):
                 print(line)
+                if args.explain:
+                    print(*model.explain(text).table(k=10).splitlines()[1:], sep="\n")
             if block == 1:
                 sys.stdout.flush()
 

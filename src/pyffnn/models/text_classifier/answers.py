@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,8 @@ from numpy.typing import NDArray
 from pyffnn.formats.model_file import PathLike
 from pyffnn.models.arguments import check_integer
 from pyffnn.models.checks import check_texts
+from pyffnn.models.explain import Explanation
+from pyffnn.models.explain.explainers import explain_text
 from pyffnn.models.neighbours import nearest_rows
 from pyffnn.models.text_classifier.reading import collected, is_path
 from pyffnn.models.text_classifier.state import TextFitted
@@ -79,6 +82,41 @@ class TextAnswers(StoredTextClassifier):
             return words, fitted.network.parameters()["embedding"][rows]
 
         save_vectors(path, *self._consistently(ask))
+
+    def explain(self, text: str | Iterable[str], classes: Any = None) -> Any:
+        """What share each word and n-gram of a text has in the logit of each class.
+
+        Shares and the logit of an empty text (``bias``) add up to the logit. Without hidden layers
+        they are exact; through hidden layers they are integrated gradients (Sundararajan, Taly & Yan
+        2017) from an empty text to this one. ``print`` shows a table, a notebook coloured text.
+
+        Parameters
+        ----------
+        text
+            A text, or several.
+        classes
+            A label, or several; None: all of up to 20, of more the ten likeliest.
+
+        Returns
+        -------
+        Explanation, or a list of them for several texts
+
+        Raises
+        ------
+        ValueError
+            Not fitted; a label that is none; ``output`` other than "softmax".
+        TypeError
+            What is not text.
+        """
+        self._check_fitted()
+        if not isinstance(text, str):
+            return [self.explain(one, classes) for one in self._collected(text)]
+
+        def ask(fitted: TextFitted) -> Explanation:
+            p = self._probabilities(fitted, fitted.encoded([text]))[0]
+            return explain_text(fitted, fitted.features, fitted.length, text, classes, p)
+
+        return self._consistently(ask)
 
     def _asked(self, fitted: TextFitted, X: Any) -> Examples:
         return fitted.encoded(X)
