@@ -9,7 +9,7 @@ import pytest
 from models.kinds import ALL, KINDS, OF_CLASSES, Kind
 from models.samples import blobs, reviews
 
-from pyffnn import FFNNClassifier, LanguageModel, TextClassifier
+from pyffnn import FFNNClassifier, LanguageModel, TextClassifier, TextRegressor
 from pyffnn.net import Network
 
 
@@ -182,6 +182,13 @@ def test_summary(kind: Kind) -> None:
     assert text.startswith(type(model).__name__) and f"{summary.parameters:,}" in text
     for layer in summary.layers:
         assert layer.name in text and layer.name in summary._repr_html_()
+
+
+def test_a_regressor_of_texts_has_vectors() -> None:
+    texts, labels = reviews(120)
+    model = TextRegressor(epochs=3).fit(texts, [label == "good" for label in labels])
+    assert model.transform(texts[:4]).shape == (4, 16)
+    assert len(model.nearest_words("great", 3)) == 3 and model.n_iter_ == 3
 
 
 def test_frozen_embeddings_thaw(tmp_path: Any) -> None:

@@ -79,7 +79,9 @@ def load_any(path: str) -> Any:
 
     modules = {
         "TextClassifier": "text_classifier",
+        "TextRegressor": "text_classifier",
         "FFNNClassifier": "feedforward",
+        "FFNNRegressor": "feedforward_regressor",
         "LanguageModel": "language_model",
     }
     kinds = {checkpoint_kind(name): name for name in modules}

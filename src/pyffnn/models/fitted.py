@@ -68,7 +68,8 @@ class FittedModel(OneState[F]):
         kept: F | None = self._fitted if own.get("_shown") else own.get("_kept")
         if kept is None:
             raise not_fitted(self)
-        return self._of(kept.network)
+        owner: F = kept.network.owner
+        return owner
 
     def _consistently(self, use: Callable[[F], R]) -> R:
         """``use(fitted)`` of one state: what it computed with the network belongs to what it read in the state.

@@ -2,29 +2,23 @@
 
 from __future__ import annotations
 
-from abc import abstractmethod
 from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pyffnn.models.checks import Features
 from pyffnn.models.explain import Explanation
 from pyffnn.models.explain.explainers import explain_vector
-from pyffnn.models.fitted import Fitted, FittedModel
+from pyffnn.models.vectors import VectorFitted, VectorModel
 from pyffnn.net import Examples
 
 __all__ = ["VectorAnswers"]
 
-F = TypeVar("F", bound=Fitted)
+F = TypeVar("F", bound=VectorFitted)
 
 
-class VectorAnswers(FittedModel[F]):
+class VectorAnswers(VectorModel[F]):
     """How vectors are handed over, and what the network makes of them."""
-
-    @abstractmethod
-    def _read(self, X: Any, fitted: F) -> Features:
-        """X as the network takes it."""
 
     def _asked(self, fitted: F, X: Any) -> Examples:
         return self._read(X, fitted).examples()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,17 +13,20 @@ from pyffnn.models.arguments import check_integer
 from pyffnn.models.checks import check_texts
 from pyffnn.models.explain import Explanation
 from pyffnn.models.explain.explainers import explain_text
+from pyffnn.models.fitted import FittedModel
 from pyffnn.models.neighbours import nearest_rows
 from pyffnn.models.text_classifier.reading import collected, is_path
-from pyffnn.models.text_classifier.state import TextFitted
+from pyffnn.models.text_classifier.state import TextFitted, TextState
 from pyffnn.models.text_classifier.storage import StoredTextClassifier
 from pyffnn.net import Examples
 from pyffnn.text.vector_files import save_vectors
 
-__all__ = ["TextAnswers"]
+__all__ = ["TextAnswers", "TextVectors"]
+
+F = TypeVar("F", bound=TextState)
 
 
-class TextAnswers(StoredTextClassifier):
+class TextVectors(FittedModel[F]):
     """Vectors of documents and words."""
 
     def transform(self, X: Any) -> NDArray[np.float32]:
@@ -34,7 +37,7 @@ class TextAnswers(StoredTextClassifier):
         """
         X = self._collected(X)
 
-        def ask(fitted: TextFitted) -> NDArray[np.float32]:
+        def ask(fitted: F) -> NDArray[np.float32]:
             return fitted.network.values(self._asked(fitted, X), "input", None, self._threads())
 
         return self._consistently(ask)
@@ -45,7 +48,7 @@ class TextAnswers(StoredTextClassifier):
         Raises ValueError when not fitted, or for a word outside the vocabulary.
         """
 
-        def ask(fitted: TextFitted) -> NDArray[np.float32]:
+        def ask(fitted: F) -> NDArray[np.float32]:
             rows = _rows_of_words(fitted)
             table = fitted.network.parameters()["embedding"]
             return np.array(table[rows[_number(fitted, word)]])
@@ -60,7 +63,7 @@ class TextAnswers(StoredTextClassifier):
         self._check_fitted()
         k = check_integer("k", k, 1)
 
-        def ask(fitted: TextFitted) -> list[tuple[str, float]]:
+        def ask(fitted: F) -> list[tuple[str, float]]:
             words, rows = fitted.features.words()
             table = fitted.network.parameters()["embedding"][rows]
             best, cosines = nearest_rows(table, _number(fitted, word), k)
@@ -77,11 +80,38 @@ class TextAnswers(StoredTextClassifier):
         Raises ValueError when not fitted, OSError where the file cannot be written.
         """
 
-        def ask(fitted: TextFitted) -> tuple[list[str], NDArray[np.float32]]:
+        def ask(fitted: F) -> tuple[list[str], NDArray[np.float32]]:
             words, rows = fitted.features.words()
             return words, fitted.network.parameters()["embedding"][rows]
 
         save_vectors(path, *self._consistently(ask))
+
+    def _asked(self, fitted: F, X: Any) -> Examples:
+        return fitted.encoded(X)
+
+    def _collected(self, X: Any) -> Any:
+        self._check_fitted()
+        check_texts(X)
+        return collected(X)
+
+    @staticmethod
+    def _twice(X: Any) -> Any:
+        if is_path(X):
+            raise ValueError("X must be texts, not the path of a file: transform takes no file")
+        return collected(X)
+
+    def _notes(self, fitted: F) -> tuple[tuple[str, str], ...]:
+        features, spec = fitted.features, fitted.network.spec
+        words = features.num_words
+        how = spec["pool"] if fitted.length is None else f"concat of {fitted.length}"
+        return (
+            ("rows", f"{words:,} words, {features.num_rows - words:,} n-grams"),
+            ("pooling", how),
+        )
+
+
+class TextAnswers(TextVectors[TextFitted], StoredTextClassifier):
+    """And why a text has its label."""
 
     def explain(self, text: str | Iterable[str], classes: Any = None) -> Any:
         """What share each word and n-gram of a text has in the logit of each class.
@@ -118,35 +148,12 @@ class TextAnswers(StoredTextClassifier):
 
         return self._consistently(ask)
 
-    def _asked(self, fitted: TextFitted, X: Any) -> Examples:
-        return fitted.encoded(X)
 
-    def _collected(self, X: Any) -> Any:
-        self._check_fitted()
-        check_texts(X)
-        return collected(X)
-
-    @staticmethod
-    def _twice(X: Any) -> Any:
-        if is_path(X):
-            raise ValueError("X must be texts, not the path of a file: transform takes no file")
-        return collected(X)
-
-    def _notes(self, fitted: TextFitted) -> tuple[tuple[str, str], ...]:
-        features, spec = fitted.features, fitted.network.spec
-        words = features.num_words
-        how = spec["pool"] if fitted.length is None else f"concat of {fitted.length}"
-        return (
-            ("rows", f"{words:,} words, {features.num_rows - words:,} n-grams"),
-            ("pooling", how),
-        )
-
-
-def _rows_of_words(fitted: TextFitted) -> NDArray[np.int64]:
+def _rows_of_words(fitted: TextState) -> NDArray[np.int64]:
     return fitted.features.words()[1]
 
 
-def _number(fitted: TextFitted, word: str) -> int:
+def _number(fitted: TextState, word: str) -> int:
     """Of a word in the vocabulary; ValueError for another."""
     if not isinstance(word, str):
         raise TypeError(f"word must be a str, got {type(word).__name__}")
