@@ -10,14 +10,14 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from tempfile import NamedTemporaryFile
 from types import TracebackType
-from typing import TYPE_CHECKING, overload
+from typing import TYPE_CHECKING, Any, overload
 
 if TYPE_CHECKING:
     import argparse
 
     from pyffnn.text.labelled import LabelledFile
 
-__all__ = ["FORMS", "Files", "add_columns", "kept_if_interrupted", "note", "opened"]
+__all__ = ["FORMS", "Files", "add_columns", "kept_if_interrupted", "load_any", "note", "opened"]
 
 FORMS = (
     "FILE: UTF-8, plain or packed (.gz, .zst): fastText's form (words that begin with __label__ are "
@@ -137,3 +137,23 @@ def _copied(path: str) -> Iterator[str]:
         except ValueError as error:  # it names the file
             name = "standard input" if path == "-" else path
             raise ValueError(str(error).replace(copy.name, name)) from error
+
+
+def load_any(path: str) -> Any:
+    """The model in a file, of whatever class."""
+    from importlib import import_module
+
+    from pyffnn.formats.model_file import load_model
+    from pyffnn.training import checkpoint_kind
+
+    modules = {
+        "TextClassifier": "text_classifier",
+        "TextRegressor": "text_classifier",
+        "FFNNClassifier": "feedforward",
+        "FFNNRegressor": "feedforward_regressor",
+        "LanguageModel": "language_model",
+    }
+    kinds = {checkpoint_kind(name): name for name in modules}
+    kind = load_model(path, [*modules, *kinds]).model
+    name = kinds.get(kind, kind)
+    return getattr(import_module(f"pyffnn.models.{modules[name]}"), name).load(path)

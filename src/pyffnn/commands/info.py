@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from .arguments import Commands
+from .files import load_any
 
 if TYPE_CHECKING:
     from pyffnn.formats.model_file import ModelFile
@@ -37,6 +38,7 @@ def run(args: argparse.Namespace) -> None:
             print(json.dumps(report, indent=2))
         else:
             print("\n".join(_lines(report)))
+            print(f"\n{load_any(args.model).summary()}")
     elif args.json:
         print(json.dumps(pyffnn.config(), indent=2))
     else:

@@ -32,6 +32,19 @@ def add_parser(commands: Commands) -> None:
     parser.add_argument(
         "-k", type=int, metavar="K", help="the K likeliest labels, likeliest first (default: 1)"
     )
+    parser.add_argument(
+        "--threshold",
+        type=float,
+        default=0.0,
+        metavar="P",
+        help="leave out labels less probable than this (default: 0)",
+    )
+    parser.add_argument(
+        "--explain",
+        action="store_true",
+        help="under each text's labels the words and n-grams with the largest shares in the logit of "
+        "the likeliest",
+    )
     parser.add_argument("--proba", action="store_true", help="each label's probability after it")
     add_columns(parser, labelled=False)
     parser.set_defaults(run=run, parser=parser)
@@ -40,6 +53,8 @@ def add_parser(commands: Commands) -> None:
 def run(args: argparse.Namespace) -> None:
     if args.k is not None and args.k < 1:
         args.parser.error(f"argument -k: must be at least 1, got {args.k}")
+    if not 0 <= args.threshold <= 1:
+        args.parser.error(f"argument --threshold: must be in [0, 1], got {args.threshold}")
     from pyffnn.models.text_classifier import TextClassifier
     from pyffnn.text.labelled import read_texts
 
@@ -49,13 +64,18 @@ def run(args: argparse.Namespace) -> None:
         block = 1 if args.file == "-" and sys.stdin.isatty() else _BLOCK
         texts = read_texts(file, model.label_prefix)
         while some := list(islice(texts, block)):
-            for line in _answers(model, some, args.k, args.proba):
+            answers = _answers(model, some, args.k, args.proba, args.threshold)
+            for text, line in zip(some, answers, strict=True):
                 print(line)
+                if args.explain:
+                    print(*model.explain(text).table(k=10).splitlines()[1:], sep="\n")
             if block == 1:
                 sys.stdout.flush()
 
 
-def _answers(model: TextClassifier, texts: list[str], k: int | None, proba: bool) -> Iterator[str]:
+def _answers(
+    model: TextClassifier, texts: list[str], k: int | None, proba: bool, threshold: float
+) -> Iterator[str]:
     """A line for each text; without ``k`` the labels that `predict` gives."""
     import numpy as np
 
@@ -65,4 +85,5 @@ def _answers(model: TextClassifier, texts: list[str], k: int | None, proba: bool
         best = np.argsort(-p, kind="stable")[: 1 if k is None else k].tolist()
         if k is None and model.multilabel:
             best = [i for i in np.argsort(-p, kind="stable").tolist() if p[i] > 0.5]
+        best = [i for i in best if p[i] >= threshold]
         yield "\t".join(f"{names[i]}\t{p[i]:.6f}" if proba else names[i] for i in best)
