@@ -6,6 +6,10 @@ try:
     from . import _pyffnn
     from .precision import get_default_precision, set_default_precision
 except ValueError as _error:  # an unusable PYFFNN_ISA, PYFFNN_NUM_THREADS or PYFFNN_PRECISION
+    import sys
+
+    if sys.argv[0].rpartition("/")[2] == "pyffnn":  # the command, which has no code before this
+        sys.exit(f"pyffnn: {_error}")
     raise ImportError(str(_error)) from None
 
 from typing import TYPE_CHECKING as _TYPE_CHECKING
