@@ -1,7 +1,5 @@
 """Thinc on pyffnn's kernels: found by name, the same results as its own operations, its own where ours do not fit."""
 
-# ruff: noqa: E402 (without Thinc the file is skipped)
-
 from __future__ import annotations
 
 import numpy as np

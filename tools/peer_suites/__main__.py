@@ -56,7 +56,7 @@ def run(name: str, this: Suite, extra: list[str]) -> bool:
                 "ignore",
                 *extra,
                 *files,
-            ],  # fmt: skip
+            ],
             env=environment,
             cwd=folder,
             capture_output=True,

@@ -1,7 +1,7 @@
 """The models as descendants of scikit-learn's own base classes.
 
-``pyffnn.FFNNClassifier`` and ``pyffnn.TextClassifier`` keep scikit-learn's conventions without it and
-work in its pipelines, searches and ensembles as they are. Those here are the same models, saved in
+``pyffnn.FFNNClassifier``, ``pyffnn.TextClassifier`` and the regressors keep scikit-learn's conventions without
+it and work in its pipelines, searches and ensembles as they are. Those here are the same models, saved in
 the same files, with what only a `BaseEstimator` has: metadata routing (``set_fit_request``), the
 HTML display, ``isinstance`` checks, and from scikit-learn 1.9 on ``set_callbacks``: each epoch is a
 task of `fit`.
@@ -14,7 +14,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pyffnn
-from pyffnn.integrations.sklearn.host import BaseEstimator, ClassifierMixin
+from pyffnn.integrations.sklearn.host import BaseEstimator, ClassifierMixin, RegressorMixin
 from pyffnn.training import as_callbacks
 
 try:
@@ -28,7 +28,7 @@ except ImportError:  # before 1.9
         return method
 
 
-__all__ = ["FFNNClassifier", "TextClassifier"]
+__all__ = ["FFNNClassifier", "FFNNRegressor", "TextClassifier", "TextRegressor"]
 
 
 def _with_tasks(fit: Callable[..., Any]) -> Callable[..., Any]:
@@ -67,9 +67,7 @@ def _with_tasks(fit: Callable[..., Any]) -> Callable[..., Any]:
     return with_tasks
 
 
-class FFNNClassifier(  # type: ignore[misc]
-    CallbackSupportMixin, pyffnn.FFNNClassifier, ClassifierMixin, BaseEstimator
-):
+class FFNNClassifier(CallbackSupportMixin, pyffnn.FFNNClassifier, ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     __doc__ = pyffnn.FFNNClassifier.__doc__
 
     fit = with_callbacks(_with_tasks(pyffnn.FFNNClassifier.fit))
@@ -78,12 +76,28 @@ class FFNNClassifier(  # type: ignore[misc]
         return pyffnn.FFNNClassifier.__sklearn_tags__(self)
 
 
-class TextClassifier(  # type: ignore[misc]
-    CallbackSupportMixin, pyffnn.TextClassifier, ClassifierMixin, BaseEstimator
-):
+class FFNNRegressor(CallbackSupportMixin, pyffnn.FFNNRegressor, RegressorMixin, BaseEstimator):  # type: ignore[misc]
+    __doc__ = pyffnn.FFNNRegressor.__doc__
+
+    fit = with_callbacks(_with_tasks(pyffnn.FFNNRegressor.fit))
+
+    def __sklearn_tags__(self) -> Any:
+        return pyffnn.FFNNRegressor.__sklearn_tags__(self)
+
+
+class TextClassifier(CallbackSupportMixin, pyffnn.TextClassifier, ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     __doc__ = pyffnn.TextClassifier.__doc__
 
     fit = with_callbacks(_with_tasks(pyffnn.TextClassifier.fit))
 
     def __sklearn_tags__(self) -> Any:
         return pyffnn.TextClassifier.__sklearn_tags__(self)
+
+
+class TextRegressor(CallbackSupportMixin, pyffnn.TextRegressor, RegressorMixin, BaseEstimator):  # type: ignore[misc]
+    __doc__ = pyffnn.TextRegressor.__doc__
+
+    fit = with_callbacks(_with_tasks(pyffnn.TextRegressor.fit))
+
+    def __sklearn_tags__(self) -> Any:
+        return pyffnn.TextRegressor.__sklearn_tags__(self)

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-import pyffnn
+from pyffnn.integrations.sklearn.estimators import FFNNClassifier, FFNNRegressor
 from pyffnn.optimizers import SGD, Adam
 
 __all__ = ["arguments_of_mlp", "from_mlp"]
@@ -102,13 +102,17 @@ def from_mlp(fitted: Any) -> Any:
     arguments = arguments_of_mlp(fitted.get_params(), n_samples)
     width = int(fitted.n_features_in_)
     if isinstance(fitted, MLPClassifier):
-        model: Any = pyffnn.FFNNClassifier(**arguments)
+        model: Any = FFNNClassifier(**arguments)
         classes = np.asarray(fitted.classes_)
         multilabel = fitted.out_activation_ == "logistic" and fitted.n_outputs_ > 1
         y = np.eye(len(classes), dtype=np.int64) if multilabel else classes
     else:
-        model = pyffnn.FFNNRegressor(**arguments)
-        y = np.zeros((1, fitted.n_outputs_) if fitted.n_outputs_ > 1 else 1)
+        model = FFNNRegressor(**arguments)
+        y = np.array(
+            [-1.0, 1.0]
+        )  # mean 0 and deviation 1: the regressor's scale is the targets' own
+        if fitted.n_outputs_ > 1:
+            y = np.repeat(y[:, None], fitted.n_outputs_, axis=1)
     # One step on zeros makes the network; then it gets the weights, and a state of the optimizer as before the first step.
     names = getattr(fitted, "feature_names_in_", None)
     X: Any = np.zeros((len(y), width))

@@ -9,8 +9,7 @@ Results are the same for any number of threads.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any
-
+from typing import Any, TypeAlias
 
 from pyffnn import _pyffnn
 from pyffnn.integrations.sklearn import host as _host
@@ -51,6 +50,9 @@ def _matrix(data: Any, shape: tuple[int, int], dtype: Any) -> Any:
     return _as_configured(X)
 
 
+_Options: TypeAlias = tuple[Callable[[str], str] | None, bool, int, int, int, list[str]]
+
+
 class _Fast:
     """What the vectorizers share: whether the text path cuts as theirs would, and the documents for it."""
 
@@ -72,7 +74,7 @@ class _Fast:
             and 1 <= self.ngram_range[0] <= self.ngram_range[1]
         )
 
-    def _options(self: Any) -> tuple[Any, ...]:
+    def _options(self: Any) -> _Options:
         """Arguments of the compiled functions after the documents."""
         self.build_analyzer()  # for its checks and warnings of stop words
         lowercase = bool(self.lowercase)
@@ -95,7 +97,7 @@ class _Counts(_Fast):
         if not self._cuts_alike():
             found: tuple[Any, Any] = super()._count_vocab(raw_documents, fixed_vocab)  # type: ignore[misc]
             return found
-        options = self._options()
+        options: _Options = self._options()
         documents = self._strings(raw_documents)
         if fixed_vocab:
             vocabulary = self.vocabulary_
@@ -148,7 +150,7 @@ class HashingVectorizer(_Fast, theirs.HashingVectorizer):  # type: ignore[misc]
             return super().transform(X)
         self._validate_ngram_range()
         self._get_hasher()  # for its checks of n_features and dtype
-        options = self._options()
+        options: _Options = self._options()
         documents = self._strings(X)
         if not documents:
             raise ValueError("Cannot vectorize empty sequence.")
