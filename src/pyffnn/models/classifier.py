@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from pyffnn.formats.model_file import ModelFile
+from pyffnn.models.answers import Answers
 from pyffnn.models.blocks import likely_sets, top_classes
 from pyffnn.models.checks import check_same_length, check_sample_weight
 from pyffnn.models.class_outputs import by_frequency, guess, network_targets, output_spec
@@ -42,7 +43,7 @@ class ClassifierFitted(Fitted):
 F = TypeVar("F", bound=ClassifierFitted)
 
 
-class Classifier(Supervised[F]):
+class Classifier(Answers[F], Supervised[F]):
     """Base of `FFNNClassifier` and `TextClassifier`; they turn their input into examples."""
 
     output: str
@@ -164,6 +165,7 @@ class Classifier(Supervised[F]):
             estimator_type="classifier",
             target_tags=utils.TargetTags(required=True),
             classifier_tags=utils.ClassifierTags(multi_label=True),
+            transformer_tags=utils.TransformerTags(preserves_dtype=[]),
             input_tags=utils.InputTags(**input_tags),
         )
 

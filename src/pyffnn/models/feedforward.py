@@ -20,7 +20,8 @@ from pyffnn.models.labels import (
     to_labels,
 )
 from pyffnn.models.soft_labels import is_soft, soft_targets
-from pyffnn.models.vectors import VectorFitted, VectorModel
+from pyffnn.models.vector_answers import VectorAnswers
+from pyffnn.models.vectors import VectorFitted
 from pyffnn.optimizers import LearningRate, Optimizer, constant
 
 __all__ = ["FFNNClassifier"]
@@ -31,7 +32,7 @@ class FFNNFitted(VectorFitted, ClassifierFitted):
     """The state of an `FFNNClassifier`."""
 
 
-class FFNNClassifier(VectorModel[FFNNFitted], Classifier[FFNNFitted]):
+class FFNNClassifier(VectorAnswers[FFNNFitted], Classifier[FFNNFitted]):
     """Feedforward network over dense or sparse feature vectors.
 
     Hidden layers h[i] = g(h[i-1] W[i] + b[i]), then softmax over the classes, trained on the

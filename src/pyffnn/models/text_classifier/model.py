@@ -14,10 +14,10 @@ from pyffnn.models.checks import check_sample_weight, check_texts
 from pyffnn.models.classifier import Classifier
 from pyffnn.models.labels import ClassWeight
 from pyffnn.models.text_classifier import recipe
+from pyffnn.models.text_classifier.answers import TextAnswers
 from pyffnn.models.text_classifier.reading import Reader, ReadTexts, Texts, collected
 from pyffnn.models.text_classifier.start import begin, start_rows
 from pyffnn.models.text_classifier.state import TextFitted, is_sums
-from pyffnn.models.text_classifier.storage import StoredTextClassifier
 from pyffnn.net import Network
 from pyffnn.optimizers import LearningRate, Optimizer, linear_decay
 from pyffnn.text.featurizer import TokenizerLike
@@ -29,7 +29,7 @@ __all__ = ["TextClassifier"]
 _STRUCTURE = (*recipe.STRUCTURE, "multilabel")
 
 
-class TextClassifier(StoredTextClassifier):
+class TextClassifier(TextAnswers):
     """Classifier of raw text: mean or concatenation of embeddings, hidden layers, softmax.
 
     Each word, and each n-gram that is asked for, is a row of an embedding table. ``pooling="mean"``

@@ -13,6 +13,7 @@ from pyffnn.formats.model_file import PathLike
 from pyffnn.models.checks import check_sample_weight, check_texts
 from pyffnn.models.regressor import Regressor
 from pyffnn.models.text_classifier import recipe
+from pyffnn.models.text_classifier.answers import TextVectors
 from pyffnn.models.text_classifier.reading import ReadTexts, Texts, ValueReader, collected
 from pyffnn.models.text_classifier.start import begin, start_rows
 from pyffnn.models.text_classifier.state import TextRegressorFitted, is_sums
@@ -26,7 +27,12 @@ from pyffnn.training import Callbacks, Data, Saving
 
 __all__ = ["TextRegressor"]
 
-class TextRegressor(StoredText[TextRegressorFitted], Regressor[TextRegressorFitted]):
+
+class TextRegressor(
+    TextVectors[TextRegressorFitted],
+    StoredText[TextRegressorFitted],
+    Regressor[TextRegressorFitted],
+):
     """Predicts a real number, or several, from raw text, as `TextClassifier` predicts classes.
 
     Words and n-grams are rows of an embedding table, pooled or side by side; hidden layers follow,

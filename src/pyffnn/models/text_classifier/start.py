@@ -51,7 +51,9 @@ def begin(
         if dim is not None and dim != width:
             raise ValueError(f"embedding_dim is {dim}, but pretrained_vectors have {width} numbers")
         dim = width
-        found = find_vectors(vectors, features.vocabulary)
+        words, rows = features.words()
+        where, values = find_vectors(vectors, words, tokens=_by_tokenizer(features))
+        found = rows[where], values
     pool = recipe.pool(model, read.corpus)
     concat = pool == "concat"
     inputs: dict[str, Any] = {
@@ -96,5 +98,12 @@ def start_rows(
         network.set_row_rates(features.char_rows_from(known.num_rows), recipe.CHAR_RATE)
     if model.pretrained_vectors is not None:
         words, rows = features.words(known.num_words)
-        found, values = find_vectors(model.pretrained_vectors, words)
+        found, values = find_vectors(
+            model.pretrained_vectors, words, tokens=_by_tokenizer(features)
+        )
         network.set_rows(rows[found], values)
+
+
+def _by_tokenizer(features: Featurizer) -> bool:
+    """Whether its words are tokens of a `tokenizers.Tokenizer`."""
+    return hasattr(features.tokenizer, "encode_batch")
