@@ -110,6 +110,28 @@ def mean_pool(
     out: _Array | None,
     /,
 ) -> _Array: ...
+def max_pool(
+    table: ArrayLike, ids: ArrayLike, offsets: ArrayLike, out: _Array | None, /
+) -> _Array: ...
+def max_pool_backward(
+    dy: ArrayLike,
+    table: ArrayLike,
+    ids: ArrayLike,
+    offsets: ArrayLike,
+    out: _Array | None,
+    /,
+) -> _Array: ...
+def min_pool(
+    table: ArrayLike, ids: ArrayLike, offsets: ArrayLike, out: _Array | None, /
+) -> _Array: ...
+def min_pool_backward(
+    dy: ArrayLike,
+    table: ArrayLike,
+    ids: ArrayLike,
+    offsets: ArrayLike,
+    out: _Array | None,
+    /,
+) -> _Array: ...
 def mean_pool_backward(
     dy: ArrayLike,
     ids: ArrayLike,
