@@ -14,6 +14,8 @@ DOCS = Path(__file__).parents[1] / "docs"
 NEEDS = {
     "how-to/pictures.md": ["matplotlib"],
     "how-to/lexicon.md": ["vaderSentiment", "sklearn"],
+    "how-to/pytorch.md": ["torch"],
+    "how-to/onnx.md": ["onnx", "onnxruntime"],
     "how-to/subwords.md": ["tokenizers"],
     "how-to/texts.md": ["tokenizers"],
     "tutorial/embeddings.md": ["tokenizers"],
