@@ -223,11 +223,11 @@ class Network:
     def predict_texts(
         self,
         features: TextFeatures,
+        length: SupportsIndex,
         texts: Iterable[str],
-        length: SupportsIndex = 0,
         n_threads: SupportsInt = 0,
     ) -> NDArray[np.float32]:
-        """predict() of the corpus that `features` makes of texts; with `length`, of that many first words of each."""
+        """predict() of the corpus that `features` makes of texts; with `length` above 0, of that many first words of each."""
     def top_k(
         self,
         examples: Examples,
@@ -312,11 +312,11 @@ class Network64:
     def predict_texts(
         self,
         features: TextFeatures,
+        length: SupportsIndex,
         texts: Iterable[str],
-        length: SupportsIndex = 0,
         n_threads: SupportsInt = 0,
     ) -> NDArray[np.float64]:
-        """predict() of the corpus that `features` makes of texts; with `length`, of that many first words of each."""
+        """predict() of the corpus that `features` makes of texts; with `length` above 0, of that many first words of each."""
     def top_k(
         self,
         examples: Examples,

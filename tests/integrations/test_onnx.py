@@ -110,6 +110,22 @@ def test_classifiers_of_texts(case: tuple[str, dict[str, Any]], tmp_path: Path) 
         model.partial_fit(["new words here the good", "here new words here new words"], ["x", "y"])
 
 
+@pytest.mark.parametrize("loss", ["squared", "logistic"])
+def test_regressors(loss: str, tmp_path: Path) -> None:
+    path = tmp_path / "m.onnx"
+    for y in (X[:, 0], X[:, :2]):
+        y = y * 30 + 100 if loss == "squared" else 1 / (1 + np.exp(-y))
+        vectors = pyffnn.FFNNRegressor((6,), epochs=3, loss=loss).fit(X, y)
+        texts = pyffnn.TextRegressor(epochs=3, loss=loss).fit(TEXTS[:60], y)
+        for model, given in ((vectors, X), (texts, np.array(TEXTS, object))):
+            name = model.to_onnx(path)
+            found = run(path, **{name: given})
+            assert list(found) == ["prediction"]
+            wanted = model.predict(given if given is X else TEXTS)
+            np.testing.assert_allclose(found["prediction"], wanted, rtol=2e-6, atol=2e-6)
+            assert found["prediction"].ndim == y.ndim
+
+
 def test_many_labels_a_text(tmp_path: Path) -> None:
     sets = [sorted({"x" if "good" in t else "y", "z" if "a" in t else "y"}) for t in TEXTS]
     model = pyffnn.TextClassifier(epochs=5, multilabel=True).fit(TEXTS, sets)

@@ -98,6 +98,20 @@ def test_texts(settings: dict[str, Any]) -> None:
         model.partial_fit(["new words here the good", "here new"], ["x", "y"])
 
 
+@pytest.mark.parametrize("loss", ["squared", "logistic"])
+def test_regressors(loss: str) -> None:
+    for y in (X[:, 0], X[:, :2]):
+        y = y * 30 + 100 if loss == "squared" else 1 / (1 + np.exp(-y))
+        vectors = pyffnn.FFNNRegressor((6,), epochs=3, loss=loss).fit(X, y)
+        texts = pyffnn.TextRegressor(epochs=3, loss=loss).fit(TEXTS[:60], y)
+        for model, given in ((vectors, X), (texts, TEXTS)):
+            module = pt.export_to_torch(model)
+            found = module(torch.from_numpy(X) if given is X else TEXTS).detach().numpy()
+            np.testing.assert_allclose(found, model.predict(given), rtol=2e-6, atol=2e-6)
+            assert found.ndim == y.ndim
+            assert np.array_equal(pt.from_torch(module).predict(given), model.predict(given))
+
+
 def test_texts_as_rows_of_one_length() -> None:
     for pooling in ("mean", "sum"):
         model = pyffnn.TextClassifier(epochs=2, pooling=pooling).fit(TEXTS, LABELS)

@@ -67,7 +67,8 @@ class FittedModel(OneState[F]):
         kept: F | None = self._fitted if own.get("_shown") else own.get("_kept")
         if kept is None:
             raise not_fitted(self)
-        return self._of(kept.network)
+        owner: F = kept.network.owner
+        return owner
 
     def _consistently(self, use: Callable[[F], R]) -> R:
         """``use(fitted)`` of one state: what it computed with the network belongs to what it read in the state.
@@ -116,7 +117,8 @@ class FittedModel(OneState[F]):
         """Write the fitted model as an ONNX file (opset 20; extra "onnx"), atomically.
 
         The file's outputs are "probabilities" [n, n_outputs] and, of a classifier, "label": [n], or 0 or
-        1 for each class [n, n_classes] with multi-label. Its metadata hold the labels.
+        1 for each class [n, n_classes] with multi-label; of a regressor "prediction", float32. Its
+        metadata hold the labels.
 
         Parameters
         ----------

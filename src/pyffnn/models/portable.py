@@ -13,10 +13,12 @@ from pyffnn.corpus import Vocabulary, vocabulary_from_dict
 from pyffnn.formats.model_file import ModelFile
 from pyffnn.formats.settings_json import params_from_json
 from pyffnn.models.feedforward import FFNNClassifier
+from pyffnn.models.feedforward_regressor import FFNNRegressor
 from pyffnn.models.fitted import FittedModel
 from pyffnn.models.language_model import LanguageModel
 from pyffnn.models.language_model.state import from_file as language_model_state
-from pyffnn.models.text_classifier import TextClassifier
+from pyffnn.models.text_classifier import TextClassifier, TextRegressor
+from pyffnn.models.values import Scale
 from pyffnn.net import copy_arrays
 from pyffnn.net.blueprint import Blueprint, blueprint
 from pyffnn.text.featurizer import Featurizer
@@ -25,7 +27,9 @@ __all__ = ["Portable", "portable", "restored"]
 
 _MODELS: dict[str, Any] = {
     "FFNNClassifier": FFNNClassifier,
+    "FFNNRegressor": FFNNRegressor,
     "TextClassifier": TextClassifier,
+    "TextRegressor": TextRegressor,
     "LanguageModel": LanguageModel,
 }
 
@@ -46,6 +50,8 @@ class Portable:
         Whether one output says "the second of two classes".
     multilabel
         Whether each class has a probability of its own.
+    scale
+        Of a regressor: from the network's numbers to the targets'.
     featurizer
         Of a model of texts.
     vocabulary
@@ -57,12 +63,13 @@ class Portable:
     classes: NDArray[Any] | None = None
     one_unit: bool = False
     multilabel: bool = False
+    scale: Scale | None = None
     featurizer: Featurizer | None = None
     vocabulary: Vocabulary | None = None
 
 
 def portable(model: Any, host: str) -> Portable:
-    """A fitted `FFNNClassifier`, `TextClassifier` or `LanguageModel` for ``host``, which errors name.
+    """A fitted classifier, regressor or `LanguageModel` for ``host``, which errors name.
 
     Raises TypeError for anything else, ValueError for a model that is not fitted.
     """
@@ -88,6 +95,7 @@ def portable(model: Any, host: str) -> Portable:
             classes=getattr(fitted, "classes", None),
             one_unit=bool(getattr(fitted, "one_unit", False)),
             multilabel=bool(getattr(fitted, "multilabel", False)),
+            scale=getattr(fitted, "scale", None),
             featurizer=featurizer,
             vocabulary=vocabulary,
         )

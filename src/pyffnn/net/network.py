@@ -138,10 +138,13 @@ class Network:
         return self._core.predict(examples, order, n_threads)
 
     def of_texts(
-        self, features: _pyffnn.TextFeatures
-    ) -> Callable[[list[str], int, int], NDArray[np.float32]]:
-        """``f(texts, length, n_threads)``: `predict` of the corpus that ``features`` makes of texts, without what lies between."""
-        return partial(self._core.predict_texts, features)
+        self, features: _pyffnn.TextFeatures, length: int
+    ) -> Callable[[list[str], int], NDArray[np.float32]]:
+        """``f(texts, n_threads)``: `predict` of the corpus that ``features`` makes of texts, without what lies between.
+
+        With ``length`` above 0, of that many first words of each.
+        """
+        return partial(self._core.predict_texts, features, length)
 
     def top_k(
         self,

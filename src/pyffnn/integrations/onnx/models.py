@@ -13,6 +13,7 @@ from pyffnn.formats.model_file import PathLike, write_atomic
 from pyffnn.integrations.onnx.graph import OPSET, Graph, network
 from pyffnn.integrations.onnx.texts import context_ids, obstacle, sequence_ids, text_rows
 from pyffnn.models.portable import Portable, portable
+from pyffnn.models.values import Scale
 from pyffnn.net.blueprint import Numbers, Sequence_, Windows
 
 __all__ = ["ids_of_texts", "to_onnx"]
@@ -36,7 +37,10 @@ def to_onnx(model: Any, path: PathLike, text: bool | None = None) -> str:
         if origin.one_unit:
             p = g("Concat", g("Sub", g.number(1.0), p), p, axis=1)
         _labels(g, origin, p)
-    g.output("probabilities", p, "FLOAT", ["n", n_outputs])
+    if origin.scale is not None:
+        _numbers(g, origin.scale, p)
+    else:
+        g.output("probabilities", p, "FLOAT", ["n", n_outputs])
     made = g.model(origin.file.model, _properties(origin, name), _pyffnn.version)
     size = made.ByteSize()
     if size > _LARGEST:
@@ -50,7 +54,7 @@ def to_onnx(model: Any, path: PathLike, text: bool | None = None) -> str:
 def ids_of_texts(model: Any, texts: Any) -> Any:
     """What a file whose input is "ids" takes for these texts: int64 (texts, most ids), filled up with -1.
 
-    ``model``: the `TextClassifier` it was made of.
+    ``model``: the model of texts it was made of.
     """
     origin = portable(model, "ONNX")
     if origin.featurizer is None:
@@ -110,6 +114,15 @@ def _labels(g: Graph, origin: Portable, p: str) -> None:
     else:
         names = classes.astype({"BOOL": np.bool_, "INT64": np.int64, "DOUBLE": np.float64}[kind])
     g.output("label", g("Gather", g.constant(names, "classes"), best, axis=0), kind, ["n"])
+
+
+def _numbers(g: Graph, scale: Scale, z: str) -> None:
+    y = g("Mul", z, g.constant(scale.spread.astype(np.float32), "targets.spread"))
+    y = g("Add", y, g.constant(scale.mean.astype(np.float32), "targets.mean"))
+    if scale.flat:
+        g.output("prediction", g("Squeeze", y, g.integers(1)), "FLOAT", ["n"])
+    else:
+        g.output("prediction", y, "FLOAT", ["n", scale.mean.size])
 
 
 def _properties(origin: Portable, name: str) -> dict[str, str]:

@@ -29,8 +29,8 @@ class ExportedModel(torch.nn.Module):  # type: ignore[misc]
     Calling it gives what the model's ``predict_proba`` (``predict`` of a regressor, ``next_distribution``
     of a language model) gives, in the parameters' element type. Arguments:
 
-    - of a classifier of feature vectors: x [n, features];
-    - of a classifier of texts: what `encode` gives, or a list of texts itself. Pooled rows take ids [n] and
+    - of a model of feature vectors: x [n, features];
+    - of a model of texts: what `encode` gives, or a list of texts itself. Pooled rows take ids [n] and
       the offset of each text, as `torch.nn.EmbeddingBag`; a concatenation takes ids [texts, length], -1
       being a word that is missing;
     - of a language model: ids [n, length] of the tokens before the one to tell, of any length, -1 being one
@@ -52,6 +52,12 @@ class ExportedModel(torch.nn.Module):  # type: ignore[misc]
         self.classes_ = origin.classes
         self.model = origin.file.model
         self._one_unit = origin.one_unit
+        self._flat = origin.scale is not None and origin.scale.flat
+        # from the network's numbers to those of a regressor's targets
+        for name in ("mean", "spread"):
+            number = None if origin.scale is None else torch.tensor(getattr(origin.scale, name))
+            kept = None if number is None else number.to(torch.float32)
+            self.register_buffer(name, kept, persistent=False)
         self._featurizer = origin.featurizer
         self._vocabulary = origin.vocabulary
         own = arrays_of(self.net)
@@ -65,9 +71,10 @@ class ExportedModel(torch.nn.Module):  # type: ignore[misc]
         z = self.logits(x, *more)
         if kind == "softmax":
             return functional.softmax(z, 1)
-        if kind == "identity":
-            return z
-        p = torch.sigmoid(z)
+        p = torch.sigmoid(z) if kind == "sigmoid" else z
+        if self.spread is not None:
+            p = p * self.spread + self.mean
+            return p[:, 0] if self._flat else p
         return torch.cat([1 - p, p], 1) if self._one_unit else p
 
     def logits(self, x: Any, *more: Tensor) -> Tensor:
@@ -81,7 +88,7 @@ class ExportedModel(torch.nn.Module):  # type: ignore[misc]
         kind = self.net.kind
         if kind == "clusters":
             return self.net(*self._inputs(x, more))
-        if kind == "identity":
+        if self.spread is not None:
             raise ValueError("numbers have no log-probabilities: call the module")
         z = self.logits(x, *more)
         if kind == "softmax":
@@ -103,7 +110,7 @@ class ExportedModel(torch.nn.Module):  # type: ignore[misc]
         return torch.cat(parts)[:, 0] if parts else ids.new_empty(0, dtype=torch.float32)
 
     def encode(self, texts: Iterable[str] | Tokens) -> tuple[Tensor, ...]:
-        """The arguments of a call: of texts (classifiers of texts), or of one run of tokens, [1, n] (language models)."""
+        """The arguments of a call: of texts (models of texts), or of one run of tokens, [1, n] (language models)."""
         if self._vocabulary is not None:
             ids = encode_tokens(texts, self._vocabulary)  # type: ignore[arg-type]
             return (torch.from_numpy(ids.astype(np.int64))[None],)
@@ -150,7 +157,7 @@ def export_to_torch(model: Any) -> ExportedModel:
     Parameters
     ----------
     model
-        A fitted `FFNNClassifier`, `TextClassifier` or `LanguageModel`.
+        A fitted classifier, regressor or `LanguageModel`.
 
     Returns
     -------
