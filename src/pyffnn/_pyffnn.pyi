@@ -119,6 +119,9 @@ def mean_pool_backward(
     out: _Array | None,
     /,
 ) -> _Array: ...
+def pool_backward_rows(
+    dy: ArrayLike, ids: ArrayLike, offsets: ArrayLike, num_rows: int, mean: bool, /
+) -> tuple[NDArray[np.int64], _Array]: ...
 def fingerprint(x: _Array, /) -> int: ...
 
 # data of networks: checked when made, then unchanging; they use the arrays where they lie if dtype and layout allow

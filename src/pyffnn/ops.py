@@ -26,6 +26,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from . import _pyffnn
@@ -50,6 +51,7 @@ __all__ = [
     "mean_pool",
     "mean_pool_backward",
     "pack",
+    "pool_backward_rows",
     "relu",
     "relu_backward",
     "sigmoid",
@@ -358,6 +360,22 @@ def mean_pool_backward(
     Arguments and errors as in `mean_pool`; ids lie in [0, num_rows).
     """
     return _pyffnn.mean_pool_backward(dy, ids, offsets, num_rows, weights, out)
+
+
+def pool_backward_rows(
+    dy: ArrayLike, ids: ArrayLike, offsets: ArrayLike, num_rows: int, *, mode: str = "mean"
+) -> tuple[NDArray[np.int64], Array]:
+    """The gradient of a pooled table [num_rows, d], of the rows that occur alone: (rows int64 [u], values [u, d]).
+
+    From dy [bags, d], the gradient of the bags' means (or sums, with `mode="sum"`). Rows are distinct and stand in the order in which they
+    appear first; each value is summed in the order of the ids, at any thread count. With "mean" the values have the bits of
+    `mean_pool_backward`'s rows. `offsets` go from 0 to the number of ids.
+
+    Errors as in `mean_pool_backward`, and ValueError for another `mode`.
+    """
+    if mode not in ("mean", "sum"):
+        raise ValueError(f"mode must be 'mean' or 'sum', got {mode!r}")
+    return _pyffnn.pool_backward_rows(dy, ids, offsets, num_rows, mode == "mean")
 
 
 def fingerprint(x: Array) -> int:

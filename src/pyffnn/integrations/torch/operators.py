@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any, TypeAlias
 
+import numpy as np
 import torch
 
 from pyffnn import ops
@@ -24,6 +25,8 @@ __all__ = ["embedding_bag", "linear", "linear_cross_entropy"]
 
 Tensor: TypeAlias = torch.Tensor
 Grads = tuple[Tensor | None, ...]
+
+_PLAIN = (torch.Tensor, torch.nn.Parameter)
 
 MODES = ("mean", "sum")
 _BLOCK = 1 << 20  # numbers of the logits that a loss without gradients holds at a time
@@ -43,6 +46,11 @@ def _define(name: str, schema: str, run: Any, fake: Any) -> Any:
     _library.impl(name, run, "CompositeExplicitAutograd")
     torch.library.register_fake(f"pyffnn::{name}", fake, lib=_library)
     return getattr(torch.ops.pyffnn, name).default
+
+
+def _is_plain(tensor: Tensor) -> bool:
+    """Whether nobody looks on who must see the operator itself: no compiler, no check, no mode."""
+    return type(tensor) in _PLAIN and torch._C._len_torch_dispatch_stack() == 0
 
 
 def _from_numpy(array: Any) -> Tensor:
@@ -228,7 +236,8 @@ class _LinearCrossEntropy(torch.autograd.Function):  # type: ignore[misc]
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, w: Tensor, b: Tensor | None, targets: Tensor) -> Tensor:
-        loss, *ctx.found = _loss_and_gradients(x, w, b, targets)
+        run = _gradients if _is_plain(x) else _loss_and_gradients
+        loss, *ctx.found = run(x, w, b, targets)
         ctx.save_for_backward(x, w, b, targets)
         return loss
 
@@ -241,7 +250,7 @@ class _LinearCrossEntropy(torch.autograd.Function):  # type: ignore[misc]
         found, ctx.found = ctx.found, None
         if found is None:
             found = _loss_and_gradients(x, w, b, targets)[1:]
-        unscaled = type(d) is Tensor and d.device.type == "cpu" and d.item() == 1
+        unscaled = _is_plain(d) and d.item() == 1
         return (
             *(
                 (grad if unscaled else grad.mul_(d)) if need else None
@@ -268,6 +277,8 @@ def _differentiable(
 def _xent_autograd(x: Tensor, w: Tensor, b: Tensor | None, targets: Tensor) -> Tensor:
     if torch.is_grad_enabled() and any(t is not None and t.requires_grad for t in (x, w, b)):
         return _LinearCrossEntropy.apply(x, w, b, targets)
+    if _is_plain(x):
+        return _xent(x, w, b, targets)
     with torch._C._AutoDispatchBelowAutograd():
         return linear_cross_entropy(x, w, b, targets)
 
@@ -294,23 +305,21 @@ def _check_bags(
 
 def _ends(ids: Tensor, offsets: Tensor, include_last_offset: bool) -> Tensor:
     """Where bags begin, and the end of the last one."""
-    count = ids.shape[0]
-    if offsets.shape[0] == 0:
+    count, given = ids.shape[0], view(offsets)
+    if not len(given):
         if count:
             raise ValueError(f"offsets must name a bag for the {count} ids, got none")
-    elif offsets[0] != 0:
-        raise ValueError(f"offsets must begin with 0, got {int(offsets[0])}")
+    elif given[0] != 0:
+        raise ValueError(f"offsets must begin with 0, got {given[0]}")
     if include_last_offset:
-        if offsets[-1] != count:
-            raise ValueError(
-                f"offsets must end with the number of ids, {count}, got {int(offsets[-1])}"
-            )
+        if given[-1] != count:
+            raise ValueError(f"offsets must end with the number of ids, {count}, got {given[-1]}")
         return offsets
-    if offsets.shape[0] and offsets[-1] > count:
+    if len(given) and given[-1] > count:
         raise ValueError(
-            f"offsets must not lie beyond the {count} ids, the last one is {int(offsets[-1])}"
+            f"offsets must not lie beyond the {count} ids, the last one is {given[-1]}"
         )
-    return torch.cat([offsets, offsets.new_full((1,), count)])
+    return _from_numpy(np.append(given, given.dtype.type(count)))
 
 
 def _lengths(ends: Tensor) -> Tensor:
@@ -370,41 +379,49 @@ def _bag_backward_fake(
 
 
 def _bag_rows(
-    dy: Tensor, ids: Tensor, offsets: Tensor, mode: str, include_last_offset: bool
-) -> Tensor:
-    """The gradient of each id's row."""
+    dy: Tensor, ids: Tensor, offsets: Tensor, mode: str, rows: int, include_last_offset: bool
+) -> tuple[Tensor, Tensor]:
+    """The rows that occur, and their gradients."""
     ends = _ends(ids, offsets, include_last_offset)
-    bags = _number_of_bag(ends, ids.shape[0])
-    return _from_numpy(ops.embedding(view(_shares(dy, ends, mode)), view(bags)))
+    at, values = ops.pool_backward_rows(view(dy), view(ids), view(ends), rows, mode=mode)
+    return _from_numpy(at), _from_numpy(values)
 
 
 def _bag_rows_fake(
-    dy: Tensor, ids: Tensor, offsets: Tensor, mode: str, include_last_offset: bool
-) -> Tensor:
-    return dy.new_empty((ids.shape[0], dy.shape[1]))
+    dy: Tensor, ids: Tensor, offsets: Tensor, mode: str, rows: int, include_last_offset: bool
+) -> tuple[Tensor, Tensor]:
+    distinct = torch.library.get_ctx().new_dynamic_size()
+    return ids.new_empty(distinct, dtype=torch.int64), dy.new_empty((distinct, dy.shape[1]))
 
 
-def _bag_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
-    table, ids, offsets, ctx.mode, ctx.sparse, ctx.include_last_offset = inputs
-    ctx.rows = table.shape[0]
-    ctx.save_for_backward(ids, offsets)
+class _EmbeddingBag(torch.autograd.Function):  # type: ignore[misc]
+    @staticmethod
+    def forward(
+        ctx: Any, table: Tensor, ids: Tensor, offsets: Tensor, mode: str, sparse: bool, last: bool
+    ) -> Tensor:
+        ctx.rows, ctx.mode, ctx.sparse, ctx.last = table.shape[0], mode, sparse, last
+        ctx.save_for_backward(ids, offsets)
+        run = _bag if _is_plain(table) else embedding_bag
+        return run(table, ids, offsets, mode, sparse, last)
 
-
-def _bag_gradient(ctx: Any, dy: Tensor) -> Grads:
-    ids, offsets = ctx.saved_tensors
-    if torch.is_grad_enabled() and dy.requires_grad:  # a second derivative is wanted
-        ends = _ends(ids, offsets, ctx.include_last_offset)
-        bags = _number_of_bag(ends, ids.shape[0])
-        rows = _shares(dy, ends, ctx.mode)[bags]
-        grad = dy.new_zeros((ctx.rows, dy.shape[1])).index_add(0, ids, rows)
-    elif ctx.sparse:
-        rows = _rows_of_bags(dy, ids, offsets, ctx.mode, ctx.include_last_offset)
-        # a copy: whoever writes into ids must not write into the gradient
-        at = ids.to(torch.int64, copy=True)[None]
-        grad = torch.sparse_coo_tensor(at, rows, (ctx.rows, dy.shape[1]), check_invariants=False)
-    else:
-        grad = _backward_of_bags(dy, ids, offsets, ctx.mode, ctx.rows, ctx.include_last_offset)
-    return grad, None, None, None, None, None
+    @staticmethod
+    def backward(ctx: Any, dy: Tensor) -> Grads:
+        ids, offsets = ctx.saved_tensors
+        plain = _is_plain(dy)
+        if torch.is_grad_enabled() and dy.requires_grad:  # a second derivative is wanted
+            ends = _ends(ids, offsets, ctx.last)
+            bags = _number_of_bag(ends, ids.shape[0])
+            rows = _shares(dy, ends, ctx.mode)[bags]
+            grad = dy.new_zeros((ctx.rows, dy.shape[1])).index_add(0, ids, rows)
+        elif ctx.sparse:
+            run = _bag_rows if plain else _rows_of_bags
+            at, values = run(dy, ids, offsets, ctx.mode, ctx.rows, ctx.last)
+            size = (ctx.rows, dy.shape[1])
+            grad = torch.sparse_coo_tensor(at[None], values, size, check_invariants=False)
+        else:
+            run = _bag_backward if plain else _backward_of_bags
+            grad = run(dy, ids, offsets, ctx.mode, ctx.rows, ctx.last)
+        return grad, None, None, None, None, None
 
 
 embedding_bag = _define(
@@ -422,10 +439,26 @@ _backward_of_bags = _define(
 )
 _rows_of_bags = _define(
     "embedding_bag_rows",
-    "(Tensor dy, Tensor ids, Tensor offsets, str mode, bool include_last_offset) -> Tensor",
+    "(Tensor dy, Tensor ids, Tensor offsets, str mode, SymInt rows, bool include_last_offset) -> (Tensor, Tensor)",
     _bag_rows,
     _bag_rows_fake,
 )
-torch.library.register_autograd(
-    "pyffnn::embedding_bag", _bag_gradient, setup_context=_bag_context, lib=_library
-)
+
+
+def _bag_autograd(
+    table: Tensor,
+    ids: Tensor,
+    offsets: Tensor,
+    mode: str = "mean",
+    sparse: bool = False,
+    include_last_offset: bool = False,
+) -> Tensor:
+    if table.requires_grad and torch.is_grad_enabled():
+        return _EmbeddingBag.apply(table, ids, offsets, mode, sparse, include_last_offset)
+    if _is_plain(table):
+        return _bag(table, ids, offsets, mode, sparse, include_last_offset)
+    with torch._C._AutoDispatchBelowAutograd():
+        return embedding_bag(table, ids, offsets, mode, sparse, include_last_offset)
+
+
+_library.impl("embedding_bag", _bag_autograd, "Autograd")

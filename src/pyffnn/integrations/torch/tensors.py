@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any, TypeAlias
 
-import numpy as np
 import torch
 from numpy.typing import NDArray
 
@@ -70,11 +69,16 @@ def is_readable(tensor: Tensor) -> bool:
 
 def view(tensor: Tensor) -> NDArray[Any]:
     """Its memory as a NumPy array."""
-    array: NDArray[Any] = np.asarray(tensor.detach().numpy())
+    array: NDArray[Any] = (tensor.detach() if tensor.requires_grad else tensor).numpy()
     return array
 
 
 def _check_places(tensors: dict[str, Tensor | None], meta: bool | None = None) -> None:
+    if not meta and all(
+        tensor is None or (tensor.is_cpu and tensor.layout is torch.strided)
+        for tensor in tensors.values()
+    ):
+        return
     given = {name: tensor for name, tensor in tensors.items() if tensor is not None}
     if meta is None:
         meta = all(tensor.device.type == "meta" for tensor in given.values())
