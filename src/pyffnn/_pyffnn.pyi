@@ -141,6 +141,9 @@ def mean_pool_backward(
     out: _Array | None,
     /,
 ) -> _Array: ...
+def pool_backward_rows(
+    dy: ArrayLike, ids: ArrayLike, offsets: ArrayLike, num_rows: int, mean: bool, /
+) -> tuple[NDArray[np.int64], _Array]: ...
 def fingerprint(x: _Array, /) -> int: ...
 
 # what networks of other libraries need beside these; a curve is 0 clipped line, 1 swish, 2 hard swish, 3 MobileNet's hard swish, 4 dish,

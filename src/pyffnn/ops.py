@@ -26,6 +26,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from . import _pyffnn
@@ -54,6 +55,7 @@ __all__ = [
     "min_pool",
     "min_pool_backward",
     "pack",
+    "pool_backward_rows",
     "relu",
     "relu_backward",
     "sigmoid",
@@ -398,6 +400,22 @@ def min_pool_backward(
 ) -> Array:
     """Gradient [V, d] of `min_pool`'s table from dy [bags, d]; all else as in `max_pool_backward`."""
     return _pyffnn.min_pool_backward(dy, table, ids, offsets, out)
+
+
+def pool_backward_rows(
+    dy: ArrayLike, ids: ArrayLike, offsets: ArrayLike, num_rows: int, *, mode: str = "mean"
+) -> tuple[NDArray[np.int64], Array]:
+    """The gradient of a pooled table [num_rows, d], of the rows that occur alone: (rows int64 [u], values [u, d]).
+
+    From dy [bags, d], the gradient of the bags' means (or sums, with `mode="sum"`). Rows are distinct and stand in the order in which they
+    appear first; each value is summed in the order of the ids, at any thread count. With "mean" the values have the bits of
+    `mean_pool_backward`'s rows. `offsets` go from 0 to the number of ids.
+
+    Errors as in `mean_pool_backward`, and ValueError for another `mode`.
+    """
+    if mode not in ("mean", "sum"):
+        raise ValueError(f"mode must be 'mean' or 'sum', got {mode!r}")
+    return _pyffnn.pool_backward_rows(dy, ids, offsets, num_rows, mode == "mean")
 
 
 def fingerprint(x: Array) -> int:

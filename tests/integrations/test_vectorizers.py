@@ -1,7 +1,5 @@
 """scikit-learn's vectorizers on the text path give scikit-learn's matrices, number for number."""
 
-
-
 from __future__ import annotations
 
 import numpy as np

@@ -27,7 +27,7 @@ def features(model: Any, words: list[str]) -> list[np.ndarray[Any, Any]]:
         for pair in zip(words, words[1:], strict=False):
             # the pair alone has one row beside those of its words
             ids, offsets = model._state().features.encode([" ".join(pair)]).bags()
-            rows += [parameters[i] for i in ids[:offsets[1]] if i >= len(names)]
+            rows += [parameters[i] for i in ids[: offsets[1]] if i >= len(names)]
     return rows
 
 
@@ -58,9 +58,16 @@ def probabilities(model: Any, text: str) -> np.ndarray[Any, Any]:
 @pytest.mark.parametrize("windows", [None, 1, 3, 1000])
 @pytest.mark.parametrize("pooling", ["max", "min", "mean", ("mean", "max", "min"), ALL], ids=str)
 def test_against_numpy(pooling: Any, windows: Any, tmp_path: Any) -> None:
-    model = TextClassifier(pooling=pooling, windows=windows, word_ngrams=2, epochs=3, embedding_dim=5)
+    model = TextClassifier(
+        pooling=pooling, windows=windows, word_ngrams=2, epochs=3, embedding_dim=5
+    )
     model.fit(TEXTS, LABELS)
-    probe = [*TEXTS[:20], "", "unknown words alone", "good unknown1 unknown2 unknown3 unknown4 bad bad"]
+    probe = [
+        *TEXTS[:20],
+        "",
+        "unknown words alone",
+        "good unknown1 unknown2 unknown3 unknown4 bad bad",
+    ]
     want = np.array([probabilities(model, text) for text in probe])
     got = model.predict_proba(probe)
     np.testing.assert_allclose(got, want, atol=1e-6)
