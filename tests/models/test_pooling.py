@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import numpy as np
@@ -24,10 +25,10 @@ def features(model: Any, words: list[str]) -> list[np.ndarray[Any, Any]]:
     names = list(model.vocabulary_)
     rows = [parameters[names.index(w)] for w in words if w in names]
     if model.word_ngrams == 2:
-        for pair in zip(words, words[1:], strict=False):
+        for pair in itertools.pairwise(words):
             # the pair alone has one row beside those of its words
             ids, offsets = model._state().features.encode([" ".join(pair)]).bags()
-            rows += [parameters[i] for i in ids[:offsets[1]] if i >= len(names)]
+            rows += [parameters[i] for i in ids[: offsets[1]] if i >= len(names)]
     return rows
 
 
@@ -58,9 +59,16 @@ def probabilities(model: Any, text: str) -> np.ndarray[Any, Any]:
 @pytest.mark.parametrize("windows", [None, 1, 3, 1000])
 @pytest.mark.parametrize("pooling", ["max", "min", "mean", ("mean", "max", "min"), ALL], ids=str)
 def test_against_numpy(pooling: Any, windows: Any, tmp_path: Any) -> None:
-    model = TextClassifier(pooling=pooling, windows=windows, word_ngrams=2, epochs=3, embedding_dim=5)
+    model = TextClassifier(
+        pooling=pooling, windows=windows, word_ngrams=2, epochs=3, embedding_dim=5
+    )
     model.fit(TEXTS, LABELS)
-    probe = [*TEXTS[:20], "", "unknown words alone", "good unknown1 unknown2 unknown3 unknown4 bad bad"]
+    probe = [
+        *TEXTS[:20],
+        "",
+        "unknown words alone",
+        "good unknown1 unknown2 unknown3 unknown4 bad bad",
+    ]
     want = np.array([probabilities(model, text) for text in probe])
     got = model.predict_proba(probe)
     np.testing.assert_allclose(got, want, atol=1e-6)
@@ -147,7 +155,7 @@ def test_regressor_of_windows() -> None:
 
 @pytest.mark.parametrize("bad", [0, -3, 2.5, "4", True, (2, 3)])
 def test_bad_windows_are_named(bad: Any) -> None:
-    with pytest.raises((TypeError, ValueError), match="^windows must be"):
+    with pytest.raises((TypeError, ValueError), match=r"^windows must be"):
         TextClassifier(windows=bad).fit(TEXTS, LABELS)
 
 
