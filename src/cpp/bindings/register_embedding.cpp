@@ -154,9 +154,7 @@ py::array extreme_pool_backward(py::handle dy_in, py::handle table_in, py::handl
     const IdsView at = bags.ids.view();
     const Index* const offsets = bags.offsets.view().int64();
     T* const to = out<T>(grad);
-    released([=] {
-      at.visit([=](auto p) { ops::pool_extreme_backward<T>(kWhich, from, at_rows, ld, p, offsets, count, rows, d, to); });
-    });
+    released([=] { at.visit([=](auto p) { ops::pool_extreme_backward<T>(kWhich, from, at_rows, ld, p, offsets, count, rows, d, to); }); });
   });
   return grad;
 }
