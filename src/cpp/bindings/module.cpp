@@ -10,6 +10,7 @@ PYBIND11_MODULE(_pyffnn, m, pybind11::mod_gil_not_used()) {
   register_losses(m);
   register_embedding(m);
   register_text(m);
+  register_fasttext(m);
   register_stream(m);
   register_examples(m);
   register_network(m);
