@@ -11,6 +11,7 @@ PYBIND11_MODULE(_pyffnn, m, pybind11::mod_gil_not_used()) {
   register_embedding(m);
   register_text(m);
   register_fasttext(m);
+  register_fasttext_training(m);
   register_stream(m);
   register_examples(m);
   register_network(m);

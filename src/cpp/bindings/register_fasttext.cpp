@@ -11,9 +11,9 @@ namespace pyffnn::bindings {
 namespace {
 
 using fasttext::Line;
-using fasttext::next_word;
 using fasttext::Model;
 using fasttext::ModelPtr;
+using fasttext::next_word;
 using fasttext::Prediction;
 using fasttext::PredictSpace;
 
@@ -366,11 +366,15 @@ void register_fasttext(py::module_& m) {
           },
           "begin"_a, "end"_a)
       .def(
-          "find", [](const Model& model, py::handle word) { return model.dictionary().find(utf8(word, [] { return std::string("word"); })); }, "word"_a)
+          "find",
+          [](const Model& model, py::handle word) { return model.dictionary().find(utf8(word, [] { return std::string("word"); })); },
+          "word"_a)
       .def("pieces", &pieces_of, "word"_a, "errors"_a)
       .def(
           "piece_row",
-          [](const Model& model, py::handle piece) { return model.dictionary().piece_row(utf8(piece, [] { return std::string("subword"); })); },
+          [](const Model& model, py::handle piece) {
+            return model.dictionary().piece_row(utf8(piece, [] { return std::string("subword"); }));
+          },
           "piece"_a)
       .def("read_line", &words_of_line, "text"_a, "errors"_a)
       .def(
