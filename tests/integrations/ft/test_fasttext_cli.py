@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -48,10 +49,10 @@ def test_train_test_and_predict(run):
     probabilities = run("predict-prob", "m.bin", "-", "2", "0.01", stdin="goal team").split()
     assert probabilities[0] == "__label__sport"
     assert float(probabilities[1]) == pytest.approx(model.predict("goal team")[1][0], abs=0.05)
-    words, _, rest = open("m.vec").read().partition("\n")
+    words, _, rest = Path("m.vec").read_text().partition("\n")
     assert words == f"{len(model.words)} 6"
     assert rest.splitlines()[0].split(" ")[0] == model.words[0]
-    assert open("m.output").read().splitlines()[1].startswith(model.labels[0])
+    assert Path("m.output").read_text().splitlines()[1].startswith(model.labels[0])
 
 
 def test_vectors_and_neighbours(run):
