@@ -153,7 +153,7 @@ class Examples:
         """Example i is to predict token i from those before it."""
 
 class Targets:
-    """What examples are to be: classes, sets, rows or values, each with a weight."""
+    """What examples are to be: classes, sets, rows or values, each with a weight; or slopes."""
 
     @property
     def kind(self) -> str: ...
@@ -176,6 +176,9 @@ class Targets:
     def rows(p: ArrayLike, weight: ArrayLike | None = None) -> Targets: ...
     @staticmethod
     def values(y: ArrayLike, weight: ArrayLike | None = None) -> Targets: ...
+    @staticmethod
+    def slopes(y: ArrayLike, weight: ArrayLike | None = None) -> Targets:
+        """In place of a loss the sum of these times the outputs' values, for the outputs' own gradients."""
 
 # Example numbers; of a stream also runs (starts, lengths, offsets): batch b is the runs [offsets[b], offsets[b + 1]).
 _Order: TypeAlias = ArrayLike | tuple[ArrayLike, ArrayLike, ArrayLike]
@@ -220,14 +223,22 @@ class Network:
     def predict(
         self, examples: Examples, order: _Order | None = None, n_threads: SupportsInt = 0
     ) -> NDArray[np.float32]: ...
+    def values(
+        self,
+        examples: Examples,
+        stage: str = "output",
+        order: _Order | None = None,
+        n_threads: SupportsInt = 0,
+    ) -> NDArray[np.float32]:
+        """What the input gives ("input"), what the output reads ("hidden"), or its values before softmax or sigmoid ("output")."""
     def predict_texts(
         self,
         features: TextFeatures,
+        length: SupportsIndex,
         texts: Iterable[str],
-        length: SupportsIndex = 0,
         n_threads: SupportsInt = 0,
     ) -> NDArray[np.float32]:
-        """predict() of the corpus that `features` makes of texts; with `length`, of that many first words of each."""
+        """predict() of the corpus that `features` makes of texts; with `length` above 0, of that many first words of each."""
     def top_k(
         self,
         examples: Examples,
@@ -309,14 +320,22 @@ class Network64:
     def predict(
         self, examples: Examples, order: _Order | None = None, n_threads: SupportsInt = 0
     ) -> NDArray[np.float64]: ...
+    def values(
+        self,
+        examples: Examples,
+        stage: str = "output",
+        order: _Order | None = None,
+        n_threads: SupportsInt = 0,
+    ) -> NDArray[np.float64]:
+        """What the input gives ("input"), what the output reads ("hidden"), or its values before softmax or sigmoid ("output")."""
     def predict_texts(
         self,
         features: TextFeatures,
+        length: SupportsIndex,
         texts: Iterable[str],
-        length: SupportsIndex = 0,
         n_threads: SupportsInt = 0,
     ) -> NDArray[np.float64]:
-        """predict() of the corpus that `features` makes of texts; with `length`, of that many first words of each."""
+        """predict() of the corpus that `features` makes of texts; with `length` above 0, of that many first words of each."""
     def top_k(
         self,
         examples: Examples,
@@ -483,9 +502,11 @@ class FastTextModel:
     def pieces(self, word: str, errors: str) -> tuple[list[str], NDArray[np.int32]]: ...
     def piece_row(self, piece: str) -> int: ...
     def read_line(self, text: str, errors: str) -> tuple[list[str], list[str]]: ...
+    def rows(self, text: str) -> NDArray[np.int32]: ...
     def word_vector(self, word: str) -> NDArray[np.float32]: ...
     def sentence_vector(self, text: str) -> NDArray[np.float32]: ...
     def input_vector(self, row: int) -> NDArray[np.float32]: ...
+    def output_vector(self, row: int) -> NDArray[np.float32]: ...
     def input_matrix(self) -> NDArray[np.float32]: ...
     def output_matrix(self) -> NDArray[np.float32]: ...
     def with_matrices(self, input_matrix: _Array, output_matrix: _Array) -> FastTextModel: ...
@@ -514,7 +535,20 @@ class FastTextModel:
     ]: ...
     def quantise(self, dsub: int, qnorm: bool, qout: bool) -> FastTextModel: ...
     def pruned(self, rows: NDArray[np.int64]) -> FastTextModel: ...
+    def folded(self) -> FastTextModel: ...
 
+# ends of each document's predictions, labels, probabilities
+def fasttext_score(
+    model: FastTextModel,
+    data: Any,
+    offsets: NDArray[np.integer[Any]],
+    present: NDArray[np.bool_] | None,
+    k: int,
+    threshold: float,
+    window: int,
+    reduce: str,
+    n_threads: int,
+) -> tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.float32]]: ...
 def fasttext_tokenize(text: str) -> list[str]: ...
 def fasttext_train(
     file: Any,

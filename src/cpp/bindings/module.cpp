@@ -1,4 +1,5 @@
 #include "bindings/register.h"
+#include "bindings/register_fasttext.h"
 
 PYBIND11_MODULE(_pyffnn, m, pybind11::mod_gil_not_used()) {
   using namespace pyffnn::bindings;
@@ -11,6 +12,7 @@ PYBIND11_MODULE(_pyffnn, m, pybind11::mod_gil_not_used()) {
   register_embedding(m);
   register_text(m);
   register_fasttext(m);
+  register_fasttext_scoring(m);
   register_fasttext_training(m);
   register_stream(m);
   register_examples(m);

@@ -1,10 +1,11 @@
 // Models of fastText's files: what pyffnn.integrations.fasttext is made of.
+#include "bindings/register_fasttext.h"
+
 #include <pybind11/stl.h>
 
 #include <cmath>
 
 #include "bindings/fasttext_input.h"
-#include "bindings/register.h"
 #include "core/thread_pool.h"
 
 namespace pyffnn::bindings {
@@ -188,6 +189,15 @@ py::array_t<float> matrix_of(const fasttext::Table& table) {
 }
 
 py::array_t<float> vector_of(Index dim) { return py::array_t<float>(dim); }
+
+py::array_t<float> row_of(const fasttext::Table& table, Index row) {
+  if (row < 0 || row >= table.rows())
+    throw py::index_error("there is no row " + std::to_string(row) + " among " + std::to_string(table.rows()));
+  py::array_t<float> a = vector_of(table.dim());
+  std::fill_n(a.mutable_data(), a.size(), 0.0f);
+  table.add(row, a.mutable_data());
+  return a;
+}
 
 py::array_t<float> normalised_word_vectors(const Model& model) {
   const Index words = model.dictionary().words(), dim = model.input().dim();
@@ -378,6 +388,16 @@ void register_fasttext(py::module_& m) {
           "piece"_a)
       .def("read_line", &words_of_line, "text"_a, "errors"_a)
       .def(
+          "rows",
+          [](const Model& model, py::handle text) {
+            const std::string_view line = one_line(text, "rows", [] { return std::string("text"); });
+            Line read;
+            const char* at = line.data();
+            model.dictionary().read_line(at, at + line.size(), true, read);
+            return to_array(read.rows);
+          },
+          "text"_a)
+      .def(
           "word_vector",
           [](const Model& model, py::handle word) {
             py::array_t<float> a = vector_of(model.input().dim());
@@ -397,16 +417,9 @@ void register_fasttext(py::module_& m) {
           },
           "text"_a)
       .def(
-          "input_vector",
-          [](const Model& model, Index row) {
-            if (row < 0 || row >= model.input().rows())
-              throw py::index_error("there is no row " + std::to_string(row) + " among " + std::to_string(model.input().rows()));
-            py::array_t<float> a = vector_of(model.input().dim());
-            std::fill_n(a.mutable_data(), a.size(), 0.0f);
-            model.input().add(row, a.mutable_data());
-            return a;
-          },
-          "row"_a)
+          "input_vector", [](const Model& model, Index row) { return row_of(model.input(), row); }, "row"_a)
+      .def(
+          "output_vector", [](const Model& model, Index row) { return row_of(model.output(), row); }, "row"_a)
       .def("input_matrix", [](const Model& model) { return matrix_of(model.input()); })
       .def("output_matrix", [](const Model& model) { return matrix_of(model.output()); })
       .def(
@@ -421,7 +434,12 @@ void register_fasttext(py::module_& m) {
       .def("predict_one", &predict_one, "text"_a, "k"_a, "threshold"_a, "names"_a, "errors"_a)
       .def("predict_lines", &predict_lines, "file"_a, "k"_a, "threshold"_a, "labelled_only"_a, "n_threads"_a)
       .def("quantise", &quantise, "dsub"_a, "qnorm"_a, "qout"_a)
-      .def("pruned", &pruned, "rows"_a);
+      .def("pruned", &pruned, "rows"_a)
+      .def("folded", [](const Model& model) {
+        if (!model.settings().supervised()) throw py::value_error("only a supervised model can be folded");
+        const ReleaseGil release;
+        return unconst(model.folded());
+      });
   m.def("fasttext_tokenize", &tokenize, "text"_a);
 }
 

@@ -2,7 +2,7 @@
 #include <chrono>
 
 #include "bindings/fasttext_input.h"
-#include "bindings/register.h"
+#include "bindings/register_fasttext.h"
 #include "bindings/settings.h"
 #include "fasttext/losses.h"
 #include "fasttext/trainer.h"

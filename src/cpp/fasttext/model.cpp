@@ -5,6 +5,8 @@
 #include <stdexcept>
 
 #include "core/dispatch.h"
+#include "core/math.h"
+#include "core/thread_pool.h"
 
 namespace pyffnn::fasttext {
 namespace {
@@ -187,6 +189,25 @@ ModelPtr Model::with_tables(TablePtr input, TablePtr output) const {
   auto dictionary = std::make_shared<Dictionary>(settings, dictionary_, std::move(entries), dictionary_->words(), dictionary_->tokens(),
                                                  dictionary_->pruned(), dictionary_->kept());
   return std::make_shared<Model>(std::move(dictionary), std::move(input), std::move(output), false, false);
+}
+
+ModelPtr Model::folded() const {
+  const Index rows = input_->rows(), dim = input_->dim(), outputs = output_->rows();
+  auto folded = std::make_shared<std::vector<float>>(static_cast<std::size_t>(checked_product({rows, outputs})));
+  auto identity = std::make_shared<std::vector<float>>(static_cast<std::size_t>(checked_product({outputs, outputs})));
+  threads::parallel_for(rows, threads::threads_for(static_cast<double>(rows) * static_cast<double>(dim * outputs)),
+                        [&](Index begin, Index end) {
+                          std::vector<float> row(static_cast<std::size_t>(dim));
+                          for (Index i = begin; i < end; ++i) {
+                            std::fill(row.begin(), row.end(), 0.0f);
+                            input_->add(i, row.data());
+                            output_->dots(row.data(), 0, outputs, folded->data() + i * outputs);
+                          }
+                        });
+  for (Index i = 0; i < outputs; ++i) (*identity)[static_cast<std::size_t>(i * (outputs + 1))] = 1.0f;
+  const float *const in = folded->data(), *const out = identity->data();
+  return with_tables(std::make_shared<DenseTable>(rows, outputs, folded, in),
+                     std::make_shared<DenseTable>(outputs, outputs, identity, out));
 }
 
 }  // namespace pyffnn::fasttext

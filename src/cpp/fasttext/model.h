@@ -65,6 +65,8 @@ class Model {
   void sentence_vector(std::string_view line, Line& scratch, float* out) const;
 
   std::shared_ptr<const Model> with_tables(TablePtr input, TablePtr output) const;
+  // The same predictions from input rows that the output table has been multiplied into: rows of as many numbers as it has rows.
+  std::shared_ptr<const Model> folded() const;
 
  private:
   void best_of_all(Index k, float threshold, PredictSpace& space) const;

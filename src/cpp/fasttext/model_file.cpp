@@ -99,6 +99,8 @@ ModelPtr Model::load(const std::string& path) {
 }
 
 void Model::save(const std::string& path) const {
+  if (dictionary_->pruned() && !quantised_)
+    throw std::invalid_argument("fastText's files hold no dense table beside a pruned dictionary: a quantised model is folded at load");
   Writer to(path);
   const Settings& s = settings();
   to.put(kMagic);

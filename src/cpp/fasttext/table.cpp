@@ -34,7 +34,15 @@ QuantisedTable::QuantisedTable(Index rows, std::shared_ptr<const void> owner, co
       codes_(codes),
       quantiser_(std::move(quantiser)),
       norm_codes_(norm_codes),
-      norms_(std::move(norms)) {}
+      norms_(std::move(norms)) {
+  decode();
+}
+
+void QuantisedTable::decode() {
+  if (rows_ == 0 || rows_ > kSmall / (dim_ * Index{sizeof(float)})) return;
+  decoded_.assign(static_cast<std::size_t>(rows_ * dim_), 0.0f);
+  for (Index i = 0; i < rows_; ++i) quantiser_.add(codes_ + i * quantiser_.parts(), norm(i), decoded_.data() + i * dim_);
+}
 
 TablePtr QuantisedTable::make(const Table& table, Index dsub, bool qnorm, Interrupt& interrupt) {
   const Index rows = table.rows(), dim = table.dim();
@@ -69,6 +77,7 @@ TablePtr QuantisedTable::make(const Table& table, Index dsub, bool qnorm, Interr
 }
 
 void QuantisedTable::mean(const std::int32_t* ids, Index n, float* out) const {
+  if (!decoded_.empty()) return DenseTable(rows_, dim_, nullptr, decoded_.data()).mean(ids, n, out);
   for (Index j = 0; j < dim_; ++j) out[j] = 0;
   const Index parts = quantiser_.parts();
   constexpr Index kAhead = 12;
@@ -84,6 +93,7 @@ void QuantisedTable::mean(const std::int32_t* ids, Index n, float* out) const {
 void QuantisedTable::add(Index row, float* x) const { quantiser_.add(codes_ + row * quantiser_.parts(), norm(row), x); }
 
 void QuantisedTable::dots(const float* x, Index begin, Index end, float* out) const {
+  if (!decoded_.empty()) return DenseTable(rows_, dim_, nullptr, decoded_.data()).dots(x, begin, end, out);
   for (Index i = begin; i < end; ++i) out[i - begin] = quantiser_.dot(codes_ + i * quantiser_.parts(), x) * norm(i);
 }
 

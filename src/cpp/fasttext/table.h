@@ -62,6 +62,11 @@ class QuantisedTable final : public Table {
  private:
   float norm(Index row) const { return norm_codes_ == nullptr ? 1.0f : norms_.centroids()[norm_codes_[row]]; }
 
+  void decode();
+
+  // Small tables are decoded once: a row is then one access, not one a part.
+  static constexpr Index kSmall = Index{16} << 20;
+  std::vector<float> decoded_;
   std::shared_ptr<const void> owner_;
   const std::uint8_t* codes_;
   quant::ProductQuantiser quantiser_;

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
@@ -172,6 +172,50 @@ class _FastText:
                 error.errno, "Test file cannot be opened!", error.filename
             ) from None
         return Meter(self, model.num_labels, *found, missed=missed)
+
+    def score_batches(
+        self,
+        batches: Any,
+        *,
+        column: str = "text",
+        k: int = 1,
+        threshold: float = 0.0,
+        windows: int | str | None = None,
+        reduce: str = "mean",
+        n_threads: int | None = None,
+    ) -> Iterator[Any]:
+        """Arrow record batches with the predictions for the documents of a column beside them, one by one as they are asked for.
+
+        `batches`: a stream, table or reader (`__arrow_c_stream__`), batches (`__arrow_c_array__`), or an iterable of those; `column`
+        holds utf8, large_utf8 or string_view. With `k` = 1 the columns `label` (dictionary-encoded) and `score` (float32, never
+        above 1) are added, null where a document is; with other `k` `labels` and `scores`, lists. Line feeds separate words.
+        `windows`: None for whole documents, a number of words, or "paragraphs" (lines); `reduce` makes one score of those of a
+        document's windows for each label: "mean", "max", "min" or "first".
+        Raises ImportError without pyarrow, KeyError for a column that is not there, TypeError for one that holds no texts.
+        """
+        from .scoring import score_batches
+
+        return score_batches(
+            self,
+            batches,
+            column=column,
+            k=k,
+            threshold=threshold,
+            windows=windows,
+            reduce=reduce,
+            n_threads=n_threads,
+        )
+
+    def fold(self) -> _FastText:
+        """A model with the same labels and probabilities (within 1e-6) whose rows hold a number a label instead of the dimension.
+
+        For a model with fewer labels than dimensions that is smaller and faster: the output matrix has been multiplied into the
+        input matrix, softmax(U mean(E)) = softmax(mean(U E)). It predicts, scores and is saved as before; word vectors are then
+        those of the folded rows. Raises ValueError for an unsupervised model.
+        """
+        folded = _FastText(args=self._args)
+        folded._set_core(self._model.folded())
+        return folded
 
     # ---- words and labels
 
