@@ -139,7 +139,13 @@ class FittedModel(OneState[F]):
 
     # training
 
-    def _train(self, run: Run, fitted: F, callbacks: list[Callback]) -> None:
+    def _train(
+        self,
+        run: Run,
+        fitted: F,
+        callbacks: list[Callback],
+        finish: Callable[[F], F] | None = None,
+    ) -> None:
         """Train ``fitted`` and keep it; what ends training early leaves a usable model behind."""
 
         def after_epoch(record: Record) -> bool:
@@ -160,7 +166,7 @@ class FittedModel(OneState[F]):
             diverged = DivergedError(f"{error}; {where} is at its last good state")
             diverged.model = model
             raise diverged from None
-        self._keep(fitted)
+        self._keep(fitted if finish is None else finish(fitted))
 
     def _interrupted(self, run: Run, fitted: F) -> Interrupted:
         try:
