@@ -5,10 +5,7 @@ from __future__ import annotations
 try:
     from . import _pyffnn
     from .precision import get_default_precision, set_default_precision
-except (
-    ImportError,
-    ValueError,
-) as _error:  # an unusable PYFFNN_ISA, PYFFNN_NUM_THREADS or PYFFNN_PRECISION
+except (ImportError, ValueError) as _error:  # an unusable PYFFNN_ISA, PYFFNN_NUM_THREADS or PYFFNN_PRECISION
     import sys
 
     if sys.argv[0].rpartition("/")[2] == "pyffnn":  # the command, which has no code before this

@@ -1,5 +1,7 @@
 """scikit-learn's vectorizers on the text path give scikit-learn's matrices, number for number."""
 
+
+
 from __future__ import annotations
 
 import numpy as np

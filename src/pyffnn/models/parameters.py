@@ -354,11 +354,7 @@ def _special_tokens_differ(model: Any, fitted: bool) -> None:
 RULES: Mapping[str, tuple[Callable[[Any, bool], None], ...]] = {
     "FFNNClassifier": (),
     "FFNNRegressor": (),
-    "TextRegressor": (
-        _concat_has_no_ngrams,
-        _windows_are_pooled,
-        _frozen_embeddings_come_from_somewhere,
-    ),
+    "TextRegressor": (_concat_has_no_ngrams, _windows_are_pooled, _frozen_embeddings_come_from_somewhere),
     "TextClassifier": (
         _concat_has_no_ngrams,
         _windows_are_pooled,

@@ -245,9 +245,7 @@ def _extreme_pool(name: str, largest: bool) -> tuple[Kernel, Kernel]:
         large=_BAG_LARGE,
         bench=_BAG_BENCH,
         flops=_gathered,
-        bytes=lambda s, item: (
-            item * (_gathered(s) + s["bags"] * s["d"]) + 8.0 * s["bags"] * s["length"]
-        ),
+        bytes=lambda s, item: item * (_gathered(s) + s["bags"] * s["d"]) + 8.0 * s["bags"] * s["length"],
         gradient=lambda a, dy: {"table": backward(dy, a["table"], a["ids"], a["offsets"])},
         into=True,
     )
@@ -258,8 +256,7 @@ def _extreme_pool(name: str, largest: bool) -> tuple[Kernel, Kernel]:
         oracle=lambda **a: (oracles.extreme_pool_backward(**a, largest=largest),),
         draw=draw.extremes_backward,
         bound=lambda a, outputs, eps: (
-            eps
-            * (len(a["dy"]) + 2)
+            eps * (len(a["dy"]) + 2)
             * oracles.extreme_pool_backward(**{**a, "dy": np.abs(a["dy"])}, largest=largest),
         ),
         shapes=_BAG_SHAPES,
