@@ -17,6 +17,7 @@ from pyffnn.models.explain import Explanation
 from pyffnn.models.explain.explainers import explain_text
 from pyffnn.models.fitted import FittedModel
 from pyffnn.models.neighbours import nearest_rows
+from pyffnn.models.text_classifier.corpora import TextCorpora
 from pyffnn.models.text_classifier.reading import Reader, Texts, collected, is_path
 from pyffnn.models.text_classifier.state import TextFitted, TextState
 from pyffnn.models.text_classifier.storage import StoredTextClassifier
@@ -118,7 +119,7 @@ class TextVectors(FittedModel[F]):
         )
 
 
-class TextAnswers(TextVectors[TextFitted], StoredTextClassifier):
+class TextAnswers(TextCorpora, TextVectors[TextFitted], StoredTextClassifier):
     """And labels, with the reasons for them."""
 
     @abstractmethod
