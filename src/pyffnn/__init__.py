@@ -14,6 +14,7 @@ from . import autograd, nn, ops, thread_control
 from .runtime import (
     available_isas,
     config,
+    get_include,
     get_num_threads,
     isa,
     num_threads,
@@ -36,6 +37,7 @@ __all__ = [
     "available_isas",
     "config",
     "get_default_precision",
+    "get_include",
     "get_num_threads",
     "isa",
     "nn",

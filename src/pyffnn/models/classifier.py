@@ -71,6 +71,13 @@ class ClassifierFitted(Fitted):
         """Whether one sigmoid unit stands for two classes."""
         return not self.multilabel and self.network.spec["n_outputs"] == 1
 
+    def c_model(self) -> Any:
+        """A capsule for C functions, which keeps the network alive."""
+        return self.network.c_model(None, 0, self.one_unit, self._labels())
+
+    def _labels(self) -> list[str]:
+        return [str(label) for label in self.classes.tolist()]
+
 
 F = TypeVar("F", bound=ClassifierFitted)
 
@@ -442,6 +449,10 @@ class Classifier(FittedModel[F]):
     def _arguments(cls, config: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
         """Constructor arguments that the file's parameters do not hold, from what `load` was given."""
         return given
+
+    def __pyffnn_model__(self) -> Any:
+        """A capsule of the fitted state for C, C++ and Cython: `pyffnn_model_of` in ``pyffnn.h``."""
+        return self._state().c_model()
 
     # scikit-learn -------------------------------------------------------------------------------
 

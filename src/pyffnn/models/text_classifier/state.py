@@ -58,6 +58,13 @@ class TextFitted(ClassifierFitted):
             p = self.network.predict(self.encoded(texts), None, n_threads)
         return p if not self.one_unit else np.concatenate([1 - p, p], axis=1)
 
+    def c_model(self) -> Any:
+        """A capsule for C functions. ValueError where a tokenizer object stands between text and words."""
+        if self.features.tokenizer is not None:
+            raise ValueError("the model has a tokenizer object, which C functions cannot call")
+        labels = self._labels()
+        return self.network.c_model(self.features.core, self.length or 0, self.one_unit, labels)
+
     def __getstate__(self) -> dict[str, Any]:
         state = dict(self.__dict__)
         state.pop("_predict_texts", None)
