@@ -30,8 +30,10 @@ thread_control.watch()
 
 __all__ = [
     "FFNNClassifier",
+    "FFNNRegressor",
     "LanguageModel",
     "TextClassifier",
+    "TextRegressor",
     "__version__",
     "autograd",
     "available_isas",
@@ -52,14 +54,17 @@ __all__ = [
 
 if TYPE_CHECKING:
     from .models.feedforward import FFNNClassifier
+    from .models.feedforward_regressor import FFNNRegressor
     from .models.language_model import LanguageModel
-    from .models.text_classifier import TextClassifier
+    from .models.text_classifier import TextClassifier, TextRegressor
 
 # models are imported when first asked for: `import pyffnn` stays fast
 _MODELS = {
     "FFNNClassifier": ".models.feedforward",
+    "FFNNRegressor": ".models.feedforward_regressor",
     "LanguageModel": ".models.language_model",
     "TextClassifier": ".models.text_classifier",
+    "TextRegressor": ".models.text_classifier.regressor",
 }
 
 

@@ -153,7 +153,7 @@ class Examples:
         """Example i is to predict token i from those before it."""
 
 class Targets:
-    """What examples are to be: classes, sets, rows or values, each with a weight."""
+    """What examples are to be: classes, sets, rows or values, each with a weight; or slopes."""
 
     @property
     def kind(self) -> str: ...
@@ -176,6 +176,9 @@ class Targets:
     def rows(p: ArrayLike, weight: ArrayLike | None = None) -> Targets: ...
     @staticmethod
     def values(y: ArrayLike, weight: ArrayLike | None = None) -> Targets: ...
+    @staticmethod
+    def slopes(y: ArrayLike, weight: ArrayLike | None = None) -> Targets:
+        """In place of a loss the sum of these times the outputs' values, for the outputs' own gradients."""
 
 # Example numbers; of a stream also runs (starts, lengths, offsets): batch b is the runs [offsets[b], offsets[b + 1]).
 _Order: TypeAlias = ArrayLike | tuple[ArrayLike, ArrayLike, ArrayLike]
@@ -227,14 +230,22 @@ class Network:
         one_unit: bool,
         labels: list[str],
     ) -> Any: ...
+    def values(
+        self,
+        examples: Examples,
+        stage: str = "output",
+        order: _Order | None = None,
+        n_threads: SupportsInt = 0,
+    ) -> NDArray[np.float32]:
+        """What the input gives ("input"), what the output reads ("hidden"), or its values before softmax or sigmoid ("output")."""
     def predict_texts(
         self,
         features: TextFeatures,
+        length: SupportsIndex,
         texts: Iterable[str],
-        length: SupportsIndex = 0,
         n_threads: SupportsInt = 0,
     ) -> NDArray[np.float32]:
-        """predict() of the corpus that `features` makes of texts; with `length`, of that many first words of each."""
+        """predict() of the corpus that `features` makes of texts; with `length` above 0, of that many first words of each."""
     def top_k(
         self,
         examples: Examples,
@@ -316,14 +327,22 @@ class Network64:
     def predict(
         self, examples: Examples, order: _Order | None = None, n_threads: SupportsInt = 0
     ) -> NDArray[np.float64]: ...
+    def values(
+        self,
+        examples: Examples,
+        stage: str = "output",
+        order: _Order | None = None,
+        n_threads: SupportsInt = 0,
+    ) -> NDArray[np.float64]:
+        """What the input gives ("input"), what the output reads ("hidden"), or its values before softmax or sigmoid ("output")."""
     def predict_texts(
         self,
         features: TextFeatures,
+        length: SupportsIndex,
         texts: Iterable[str],
-        length: SupportsIndex = 0,
         n_threads: SupportsInt = 0,
     ) -> NDArray[np.float64]:
-        """predict() of the corpus that `features` makes of texts; with `length`, of that many first words of each."""
+        """predict() of the corpus that `features` makes of texts; with `length` above 0, of that many first words of each."""
     def top_k(
         self,
         examples: Examples,

@@ -6,7 +6,7 @@ chapter on text classification):
     precision = tp / (tp + fp),   recall = tp / (tp + fn),   F1 = 2 tp / (2 tp + fp + fn),
 
 each 0 where its denominator is. Macro averages are means over labels, micro averages pool the
-counts of all labels first.
+counts of all labels first. Of numbers: R^2.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["Scores", "confusion_matrix", "score_labels", "score_sets"]
+__all__ = ["Scores", "confusion_matrix", "r2_score", "score_labels", "score_sets"]
 
 
 class Scores(NamedTuple):
@@ -117,6 +117,34 @@ def score_sets(
     both = [t & p for t, p in zip(true, pred, strict=True)]
     exact = sum(t == p for t, p in zip(true, pred, strict=True))
     return _scores(list(labels), exact / len(true), count(both), count(pred), count(true))
+
+
+def r2_score(
+    y_true: ArrayLike, y_pred: ArrayLike, *, sample_weight: ArrayLike | None = None
+) -> float:
+    """The coefficient of determination, R^2 = 1 - sum w (y - f)^2 / sum w (y - mean y)^2; the mean over columns.
+
+    y_true, y_pred : array-likes of shape (n,) or (n, outputs). A column of one value counts 1 where
+    it is predicted exactly, else 0. Raises ValueError for fewer than 2 examples or other shapes.
+    """
+    true, found = np.asarray(y_true, np.float64), np.asarray(y_pred, np.float64)
+    if true.shape != found.shape or true.ndim not in (1, 2):
+        raise ValueError(
+            f"y_true and y_pred must have one shape, (n,) or (n, outputs), got {true.shape} and "
+            f"{found.shape}"
+        )
+    if len(true) < 2:
+        raise ValueError(
+            f"R^2 is not defined for fewer than 2 samples, got n_samples = {len(true)}"
+        )
+    weight = np.ones(len(true)) if sample_weight is None else np.asarray(sample_weight, np.float64)
+    true, found = true.reshape(len(true), -1), found.reshape(len(true), -1)
+    lost = weight @ (true - found) ** 2
+    whole = weight @ (true - np.average(true, axis=0, weights=weight)) ** 2
+    each = np.where(
+        whole > 0, 1 - lost / np.where(whole > 0, whole, 1), np.where(lost > 0, 0.0, 1.0)
+    )
+    return float(each.mean())
 
 
 def _one_each(y: Any, name: str) -> list[Any]:

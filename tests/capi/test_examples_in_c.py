@@ -144,7 +144,7 @@ def test_a_program_without_python(tmp_path: Path) -> None:
     cmake, ninja = cmake or shutil.which(here / "cmake"), ninja or shutil.which(here / "ninja")
     if cmake is None or ninja is None or not (ROOT / "CMakeLists.txt").is_file():
         pytest.skip("no cmake and ninja, or no sources")
-    prefix, common = tmp_path / "prefix", ["-G", "Ninja", f"-DCMAKE_MAKE_PROGRAM={ninja}", "-DCMAKE_BUILD_TYPE=Release"]  # fmt: skip
+    prefix, common = tmp_path / "prefix", ["-G", "Ninja", f"-DCMAKE_MAKE_PROGRAM={ninja}", "-DCMAKE_BUILD_TYPE=Release", *([f"-DCMAKE_CXX_COMPILER={gxx}"] if (gxx := shutil.which("g++")) else [])]  # fmt: skip
     core = tmp_path / "core"
     run([cmake, "-S", str(ROOT), "-B", str(core), *common], tmp_path)
     run([cmake, "--build", str(core), "-j", "2"], tmp_path)

@@ -8,13 +8,18 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pyffnn import FFNNClassifier, LanguageModel, TextClassifier
+from pyffnn import FFNNClassifier, FFNNRegressor, LanguageModel, TextClassifier, TextRegressor
 from pyffnn.models.kinds import Choice, Flag, Integer, Is, Nothing, Number
 from pyffnn.models.ngram import KneserNeyLM
 from pyffnn.models.parameters import SETTINGS, Setting, check, check_one
 from pyffnn.optimizers import Adam, linear_decay
 
-MODELS = {cls.__name__: cls for cls in (FFNNClassifier, TextClassifier, LanguageModel, KneserNeyLM)}
+MODELS = {
+    cls.__name__: cls
+    for cls in (
+        FFNNClassifier, FFNNRegressor, TextClassifier, TextRegressor, LanguageModel, KneserNeyLM
+    )
+}  # fmt: skip
 NAN, INF = float("nan"), float("inf")
 
 
@@ -192,6 +197,8 @@ def test_a_long_value_is_shortened() -> None:
 
 
 TINY = {
+    "FFNNRegressor": ({"hidden_layer_sizes": (3,), "activation": "tanh", "epochs": 2}, ([[0.0], [1.0]] * 10, [0, 1] * 10)),
+    "TextRegressor": ({"embedding_dim": 2, "epochs": 2}, (["good film", "bad film"] * 10, [0, 1] * 10)),
     # of three ReLU units all may be dead, whatever the seed
     "FFNNClassifier": ({"hidden_layer_sizes": (3,), "activation": "tanh", "epochs": 2}, ([[0.0], [1.0]] * 10, [0, 1] * 10)),
     "TextClassifier": ({"embedding_dim": 2, "epochs": 2}, (["good film", "bad film"] * 10, [0, 1] * 10)),
@@ -206,7 +213,9 @@ TINY = {
 def outcome(cls: Any, settings: dict[str, Any]) -> Any:
     tiny, data = TINY[cls.__name__]
     model = cls(**{**tiny, **settings}).fit(*data)
-    return model.log_prob("a b d c") if hasattr(model, "log_prob") else model.predict_proba(data[0])
+    if hasattr(model, "log_prob"):
+        return model.log_prob("a b d c")
+    return (model.predict_proba if hasattr(model, "classes_") else model.predict)(data[0])
 
 
 def numpy_twins(setting: Setting, value: Any) -> list[Any]:

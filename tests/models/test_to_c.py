@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pyffnn import TextClassifier
+from pyffnn.cli import main
 
 GCC = shutil.which("gcc")
 needs_gcc = pytest.mark.skipif(GCC is None, reason="no gcc")
@@ -190,6 +191,18 @@ def test_the_table_is_folded_where_that_makes_it_smaller(tmp_path: Path) -> None
     *_, weights = small.to_c(tmp_path)
     assert weights.stat().st_size < words * 64 * 4
     assert weights.stat().st_size > words * classes * 4
+
+
+def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    model = TextClassifier(epochs=1).fit(TEXTS, LABELS)
+    path = tmp_path / "model.safetensors"
+    model.save(path)
+    assert main(["to-c", str(tmp_path / "c"), "--model", str(path), "--name", "mine"]) == 0
+    assert str(tmp_path / "c" / "mine.h") in capsys.readouterr().out
+    want = [p.read_bytes() for p in model.to_c(tmp_path / "d", name="mine")]
+    assert [(tmp_path / "c" / f"mine.{e}").read_bytes() for e in ("c", "h", "bin")] == want
+    assert main(["to-c", str(tmp_path / "c"), "--model", str(path), "--name", "a b"]) == 1
+    assert "C identifier" in capsys.readouterr().err
 
 
 def test_what_the_code_cannot_hold_is_refused(tmp_path: Path) -> None:

@@ -13,4 +13,10 @@ namespace pyffnn::bindings {
 pybind11::capsule c_model(std::shared_ptr<net::Network<float>> network, text::FeaturesPtr features, Index length, bool one_unit,
                           const pybind11::list& labels);
 
+template <class PyNetwork>
+pybind11::capsule lend(const PyNetwork& network, const std::shared_ptr<text::Featurizer>& features, Index length, bool one_unit,
+                       const pybind11::list& labels) {
+  return c_model(network.shared(), features, length, one_unit, labels);
+}
+
 }  // namespace pyffnn::bindings

@@ -179,8 +179,8 @@ std::vector<std::string> labels_of(const ModelFile& file) {
 }
 
 // What a file holds beyond these changes its predictions in a way that is not known here.
-const std::set<std::string> kKnown = {"params",  "spec",      "seed",    "settings",   "multilabel",   "classes",
-                                      "history", "tokenizer", "as_sets", "n_features", "feature_names"};
+const std::set<std::string> kKnown = {"params",    "spec",    "seed",       "settings",      "multilabel", "classes", "history",
+                                      "tokenizer", "as_sets", "n_features", "feature_names", "trust",      "recipe",  "thresholds"};
 
 }  // namespace
 

@@ -6,7 +6,7 @@ import argparse
 from typing import TYPE_CHECKING
 
 from .arguments import Commands, add_model
-from .files import Files, note
+from .files import add_columns, note, opened
 
 if TYPE_CHECKING:
     from pyffnn.metrics import Scores
@@ -22,6 +22,7 @@ def add_parser(commands: Commands) -> None:
     )
     parser.add_argument("file", metavar="FILE", help="labelled texts; -: standard input")
     add_model(parser, "a model of `pyffnn train`")
+    add_columns(parser)
     parser.add_argument("--json", action="store_true", help="as one JSON object")
     parser.set_defaults(run=run)
 
@@ -32,9 +33,8 @@ def run(args: argparse.Namespace) -> None:
     from pyffnn.text.labelled import read_labelled
 
     model = TextClassifier.load(args.model)
-    with Files() as files:
-        path = files.readable(args.file)
-        found = read_labelled(path, model.label_prefix, several=model.multilabel, note=note)
+    with opened(args, args.file) as file:
+        found = read_labelled(file, model.label_prefix, several=model.multilabel, note=note)
     predicted = model.predict(found.texts)
     known = [str(label) for label in model.classes_]
     others = sorted({label for labels in found.labels for label in labels} - set(known))

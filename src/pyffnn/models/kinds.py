@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 import reprlib
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -38,7 +39,7 @@ FLOAT = float(np.finfo(np.float32).max)
 """The largest number that the networks can hold."""
 
 
-class Kind:
+class Kind(ABC):
     """A kind of value.
 
     Attributes
@@ -59,9 +60,9 @@ class Kind:
     def values(self) -> str:
         return self.words
 
+    @abstractmethod
     def fits(self, value: Any) -> bool:
         """Whether the value's type is right."""
-        raise NotImplementedError
 
     def wrong(self, value: Any) -> str | None:
         """For a value that `fits`: None, or what it must be instead ("": one of the setting's kinds)."""

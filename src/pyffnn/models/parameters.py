@@ -170,7 +170,7 @@ _VOCABULARY = {
     "lowercase": _of(FLAG, doc="lower-case all words"),
 }
 
-SETTINGS: Mapping[str, Mapping[str, Setting]] = {
+_OWN: dict[str, dict[str, Setting]] = {
     "FFNNClassifier": {
         **_NETWORK,
         **_TRAINING,
@@ -263,6 +263,28 @@ SETTINGS: Mapping[str, Mapping[str, Setting]] = {
 }
 
 
+_OF_CLASSES = ("class_weight", "output", "cutoffs", "samples", "multilabel")
+_VALUES = {
+    "loss": _of(
+        Choice(("squared", "logistic")),
+        doc="squared error, or the cross-entropy of a sigmoid unit for targets in [0, 1]",
+    ),
+}
+
+
+def _of_values(classifier: str) -> dict[str, Setting]:
+    """The settings of a regressor, from those of the classifier of the same input."""
+    shared = {n: s for n, s in _OWN[classifier].items() if n not in _OF_CLASSES}
+    return {**_VALUES, **shared}
+
+
+SETTINGS: Mapping[str, Mapping[str, Setting]] = {
+    **_OWN,
+    "FFNNRegressor": _of_values("FFNNClassifier"),
+    "TextRegressor": _of_values("TextClassifier"),
+}
+
+
 # Rules of several settings ----------------------------------------------------------------------
 
 
@@ -308,6 +330,8 @@ def _special_tokens_differ(model: Any, fitted: bool) -> None:
 
 RULES: Mapping[str, tuple[Callable[[Any, bool], None], ...]] = {
     "FFNNClassifier": (),
+    "FFNNRegressor": (),
+    "TextRegressor": (_concat_has_no_ngrams, _frozen_embeddings_come_from_somewhere),
     "TextClassifier": (
         _concat_has_no_ngrams,
         _frozen_embeddings_come_from_somewhere,

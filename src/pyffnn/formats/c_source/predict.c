@@ -254,16 +254,34 @@ static uint64_t hash_bytes(const Byte *p, size_t n) {
 #endif
 
 #if !CONCAT
-/* What a text adds up to. */
+/* What a text adds up to; weighted, the rows are gathered first. */
 typedef struct {
   double *sum;
   size_t rows;
+#if WEIGHTED
+  int32_t *list;
+  size_t room;
+  int failed;
+#endif
 } Pool;
 
 static void add_row(const @model@ *m, Pool *pool, int64_t row) {
+#if WEIGHTED
+  (void)m;
+  if (pool->rows == pool->room) {
+    const size_t room = 2 * pool->room + 256;
+    int32_t *const list = (int32_t *)realloc(pool->list, room * sizeof(int32_t));
+    pool->failed |= list == NULL;
+    if (list == NULL) return;
+    pool->list = list;
+    pool->room = room;
+  }
+  pool->list[pool->rows++] = (int32_t)row;
+#else
   const float *const from = PART(float, AT_TABLE) + row * (int64_t)WIDTH;
   for (int j = 0; j < WIDTH; ++j) pool->sum[j] += (double)from[j];
   ++pool->rows;
+#endif
 }
 
 #if CHAR_HIGH
@@ -371,6 +389,40 @@ static double root_of(double x) {
 }
 #endif
 
+#if WEIGHTED
+static double log_of(double x) { /* from 1 on */
+  double halvings = 0, t, term, sum = 0;
+  for (; x > 1.5; x *= 0.5) ++halvings;
+  t = (x - 1) / (x + 1);
+  term = 2 * t;
+  for (int i = 1; i < 30; i += 2, term *= t * t) sum += term / i;
+  return sum + halvings * 0.6931471805599453;
+}
+
+static int by_number(const void *a, const void *b) {
+  const int32_t x = *(const int32_t *)a, y = *(const int32_t *)b;
+  return (x > y) - (x < y);
+}
+
+/* Each row once, by how often it is there and by its weight; the weights of a text have norm 1. */
+static void weigh(const @model@ *m, Pool *pool) {
+  double square = 0, root;
+  if (pool->rows > 0) qsort(pool->list, pool->rows, sizeof(int32_t), by_number);
+  for (size_t i = 0, next; i < pool->rows; i = next) {
+    const int64_t row = pool->list[i];
+    const float *const from = PART(float, AT_TABLE) + row * (int64_t)WIDTH;
+    double v;
+    for (next = i + 1; next < pool->rows && pool->list[next] == row;) ++next;
+    v = (1 + log_of((double)(next - i))) * (double)PART(float, AT_ROW_WEIGHTS)[row];
+    square += v * v;
+    for (int j = 0; j < WIDTH; ++j) pool->sum[j] += v * (double)from[j];
+  }
+  root = root_of(square);
+  if (root > 0)
+    for (int j = 0; j < WIDTH; ++j) pool->sum[j] /= root;
+}
+#endif
+
 #if NEEDS_DENSE
 static void dense(const float *w, const float *b, int in, int out, const double *x, double *y) {
   for (int j = 0; j < out; ++j) y[j] = (double)b[j];
@@ -443,8 +495,8 @@ int @model@_predict(const @model@ *m, const char *text, size_t size, float *p) {
     size_t n = 0;
 #if !CONCAT
     Pool pool;
+    memset(&pool, 0, sizeof(pool));
     pool.sum = x;
-    pool.rows = 0;
 #endif
     for (int i = 0; i < INPUT; ++i) x[i] = 0;
     while (at != end && n < WORDS_AT_MOST) {
@@ -487,8 +539,17 @@ int @model@_predict(const @model@ *m, const char *text, size_t size, float *p) {
 #if WORD_NGRAMS > 1
     add_word_grams(m, &pool, ids, n);
 #endif
+#if WEIGHTED
+    weigh(m, &pool);
+    free(pool.list);
+    if (pool.failed) {
+      free(memory);
+      return -1;
+    }
+#else
     if (pool.rows > 0)
       for (int j = 0; j < WIDTH; ++j) x[j] /= POOL_DIVISOR((double)pool.rows);
+#endif
 #endif
     forward(m, x, x + INPUT, x + INPUT + ROOM, x + INPUT + 2 * ROOM, p);
   }

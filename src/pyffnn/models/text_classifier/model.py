@@ -11,15 +11,13 @@ from numpy.typing import ArrayLike, NDArray
 
 from pyffnn.formats.model_file import PathLike
 from pyffnn.models.checks import check_sample_weight, check_texts
-from pyffnn.models.class_outputs import network_targets
 from pyffnn.models.classifier import Classifier
-from pyffnn.models.labels import ClassWeight, Targets
+from pyffnn.models.labels import ClassWeight
 from pyffnn.models.text_classifier import recipe
+from pyffnn.models.text_classifier.answers import TextAnswers
 from pyffnn.models.text_classifier.reading import Reader, ReadTexts, Texts, collected
 from pyffnn.models.text_classifier.start import begin, start_rows
 from pyffnn.models.text_classifier.state import TextFitted, is_sums
-from pyffnn.models.text_classifier.storage import StoredTextClassifier
-from pyffnn.models.weighting import combined, weights_of_classes
 from pyffnn.net import Network
 from pyffnn.optimizers import LearningRate, Optimizer, linear_decay
 from pyffnn.text.featurizer import TokenizerLike
@@ -33,7 +31,7 @@ _STRUCTURE = (
 )  # fmt: skip
 
 
-class TextClassifier(StoredTextClassifier):
+class TextClassifier(TextAnswers):
     """Classifier of raw text: mean or concatenation of embeddings, hidden layers, softmax.
 
     A text is cut into words; each word, and each n-gram that is asked for, is a row of an embedding
@@ -262,8 +260,10 @@ class TextClassifier(StoredTextClassifier):
             the path of a file in fastText's format, a text a line with its labels among the words, or
             such a file opened for reading bytes.
         y
-            A label a text; with ``multilabel`` a list of labels a text, a dict from label to 0 or 1,
-            or a matrix of zeros and ones [n, labels], dense or of SciPy.
+            A label a text, or a row of probabilities, one for each class (soft labels; the classes
+            are 0, 1, ... or the names of a data frame's columns). With ``multilabel`` a list of labels
+            a text, a dict from label to 0 or 1, or a matrix of zeros and ones [n, labels], dense or of
+            SciPy.
         sample_weight : array-like of shape (n,)
             Weight of each text in the mean loss, at least 0.
         X_val, y_val
@@ -296,8 +296,7 @@ class TextClassifier(StoredTextClassifier):
         read = reader.training(recipe.featurizer(self), X, y, None)
         corpus, targets, _ = read
         weights = check_sample_weight(sample_weight, targets.size)
-        by_class = weights_of_classes(self.class_weight, targets, weights)
-        weight = combined(by_class, targets, weights)
+        weight, by_class = self._weigh(targets, weights)
         others = None
         if X_val is not None:
             others = reader.known(corpus.featurizer, X_val, y_val, targets.classes, "_val")
@@ -306,12 +305,12 @@ class TextClassifier(StoredTextClassifier):
         fitted, restart = begin(self, read, weight, self._seed(saved))
         network = fitted.network
         spec = network.spec
-        data = Data(fitted.examples(corpus), network_targets(targets, spec, weight, by_class))
+        data = Data(fitted.examples(corpus), self._net_targets(targets, spec, weight, by_class))
         numbers, validate, data_id = None, None, {}
         if saving.wanted:
             data_id["train"] = read.identity(weight)
         if others is not None:
-            theirs = network_targets(others.targets, spec, None, None)
+            theirs = self._net_targets(others.targets, spec)
             validate = self._validator(Data(fitted.examples(others.corpus), theirs))
             if saving.wanted:
                 data_id["valid"] = others.identity(None)
@@ -357,7 +356,9 @@ class TextClassifier(StoredTextClassifier):
         X = collected(X)
         if self._fitted is None:
             read = self._reader().training(recipe.featurizer(self), X, y, classes)
-            weight, by_class = self._weights(read.targets, sample_weight)
+            weight, by_class = self._weigh(
+                read.targets, check_sample_weight(sample_weight, read.targets.size)
+            )
             fitted, restart = begin(self, read, weight, self._seed(None))
             restart()
             history = self._learn(fitted.network, fitted, read, weight, by_class)
@@ -373,7 +374,9 @@ class TextClassifier(StoredTextClassifier):
             }
             read = self._reader(fitted).growing(fitted.features, X, y, fitted.classes, least)
             features = read.corpus.featurizer
-            weight, by_class = self._weights(read.targets, sample_weight)
+            weight, by_class = self._weigh(
+                read.targets, check_sample_weight(sample_weight, read.targets.size)
+            )
             fork = fitted.network.fork(
                 fitted.examples(read.corpus),
                 rows=features.num_rows,
@@ -389,13 +392,17 @@ class TextClassifier(StoredTextClassifier):
 
         Raises ValueError when not fitted, TypeError for what is not a collection of texts.
         """
-        if type(X) is not list:
-            X = self._texts(X)
-        n_threads = 0 if self.n_threads is None else self._threads()
+        # one look at each thing: a prediction of one text has no time for more
+        n_threads = self.n_threads
+        if n_threads is None or type(n_threads) is not int or n_threads < 1:
+            n_threads = self._threads()
         fitted = self._state()
-        p = fitted.probabilities(X, n_threads)
-        if fitted.network.owner is fitted:
-            return p
+        if type(X) is list:
+            p = fitted.of_list(X, n_threads)
+            if fitted.network.owner is fitted:
+                return p
+        else:
+            X = self._texts(X)
         return self._consistently(lambda fitted: fitted.probabilities(X, n_threads))
 
     def predict(self, X: Iterable[str]) -> Any:
@@ -469,13 +476,6 @@ class TextClassifier(StoredTextClassifier):
         as_sets = None if fitted is None else fitted.as_sets
         return Reader(type(self).__name__, self.label_prefix, multilabel, as_sets)
 
-    def _weights(
-        self, targets: Targets, sample_weight: ArrayLike | None
-    ) -> tuple[NDArray[np.float32] | None, NDArray[np.float64] | None]:
-        weights = check_sample_weight(sample_weight, targets.size)
-        by_class = weights_of_classes(self.class_weight, targets, weights)
-        return combined(by_class, targets, weights), by_class
-
     def _learn(
         self,
         network: Network,
@@ -487,7 +487,7 @@ class TextClassifier(StoredTextClassifier):
         """One pass of ``network`` over the texts; the history with it."""
         data = Data(
             fitted.examples(read.corpus),
-            network_targets(read.targets, network.spec, weight, by_class),
+            self._net_targets(read.targets, network.spec, weight, by_class),
         )
         optimizer = recipe.optimizer(self, sums=is_sums(network))
         rate = optimizer.schedule(self._default_schedule).lr

@@ -83,7 +83,7 @@ def check(fitted: TextFitted) -> None:
     spec = fitted.network.spec
     if spec["input"] not in ("bags", "concat"):
         raise ValueError(f"to_c: the model's input is {spec['input']!r}, which the C code lacks")
-    if spec.get("pool", "mean") not in ("mean", "sqrtn", "sum"):
+    if spec.get("pool", "mean") not in ("mean", "sqrtn", "sum", "weighted"):
         raise ValueError(f"to_c: the model's pooling is {spec['pool']!r}, which the C code lacks")
     if spec["output"] not in ("classes", "sampled"):
         raise ValueError(f"to_c: the model's output is {spec['output']!r}, which the C code lacks")
@@ -130,6 +130,11 @@ def _rows(fitted: TextFitted, parts: Parts, constants: Constants) -> None:
     for key in sorted(set(options) - known):
         if options[key]:
             raise ValueError(f"to_c: the model has {key}={options[key]!r}, which the C code lacks")
+    state_keys = {
+        "version", "word_bytes", "word_ends", "word_counts", "char_bytes", "char_ends", "gram_sizes", "gram_keys", "extensions",
+    }  # fmt: skip
+    if more := sorted(set(state) - known - state_keys):
+        raise ValueError(f"to_c: the model's words have {more}, which the C code lacks")
     buckets, high = options["buckets"], options["char_high"]
     has_grams = options["word_ngrams"] > 1 or high > 0
     words, chars = _strings(state, "word"), _strings(state, "char")
@@ -200,11 +205,16 @@ class _Layers:
         self.spec = fitted.network.spec
         self.arrays = dict(fitted.network.parameters())
         self.parts = parts
-        self.table: NDArray[np.floating[Any]] = self.arrays["embedding"]
+        self.unused = set(self.arrays)
+        self.table: NDArray[np.floating[Any]] = self.take("embedding")
         self.lines: list[str] = []
         self.here, self.free = "x", ["a", "b"]
         self.room = 1
         self.used: set[str] = set()
+
+    def take(self, name: str) -> NDArray[np.float32]:
+        self.unused.discard(name)
+        return self.arrays[name]
 
     def _at(self, array: NDArray[Any]) -> str:
         return f"PART(float, {self.parts.add(np.asarray(array, np.float32))})"
@@ -220,7 +230,7 @@ class _Layers:
         self.here = to
 
     def linear(self, name: str, *, first: bool = False) -> None:
-        weight, bias = self.arrays[f"{name}.weight"], self.arrays[f"{name}.bias"]
+        weight, bias = self.take(f"{name}.weight"), self.take(f"{name}.bias")
         if name == "output" and self.spec["output"] == "sampled":
             weight = weight.T
         n_in, n_out = weight.shape
@@ -236,7 +246,7 @@ class _Layers:
         self._move(to)
 
     def norm(self, name: str, size: int, to: str | None = None) -> None:
-        at = f"{self._at(self.arrays[f'{name}.gain'])}, {self._at(self.arrays[f'{name}.shift'])}"
+        at = f"{self._at(self.take(f'{name}.gain'))}, {self._at(self.take(f'{name}.shift'))}"
         self._say("NORM", f"norm({at}, {size}, {self.here}, {to or self.here});")
 
     def activate(self, size: int) -> None:
@@ -296,10 +306,13 @@ def _network(fitted: TextFitted, parts: Parts, constants: Constants) -> str:
     width = layers.table.shape[1]
     constants["AT_TABLE"] = parts.add(layers.table.astype(np.float32))
     constants["WIDTH"] = width
+    constants["WEIGHTED"] = spec.get("pool") == "weighted"
+    if spec.get("pool") == "weighted":
+        constants["AT_ROW_WEIGHTS"] = parts.add(layers.take("embedding.weights"))
     constants["INPUT"] = width * (fitted.length or 1)
     constants["ROOM"] = layers.room
     pool = spec.get("pool", "mean")
-    constants["POOL_DIVISOR(n)"] = {"mean": "(n)", "sqrtn": "root_of(n)", "sum": "1"}[pool]
+    constants["POOL_DIVISOR(n)"] = {"mean": "(n)", "sqrtn": "root_of(n)"}.get(pool, "1")
     softmax, one_unit = spec["loss"] == "softmax", fitted.one_unit
     constants["SOFTMAX"] = softmax
     constants["ONE_UNIT"] = one_unit
@@ -315,7 +328,7 @@ def _network(fitted: TextFitted, parts: Parts, constants: Constants) -> str:
         "TANH": activation == "tanh",
         "GELU": activation == "gelu",
         "NORM": "NORM" in layers.used,
-        "ROOT": "NORM" in layers.used or (bags and pool == "sqrtn"),
+        "ROOT": "NORM" in layers.used or (bags and pool in ("sqrtn", "weighted")),
         "DENSE": "DENSE" in layers.used,
         "BIAS": "BIAS" in layers.used,
         "SUM": "SUM" in layers.used,
