@@ -12,11 +12,12 @@ In both bf16 modes subnormal numbers count as zero, and numbers from 2^127 (2 - 
 alone. An infinity does so as an infinity or NaN: with "bfloat16" as in float32, with "bfloat16x3" often as NaN (infinity times a lo part of
 0). The bits do not depend on the number of threads. On a machine without AMX both run in float32 and warn once.
 
-Arguments are array-likes (NumPy arrays, buffers, `__array__`, DLPack, sequences of numbers); results are NumPy arrays. Element types
-are float32 and float64 (mixed: the wider); ids are int32 or int64. Inputs are never written and are copied only when their layout
-cannot be read as it is (a stride that no kernel takes, another byte order). Results are C-contiguous. `out` must be a writable,
-C-contiguous array of exactly the result's shape and dtype; only the elementwise operations and the softmaxes accept the input itself
-as `out`. The GIL is released while a kernel runs, except for work of a few microseconds at most.
+Arguments are array-likes (NumPy arrays, Arrow's C interface, DLPack, `__array__`, buffers, sequences of numbers; docs/how-to/arrays.md);
+results are NumPy arrays, which give themselves away by DLPack and as buffers. Element types are float32 and float64 (mixed: the wider); ids
+are int32 or int64. Inputs are never written and are copied only when their layout cannot be read as it is (a stride that no kernel takes,
+another byte order). Results are C-contiguous. `out` must be a writable, C-contiguous array of exactly the result's shape and dtype; only
+the elementwise operations and the softmaxes accept the input itself as `out`. The GIL is released while a kernel runs, except for work of a
+few microseconds at most.
 
 Errors, each naming the argument and what it got: ValueError (shape, layout, value), TypeError (dtype, or not an array),
 IndexError (an id outside its table), MemoryError (a result that the machine cannot hold).

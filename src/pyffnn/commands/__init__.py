@@ -15,6 +15,7 @@ COMMANDS = (
     "test",
     "predict",
     "vectors",
+    "to_c",
     "lm",
     "info",
     "bench",
