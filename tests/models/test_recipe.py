@@ -118,7 +118,7 @@ def test_gradients_of_weighted_bags():
 
 
 def test_the_choice_is_measured_and_told(capsys, tmp_path):
-    texts, labels = reviews()
+    texts, labels = reviews(800)
     model = TextClassifier(verbose=1).fit(texts, labels)
     recipe = model.recipe_
     assert recipe["pooling"] == "weighted" and recipe["optimizer"] == "sgd"
@@ -141,7 +141,7 @@ def test_the_choice_is_measured_and_told(capsys, tmp_path):
 
 
 def test_the_choice_does_not_depend_on_threads():
-    texts, labels = reviews()
+    texts, labels = reviews(800)
     settings = {"word_ngrams": 2, "char_ngrams": (3, 4)}
     models = [TextClassifier(**settings, n_threads=n).fit(texts, labels) for n in (1, 2, 3)]
     for other in models[1:]:
@@ -164,7 +164,7 @@ def test_many_classes_of_few_texts():
 
 
 def test_heavy_labels_do_not_diverge():
-    texts, labels = reviews()
+    texts, labels = reviews(800)
     sets = [[label, "all"] for label in labels]
     model = TextClassifier(multilabel=True, class_weight={"good": 80.0}).fit(texts, sets)
     assert model.score(texts, sets) > 0.95

@@ -108,10 +108,12 @@ def test_callbacks_and_history(data):
 
 
 def test_default_rate(data):
-    model = TextClassifier().partial_fit(*data)
-    assert model.history_[0]["learning_rate"] == 1.0
-    for name, rate in (("adagrad", 0.1), ("adam", 1e-3)):
-        model = TextClassifier(optimizer=name).partial_fit(*data)
+    for settings, rate in (
+        ({}, 0.1),
+        ({"pooling": "weighted"}, 1.0),
+        ({"optimizer": "adam"}, 1e-3),
+    ):
+        model = TextClassifier(**settings).partial_fit(*data)
         assert model.history_[0]["learning_rate"] == rate
 
 

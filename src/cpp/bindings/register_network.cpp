@@ -5,6 +5,7 @@
 #include <mutex>
 #include <string>
 
+#include "bindings/c_model.h"
 #include "bindings/data_objects.h"
 #include "bindings/interrupts.h"
 #include "bindings/lent.h"
@@ -122,9 +123,10 @@ class PyNetwork {
     else if (!by_frequency.is_none())
       throw py::value_error("by_frequency must be None unless output is 'adaptive' or 'sampled'");
     const ReleaseGil release;
-    net_ = std::make_unique<net::Network<T>>(spec, std::move(order));
+    net_ = std::make_shared<net::Network<T>>(spec, std::move(order));
   }
 
+  const std::shared_ptr<net::Network<T>>& shared() const { return net_; }
   py::dict spec() const { return spec_dict(net_->spec()); }
   py::dict parameters() const {
     py::dict d;
@@ -211,8 +213,28 @@ class PyNetwork {
     return result;
   }
 
+  py::array values(const PyExamples& e, const std::string& name, py::handle order, int n_threads) {
+    net::Stage stage = net::Stage::output;
+    if (name == "input")
+      stage = net::Stage::input;
+    else if (name == "hidden")
+      stage = net::Stage::hidden;
+    else if (name != "output")
+      throw py::value_error("stage must be 'input', 'hidden' or 'output', got '" + name + "'");
+    const net::Source<T>& source = e.source<T>();
+    const Order o = order_of(order, source.size(), source.kind() == net::SourceKind::stream, run());
+    py::array result = new_array({o.examples, net_->width(stage)}, kNum<T>);
+    T* const to = out<T>(result);
+    Interrupts interrupts;
+    without_gil(n_threads, [&] {
+      net_->values(source, o.visit(), stage, to, interrupts);
+      return 0;
+    });
+    return result;
+  }
+
   // predict(Examples.text(features.encode_texts(texts))) in one call, for one text or a few: what lies between costs as much as they do.
-  py::array predict_texts(const std::shared_ptr<text::Featurizer>& features, py::handle texts, Index length, int n_threads) {
+  py::array predict_texts(const std::shared_ptr<text::Featurizer>& features, Index length, py::handle texts, int n_threads) {
     if (length < 0) value_error("length", "must not be negative, got " + std::to_string(length));
     const net::TextSource<T> source(encode_texts(features, texts), length);
     const Order o = order_of(py::none(), source.size(), false, 1);
@@ -423,7 +445,7 @@ class PyNetwork {
     return f();
   }
 
-  std::unique_ptr<net::Network<T>> net_;
+  std::shared_ptr<net::Network<T>> net_;
 };
 
 // While it is entered no other thread changes the network; of the thread that entered it, changes are refused.
@@ -449,8 +471,10 @@ void register_of(py::module_& m, const char* name, const char* reading) {
   py::class_<Reading<T>>(m, reading).def("__enter__", [](Reading<T>& r) { r.enter(); }).def("__exit__", [](Reading<T>& r, const py::args&) {
     r.exit();
   });
-  py::class_<N>(m, name)
-      .def(py::init<const py::dict&, py::handle>(), py::arg("spec"), py::arg("by_frequency") = none)
+  py::class_<N> network(m, name);
+  if constexpr (std::is_same_v<T, float>)
+    network.def("c_model", &lend<N>, py::arg("features").none(true), py::arg("length"), py::arg("one_unit"), py::arg("labels"));
+  network.def(py::init<const py::dict&, py::handle>(), py::arg("spec"), py::arg("by_frequency") = none)
       .def_property_readonly("spec", &N::spec)
       .def("parameters", &N::parameters)
       .def("state", &N::state)
@@ -461,7 +485,8 @@ void register_of(py::module_& m, const char* name, const char* reading) {
       .def("evaluate", &N::evaluate, py::arg("examples"), py::arg("targets"), py::arg("order") = none, py::arg("accuracy") = true,
            py::arg("n_threads") = 0)
       .def("predict", &N::predict, py::arg("examples"), py::arg("order") = none, py::arg("n_threads") = 0)
-      .def("predict_texts", &N::predict_texts, py::arg("features").none(false), py::arg("texts"), py::arg("length") = 0,
+      .def("values", &N::values, py::arg("examples"), py::arg("stage") = "output", py::arg("order") = none, py::arg("n_threads") = 0)
+      .def("predict_texts", &N::predict_texts, py::arg("features").none(false), py::arg("length"), py::arg("texts"),
            py::arg("n_threads") = 0)
       .def("top_k", &N::top_k, py::arg("examples"), py::arg("k"), py::arg("threshold") = 0.0, py::arg("order") = none,
            py::arg("n_threads") = 0)

@@ -67,6 +67,9 @@ class Network {
   Evaluation evaluate(const Source<T>& source, const Targets& targets, const Visit& visit, bool accuracy, Interrupt& interrupt);
   // out [examples, n_outputs]: probabilities, or values
   void predict(const Source<T>& source, const Visit& visit, T* out, Interrupt& interrupt);
+  // out [examples, width(stage)]: the numbers at a stage; throws std::invalid_argument where there is none such.
+  Index width(Stage stage) const { return graph_.width(stage); }
+  void values(const Source<T>& source, const Visit& visit, Stage stage, T* out, Interrupt& interrupt);
   // The k greatest of at least `threshold` of each example: ids [examples, k] and p, falling; -1 and 0 where there are fewer.
   void top_k(const Source<T>& source, const Visit& visit, Index k, double threshold, std::int32_t* ids, T* p, Interrupt& interrupt);
   // out [visit's examples]: natural log-probability of each target

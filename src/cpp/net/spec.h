@@ -1,7 +1,8 @@
 // What a network is made of, before any memory is taken: an input, hidden layers, an output, and how they learn.
 //
 //   dense, sparse   x of n_inputs numbers. Sparse ones are multiplied by the first weight matrix as rows of a table.
-//   bags            the sum of the rows of a bag of ids, divided by their number, its root, or nothing (pool);
+//   bags            the sum of the rows of a bag of ids, divided by their number, its root, or nothing; or in each column the largest or
+//                   the smallest number (pool); several of these end to end. With `window`, of the means of windows of so many words;
 //   weighted:       sum of v_r E[r] over the different rows r of the bag, divided by the Euclidean norm of v; v_r = (1 + ln c_r) a_r where
 //                   r is c_r times in the bag and a_r is the row's weight, which is part of the network but not learned
 //   concat          the rows of the first max_tokens ids, end to end; zeros for missing ones
@@ -21,7 +22,7 @@
 namespace pyffnn::net {
 
 enum class InputKind { dense, sparse, bags, concat, windows };
-enum class Pool { mean, sqrtn, sum, weighted };
+enum class Pool { mean, sqrtn, sum, max, min, weighted };
 enum class Nonlinearity { identity, sigmoid, tanh, relu, gelu };
 enum class OutputKind { classes, vocabulary, adaptive, sampled };
 enum class LossKind { softmax, sigmoid, squared };
@@ -30,7 +31,8 @@ struct Spec {
   InputKind input = InputKind::dense;
   Index n_inputs = 0;                             // dense, sparse
   Index rows = 0, dim = 0;                        // the embedding table
-  Pool pool = Pool::mean;                         // bags
+  std::vector<Pool> pools{Pool::mean};            // bags
+  Index window = 0;                               // bags: words a window; 0: no windows
   Index max_tokens = 0;                           // concat
   Index context = 0;                              // windows
   Index distant_kernels = 0, distant_window = 0;  // windows
@@ -71,6 +73,8 @@ struct Spec {
   // Numbers that the layers give, and all that the output reads.
   Index last_size() const;
   Index output_size() const { return last_size() + (direct ? width() : 0); }
+  // One sum of all rows.
+  bool one_sum() const { return window == 0 && pools.size() == 1 && pools.front() != Pool::max && pools.front() != Pool::min; }
   // Words of a stream that a prediction looks back on.
   Index reach() const { return context + (distant_kernels > 0 ? distant_window : 0); }
 

@@ -43,7 +43,7 @@ def settle(
 ) -> tuple[TextFitted, Optimizer]:
     """The optimizer with a rate that was measured, where the rate is left open and texts are few, and a record of all choices."""
     tried: Tried = []
-    if recipe.may_measure(model) and model._patience() is None:
+    if recipe.may_measure(model, fitted.network.spec.get("pool")) and model._patience() is None:
         rate = optimizer.schedule().lr
         assert rate is not None
         size, threads = int(model.batch_size), model._threads()

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from typing import Any, Protocol
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,8 +17,10 @@ from pyffnn.text.vectors import PretrainedVectors
 __all__ = [
     "CHAR_RATE",
     "DIM",
+    "LEAST_WORDS",
     "MOST_CLASS_ROWS",
     "MOST_TOKENS",
+    "STRUCTURE",
     "SUM_SCALE",
     "Settings",
     "described",
@@ -31,9 +33,15 @@ __all__ = [
     "optimizer",
     "optimizer_of",
     "pool",
+    "pooling",
     "sentence",
+    "settled",
 ]
 
+STRUCTURE = (
+    "embedding_dim", "pooling", "windows", "max_tokens", "word_ngrams", "char_ngrams", "buckets", "lowercase", "tokenizer",
+)  # fmt: skip
+"""Settings that a fitted model keeps."""
 DIM = 16
 # Without hidden layers and with weighted rows, a row holds the weights of the classes themselves, up to so many numbers in a table.
 MOST_CLASS_ROWS = 2**26
@@ -63,6 +71,8 @@ _WEIGHTED_EPOCHS = 10
 _AUTO_STEPS = 300
 _AUTO_MOST = 100
 MOST_TOKENS = 100
+# Fewer words say too little of how rows fall on the classes.
+LEAST_WORDS = 3000
 _L2 = 1e-4
 
 
@@ -70,7 +80,8 @@ class Settings(Protocol):
     """The constructor arguments of `TextClassifier` that are looked at here."""
 
     hidden_layer_sizes: Any
-    pooling: str
+    pooling: str | Sequence[str]
+    windows: int | None
     max_tokens: int | None
     word_ngrams: int
     char_ngrams: Any
@@ -83,8 +94,9 @@ class Settings(Protocol):
     learning_rate: LearningRate | None
     l2: float | None
     embedding_dim: int | None
-    output: str
     freeze_embeddings: bool
+    weighs: bool
+    """Whether the targets are classes, over which rows fall unevenly."""
     epochs: int | str
     batch_size: int
     pretrained_vectors: PretrainedVectors | None
@@ -92,12 +104,25 @@ class Settings(Protocol):
     def _hidden(self) -> list[int]: ...
 
 
+S = TypeVar("S", bound=Settings)
+
+
+def pooling(s: Settings) -> str | tuple[str, ...]:
+    """The setting, where one pooling in a tuple is that pooling."""
+    if isinstance(s.pooling, str):
+        return s.pooling
+    return tuple(s.pooling) if len(s.pooling) > 1 else s.pooling[0]
+
+
 def may_weigh(s: Settings) -> bool:
     """Whether these settings weigh the rows of a text."""
+    if s.windows is not None:
+        return False
     if s.pooling != "auto":
-        return s.pooling == "weighted"
+        return pooling(s) == "weighted"
     return (
-        not s._hidden()
+        s.weighs
+        and not s._hidden()
         and s.optimizer == "auto"
         and s.learning_rate is None
         and s.pretrained_vectors is None
@@ -105,16 +130,34 @@ def may_weigh(s: Settings) -> bool:
     )
 
 
-def pool(s: Settings) -> str:
-    """How the rows of a text become one."""
+def pool(s: Settings, corpus: Corpus) -> str | tuple[str, ...]:
+    """How the rows of a text become one, or one each."""
     if s.pooling != "auto":
-        return s.pooling
-    return "weighted" if may_weigh(s) else "mean"
+        return pooling(s)
+    if may_weigh(s) and corpus.num_tokens >= LEAST_WORDS:
+        return "weighted"
+    linear = s.windows is None and not s._hidden() and s.optimizer in ("adagrad", "auto")
+    short = 100_000 <= corpus.num_tokens < 25 * len(corpus)
+    return (
+        "sum"
+        if short and linear and s.learning_rate is None and s.pretrained_vectors is None
+        else "mean"
+    )
 
 
-def dim(s: Settings, rows: int, classes: int) -> int:
+def settled(s: S, pool: str | tuple[str, ...]) -> S:
+    """The model with what its pooling decides: it makes the network."""
+    copy = object.__new__(type(s))
+    copy.__dict__.update(s.__dict__)
+    if copy.optimizer == "auto":
+        copy.optimizer = "sgd" if pool == "weighted" and not s._hidden() else "adagrad"
+    copy.l2 = l2(s, {"pool": pool})
+    return copy
+
+
+def dim(s: Settings, pool: Any, rows: int, classes: int) -> int:
     """Numbers a row, where neither the user nor vectors say."""
-    if not may_weigh(s) or s._hidden():
+    if pool != "weighted" or s._hidden():
         return DIM
     if classes <= _MOST_CLASSES and rows * classes <= MOST_CLASS_ROWS:
         return max(classes, DIM)
@@ -138,7 +181,11 @@ def featurizer(s: Settings) -> Featurizer:
     auto = isinstance(chars, str)
     if auto:
         own = s.buckets is None and s.tokenizer is None
-        chars = _CHARS if own and (may_weigh(s) or s.pooling == "sum") else None
+        chars = (
+            _CHARS
+            if own and (may_weigh(s) or (s.windows is None and pooling(s) == "sum"))
+            else None
+        )
     return Featurizer(
         word_ngrams=s.word_ngrams,
         char_ngrams=None if chars is None else (chars[0], chars[1]),
@@ -197,23 +244,25 @@ def weighted_rate(epochs: int | None, classes: int) -> float:
     return min(rate * math.sqrt(max(classes, 2) / 2), _MORE_CLASSES)
 
 
-def epochs(s: Settings, corpus: Corpus, *, sums: bool) -> int:
+def epochs(s: Settings, corpus: Corpus, *, sums: bool, weighted: bool = False) -> int:
     """Passes over a corpus."""
     if s.epochs != "auto":
         return int(s.epochs)
     features = max(corpus.num_tokens * int(s.word_ngrams), 1)
-    most = _SUM_EPOCHS if sums else _WEIGHTED_EPOCHS if may_weigh(s) else _AUTO_EPOCHS
+    most = _SUM_EPOCHS if sums else _WEIGHTED_EPOCHS if weighted else _AUTO_EPOCHS
     passes = min(max(round(_AUTO_FEATURES / features), 1), most)
     steps = -(-len(corpus) // int(s.batch_size))
     return max(passes, min(-(-_AUTO_STEPS // steps), _AUTO_MOST))
 
 
-def may_measure(s: Settings) -> bool:
+def may_measure(s: Settings, pool: Any) -> bool:
     """Whether the learning rate is to be found by trying some."""
-    own = s.embedding_dim is None and s.output == "softmax" and not s._hidden()
+    own = (
+        s.embedding_dim is None and getattr(s, "output", "softmax") == "softmax" and not s._hidden()
+    )
     return (
         own
-        and may_weigh(s)
+        and pool == "weighted"
         and s.optimizer == "auto"
         and s.learning_rate is None
         and s.epochs == "auto"
@@ -232,13 +281,15 @@ def described(
         why["pooling"] = (
             "rows weighted by rarity and unevenness suit a linear model"
             if pooling == "weighted"
-            else "hidden layers, an optimizer, a rate or vectors of your own: the mean"
+            else f"fewer than {LEAST_WORDS:,} words say too little of weights"
+            if may_weigh(s)
+            else "hidden layers, windows, an optimizer, a rate or vectors of your own"
         )
     if isinstance(s.char_ngrams, str):
         why["char_ngrams"] = (
             "texts are few or short, so many words are rare"
             if chars
-            else "texts are many and long (or a handful), or settings leave no room for them"
+            else "texts are many and long, or a handful, or settings leave no room"
         )
     if s.learning_rate is None:
         why["learning_rate"] = (

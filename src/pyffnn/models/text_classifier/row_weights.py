@@ -18,7 +18,7 @@ _MOST_COUNTS = 2**27
 
 
 def row_weights(
-    corpus: Corpus, targets: Targets, used: NDArray[np.bool_] | None = None
+    corpus: Corpus, targets: Any, used: NDArray[np.bool_] | None = None
 ) -> NDArray[np.float32]:
     """A weight for each row, float32 (rows,): idf times the root of its unevenness.
 
@@ -41,7 +41,7 @@ def row_weights(
     return _weights(len(corpus), codes, documents, of_group)
 
 
-def new_row_weights(corpus: Corpus, targets: Targets, first: int) -> NDArray[np.float32]:
+def new_row_weights(corpus: Corpus, targets: Any, first: int) -> NDArray[np.float32]:
     """The same of the rows from ``first`` on alone, at the cost of the texts."""
     codes, offsets = _labels(targets)
     rows = corpus.featurizer.num_rows - first
@@ -77,13 +77,18 @@ def _weights(
     return (idf * np.sqrt(np.sqrt(square) + 1e-3)).astype(np.float32)
 
 
-def _groups(targets: Targets, rows: int) -> int:
-    return int(min(targets.classes.size, _MOST_GROUPS, max(1, _MOST_COUNTS // max(rows, 1))))
+def _groups(targets: Any, rows: int) -> int:
+    classes = getattr(targets, "classes", None)
+    count = 1 if classes is None else classes.size
+    return int(min(max(count, 1), _MOST_GROUPS, max(1, _MOST_COUNTS // max(rows, 1))))
 
 
-def _labels(targets: Targets) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """The numbers of all texts' classes (a new array), and where each text's begin."""
-    if targets.codes is not None:
-        return targets.codes.copy(), np.arange(targets.codes.size + 1, dtype=np.int64)
-    assert targets.indptr is not None and targets.indices is not None
-    return targets.indices.astype(np.int64), targets.indptr.astype(np.int64)
+def _labels(targets: Any) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """The numbers of all texts' classes (a new array), and where each text's begin; of soft labels the likeliest."""
+    if not isinstance(targets, Targets):  # numbers
+        return np.empty(0, np.int64), np.zeros(targets.size + 1, np.int64)
+    if targets.indptr is not None and targets.indices is not None:
+        return targets.indices.astype(np.int64), targets.indptr.astype(np.int64)
+    codes = targets.strata
+    assert codes is not None
+    return codes.astype(np.int64), np.arange(codes.size + 1, dtype=np.int64)

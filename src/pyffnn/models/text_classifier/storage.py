@@ -1,24 +1,31 @@
-"""What a `TextClassifier` adds to the model file of the classifiers."""
+"""What the models of texts add to the model file."""
 
 from __future__ import annotations
 
 import copy
-from typing import Any, Self
+from abc import abstractmethod
+from pathlib import Path
+from typing import Any, Self, TypeVar
 
 from numpy.typing import NDArray
 
 from pyffnn.formats.model_file import ModelFile, PathLike
 from pyffnn.models.classifier import Classifier
-from pyffnn.models.text_classifier.state import TextFitted, set_row_rates
+from pyffnn.models.supervised import Supervised
+from pyffnn.models.text_classifier.reading import ReadTexts
+from pyffnn.models.text_classifier.state import TextFitted, TextState, set_row_rates
 from pyffnn.text.featurizer import Featurizer, TokenizerLike
 from pyffnn.text.vectors import PretrainedVectors
 
-__all__ = ["StoredTextClassifier"]
+__all__ = ["StoredText", "StoredTextClassifier"]
 
 _FEATURES = "features."
 
 
-class StoredTextClassifier(Classifier[TextFitted]):
+F = TypeVar("F", bound=TextState)
+
+
+class StoredText(Supervised[F]):
     """Writes and reads words, n-grams and tokenizer."""
 
     tokenizer: TokenizerLike | None
@@ -51,19 +58,22 @@ class StoredTextClassifier(Classifier[TextFitted]):
             params.pop("pretrained_vectors", None)
         return params
 
-    def _file_config(self, fitted: TextFitted) -> dict[str, Any]:
+    @abstractmethod
+    def _state_of(self, **parts: Any) -> F:
+        """The state of these parts."""
+
+    def _file_config(self, fitted: F) -> dict[str, Any]:
         return {
             **super()._file_config(fitted),
             "tokenizer": _tokenizer_to_json(fitted.features.tokenizer),
-            "as_sets": fitted.as_sets,
             "recipe": dict(fitted.recipe),
         }
 
-    def _file_tensors(self, fitted: TextFitted) -> dict[str, NDArray[Any]]:
+    def _file_tensors(self, fitted: F) -> dict[str, NDArray[Any]]:
         state = {_FEATURES + name: array for name, array in fitted.features.state().items()}
         return {**super()._file_tensors(fitted), **state}
 
-    def _restored(self, parts: dict[str, Any], file: ModelFile) -> TextFitted:
+    def _restored(self, parts: dict[str, Any], file: ModelFile) -> F:
         state = {
             name.removeprefix(_FEATURES): array
             for name, array in file.tensors.items()
@@ -74,17 +84,67 @@ class StoredTextClassifier(Classifier[TextFitted]):
         if features.num_rows != network.spec["rows"]:
             raise ValueError("its vocabulary and its embeddings differ in size")
         set_row_rates(network, features)
-        return TextFitted(
+        return self._state_of(
             **parts,
             features=features,
-            as_sets=file.config["as_sets"],
-            recipe=file.config.get("recipe", {}),
             length=network.spec["max_tokens"] or None,
+            recipe=file.config.get("recipe", {}),
         )
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Self:
         memo[id(self.tokenizer)] = self.tokenizer  # that of the state stays the same one
         return super().__deepcopy__(memo)
+
+
+class StoredTextClassifier(StoredText[TextFitted], Classifier[TextFitted]):
+    """Writes and reads classes beside them."""
+
+    def to_c(self, directory: PathLike, *, name: str = "model") -> tuple[Path, Path, Path]:
+        """Write the fitted model as C code that predicts without Python, pyffnn or any other library.
+
+        Parameters
+        ----------
+        directory
+            Where to; made where it is missing. Files of the same names are replaced.
+        name
+            A C identifier: of the files ``<name>.c``, ``<name>.h`` and ``<name>.bin`` (the weights), and
+            before every function.
+
+        Returns
+        -------
+        The paths of the code, the header and the weights. The header says how to use them.
+
+        The probabilities are those of `predict_proba` but for rounding. Where the first layer has no
+        more units than the embeddings have numbers it is folded into their table, which is then
+        smaller, and one product less is taken.
+
+        Raises
+        ------
+        ValueError
+            Not fitted, a ``name`` that is no identifier, or a model that the code cannot hold: one with
+            a ``tokenizer``, or with ``output="adaptive"``.
+        OSError
+            The files cannot be written.
+        """
+        from pyffnn.models.text_classifier.to_c import write_c
+
+        with (network := self._state().network).reading():
+            return write_c(self._of(network), directory, name)
+
+    def _new_state(self, read: ReadTexts, **parts: Any) -> TextFitted:
+        targets = read.targets
+        return TextFitted(
+            classes=targets.classes, multilabel=targets.multilabel, as_sets=read.as_sets, **parts
+        )
+
+    def _state_of(self, **parts: Any) -> TextFitted:
+        return TextFitted(**parts)
+
+    def _file_config(self, fitted: TextFitted) -> dict[str, Any]:
+        return {**super()._file_config(fitted), "as_sets": fitted.as_sets}
+
+    def _target_parts(self, file: ModelFile) -> dict[str, Any]:
+        return {**super()._target_parts(file), "as_sets": file.config["as_sets"]}
 
 
 def _tokenizer_to_json(tokenizer: TokenizerLike | None) -> Any:
