@@ -252,7 +252,7 @@ SETTINGS: Mapping[str, Mapping[str, Setting]] = {
     },
     "KneserNeyLM": {
         **_VOCABULARY,
-        "order": _of(Integer(1, 5), doc="longest n-gram"),
+        "order": _of(Integer(1, 7), doc="longest n-gram"),
         "discounts": _of(
             Number(0, 3),
             Is("three numbers, an array of shape (order, 3)", (tuple, list, np.ndarray)),

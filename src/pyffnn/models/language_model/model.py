@@ -13,20 +13,17 @@ from numpy.typing import NDArray
 
 from pyffnn.corpus import (
     StreamSource,
-    Tokens,
     Vocabulary,
     VocabularyLike,
-    encode_tokens,
     is_ids,
     read_corpus,
 )
 from pyffnn.formats.model_file import PathLike
-from pyffnn.models.arguments import check_integer, check_non_negative, patience_of
+from pyffnn.models.arguments import check_integer, patience_of
+from pyffnn.models.decoding import best_ids
 from pyffnn.models.language_model import recipe
-from pyffnn.models.language_model.decoding import draw
 from pyffnn.models.language_model.state import LanguageModelFitted
 from pyffnn.models.language_model.storage import StoredLanguageModel
-from pyffnn.models.next_word import best_ids
 from pyffnn.net import Network
 from pyffnn.optimizers import Adam, LearningRate, Optimizer
 from pyffnn.training import (
@@ -361,50 +358,6 @@ class LanguageModel(StoredLanguageModel):
         self._train(run, fitted, as_callbacks(callbacks))
         return self
 
-    def generate(
-        self,
-        prompt: Tokens,
-        n: int,
-        *,
-        temperature: float = 1.0,
-        top_k: int | None = None,
-        random_state: Any = 0,
-        unknown: bool = False,
-    ) -> list[str] | list[int]:
-        """``n`` further tokens, drawn one after the other.
-
-        Parameters
-        ----------
-        prompt
-            Words before them, as in `log_prob`; may be empty.
-        temperature
-            Probabilities are taken to the power 1 / temperature; 0: always the likeliest token.
-        top_k
-            Draw among the so many likeliest only.
-        random_state
-            Same seed, same tokens.
-        unknown
-            Whether ``unk_token`` may be drawn.
-        """
-        self._check_fitted()
-        n = check_integer("n", n, 0)
-        if top_k is not None:
-            top_k = check_integer("top_k", top_k, 1)
-        temperature = check_non_negative("temperature", temperature)
-        rng = np.random.default_rng(random_state)
-        fitted = self._state()
-        with self._showing(fitted):
-            vocabulary, spec = fitted.vocabulary, fitted.network.spec
-            ids = encode_tokens(prompt, vocabulary, name="prompt").tolist()
-            reach, unk = spec["context"] + spec["distant_window"], vocabulary.unk_id
-            start = len(ids)
-            for _ in range(n):
-                p = self._next_of_ids(np.array(ids[-reach:], np.int32))
-                if unk is not None and not unknown and len(p) > 1:
-                    p[unk] = 0
-                ids.append(draw(p, rng, temperature, top_k))
-            return vocabulary.decode(ids[start:])
-
     def nearest_words(self, word: str | int, k: int = 10) -> list[tuple[str | int, float]]:
         """The ``k`` words whose embeddings have the greatest cosine with that of ``word``.
 
@@ -450,6 +403,10 @@ class LanguageModel(StoredLanguageModel):
 
     def _one_state(self) -> AbstractContextManager[None]:
         return self._showing(self._state())
+
+    def _reach(self) -> int:
+        spec = self._state().network.spec
+        return int(spec["context"] + spec["distant_window"])
 
     def _threads(self) -> int:
         return self.n_threads or 0
