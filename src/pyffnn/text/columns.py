@@ -75,7 +75,7 @@ def text_column(batch: Any, column: str) -> TextColumn:
         array = array.cast(pa.large_string())
     _, offsets, data = array.buffers()
     width = np.int64 if pa.types.is_large_string(array.type) else np.int32
-    ends = (
+    ends: NDArray[Any] = (
         np.frombuffer(offsets, width)[array.offset : array.offset + len(array) + 1]
         if len(array)
         else np.zeros(1, width)
