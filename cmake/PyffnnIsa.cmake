@@ -4,6 +4,7 @@
 set(PYFFNN_KERNEL_SOURCES
     kernels/activations.cpp
     kernels/columns.cpp
+    kernels/curves.cpp
     kernels/embedding.cpp
     kernels/gemm_f32.cpp
     kernels/gemm_f64.cpp

@@ -130,6 +130,8 @@ LIMITS: list[tuple[Any, str, list[Any], list[Any]]] = [
      [-1, 2**63, 0.0, "0", True, np.random]),
     (FFNNClassifier, "class_weight", [None, "balanced", {}, {0: 0}, {"a": np.float32(2)}],
      ["even", [1, 2], {0: -1}, {0: NAN}, {0: None}, {0: True}, 1]),
+    (FFNNClassifier, "calibrate", [True, False, np.True_], [0, 1, None, "yes"]),
+    (FFNNClassifier, "reject", [None, 0.1, np.float32(0.5)], [0, 1, -0.1, 1.5, "0.1", True, NAN]),
     (FFNNClassifier, "precision", [None, "auto", "float32", "bfloat16", "bfloat16x3"], ["", "double", 32, "float16"]),
     (FFNNClassifier, "tol", [None, 0, 1e-9], [-1, NAN, INF, "0"]),
     (FFNNClassifier, "verbose", [0, 1, True, np.True_, 2], [-1, "1", None, 1.0]),
@@ -262,7 +264,9 @@ def test_settings_whose_default_is_none_take_numpy_scalars() -> None:
             if name not in parameters(cls) or setting.kind(Nothing) is None:
                 continue
             for kind, twin in ((Integer, np.int16(1)), (Number, np.float32(0.5))):
-                if setting.kind(kind) is not None and name not in ("vocabulary", "max_vocab"):
+                if setting.kind(kind) is not None and name not in (
+                    "vocabulary", "max_vocab", "reject"
+                ):  # fmt: skip
                     more = {"embedding_dim": None} if name == "embedding_dim" else {}
                     first, second = (
                         {name: v, **dict.fromkeys(more, v)} for v in (twin.item(), twin)

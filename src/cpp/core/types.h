@@ -11,6 +11,16 @@ using Index = std::int64_t;
 enum class Act : int { identity = 0, sigmoid = 1, tanh = 2, relu = 3 };
 constexpr int kActs = 4;
 
+// Further activations of one number, as kernels/curves.cpp writes them out.
+enum class Curve : int { clipped = 0, swish = 1, hard_swish = 2, hard_swish_mobilenet = 3, dish = 4, gelu = 5, mish = 6 };
+constexpr int kCurves = 7;
+//   clipped: min(max(slope x + offset, low), high).   mish: x itself from `high` on.   The others have no settings.
+template <class T>
+struct CurveArgs {
+  Curve kind;
+  T slope, offset, low, high;
+};
+
 // How a product of float32 matrices is taken; float64 products take no notice.
 //   bfloat16x3: each number split into two bf16 parts, three products, float32 sums.   bfloat16: numbers rounded to bf16, float32 sums.
 //   automatic: the fastest float32-grade one, a function of the machine and the shape.

@@ -24,7 +24,7 @@ def add_parser(commands: Commands) -> None:
         description="Print the label of each text, in the order of FILE: UTF-8, plain or packed "
         "(.gz, .zst), a text a line, or CSV, TSV, JSON lines or Parquet, by its name or --format. "
         "Labels, and their probabilities with --proba, are parted by tabs. Of a regressor its "
-        "numbers.",
+        "numbers. A model trained with --reject answers some with an empty line, for none of its labels.",
     )
     parser.add_argument(
         "file", nargs="?", default="-", metavar="FILE", help="texts; -: standard input"
@@ -95,6 +95,8 @@ def _answers(
 
     probabilities = model.predict_proba(texts)
     names = [str(label) for label in model.classes_]
+    if k is None:
+        threshold = max(threshold, model.reject_threshold_ or 0.0)
     for p in probabilities:
         best = np.argsort(-p, kind="stable")[: 1 if k is None else k].tolist()
         if k is None and model.multilabel:

@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from pyffnn.models.text_classifier import TextRegressor
 
 
+_NONE = "(none of these)"
+
+
 def add_parser(commands: Commands) -> None:
     parser = commands.add_parser(
         "test",
@@ -47,7 +50,9 @@ def run(args: argparse.Namespace) -> None:
         sets = [[str(label) for label in labels] for labels in predicted]
         scores = score_sets(found.labels, sets, known + others)
     else:
-        names = [str(label) for label in predicted]
+        names = [_NONE if label is None else str(label) for label in predicted]
+        if _NONE in names and _NONE not in others:
+            others.append(_NONE)
         scores = score_labels(found.single(args.file), names, known + others)
     (_print_json if args.json else _print)(scores, len(found.texts))
 

@@ -129,7 +129,7 @@ _TRAINING = {
     ),
     "validation_fraction": _of(
         Number(0, 1, open_low=True, open_high=True),
-        doc="share of the data held out for early stopping where there are no validation data",
+        doc="share of the data held out for early stopping and reject where there are no validation data",
     ),
     "n_threads": _of(
         Integer(1, 1024),
@@ -148,6 +148,12 @@ _TRAINING = {
 _CLASSES = {
     "class_weight": _of(
         Choice(("balanced",)), Weights(), NONE, doc="weights of the classes; none: 1 each"
+    ),
+    "calibrate": _of(FLAG, doc="fit a temperature to unseen examples, for probabilities that hold"),
+    "reject": _of(
+        Number(0, 1, open_low=True, open_high=True),
+        NONE,
+        doc="share of examples like those of training that may be answered 'none of these'; none: no such answer",
     ),
 }
 
@@ -273,7 +279,7 @@ _OWN: dict[str, dict[str, Setting]] = {
 }
 
 
-_OF_CLASSES = ("class_weight", "output", "cutoffs", "samples", "multilabel")
+_OF_CLASSES = ("class_weight", "calibrate", "reject", "output", "cutoffs", "samples", "multilabel")
 _VALUES = {
     "loss": _of(
         Choice(("squared", "logistic")),

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from pyffnn.models.text_classifier.model import TextClassifier
     from pyffnn.models.text_classifier.regressor import TextRegressor
 
-__all__ = ["begin", "start_rows"]
+__all__ = ["begin", "prepare", "start_rows"]
 
 F = TypeVar("F", bound=TextState, covariant=True)
 
@@ -86,6 +86,15 @@ def begin(
         length=inputs.get("max_tokens"),
     )
     return fitted, restart
+
+
+def prepare(model: TextClassifier, X: Any, y: Any, classes: Any) -> None:
+    """Vocabulary from the texts and random weights, no training yet: `partial_fit` then goes on from there."""
+    model._check_settings()
+    read = model._reader().training(recipe.featurizer(model), X, y, classes)
+    fitted, restart = begin(model, read, None, model._seed(None))
+    restart()
+    model._keep(fitted)
 
 
 def start_rows(
