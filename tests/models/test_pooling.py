@@ -137,7 +137,7 @@ def test_extremes_find_one_word_among_many() -> None:
     labels = [i % 2 for i in range(600)]
 
     def score(pooling: Any) -> float:
-        model = TextClassifier(pooling=pooling, epochs=5, char_ngrams=None)
+        model = TextClassifier(pooling=pooling, epochs=20, char_ngrams=None)
         return model.fit(texts[:400], labels[:400]).score(texts[400:], labels[400:])
 
     scores = score("mean"), score(("mean", "max"))
