@@ -28,6 +28,7 @@ from pyffnn.models.kinds import (
     Kind,
     Nothing,
     Number,
+    Numbers,
     Text,
     Weights,
     Words,
@@ -148,6 +149,13 @@ _TRAINING = {
 _CLASSES = {
     "class_weight": _of(
         Choice(("balanced",)), Weights(), NONE, doc="weights of the classes; none: 1 each"
+    ),
+    "thresholds": _of(
+        Choice(("auto",)),
+        Number(0, 1),
+        Numbers(Number(0, 1)),
+        doc="multi-label: probability above which a label is given; auto: by F1 on validation data "
+        "where there are any, else 0.5",
     ),
     "calibrate": _of(FLAG, doc="fit a temperature to unseen examples, for probabilities that hold"),
     "reject": _of(
@@ -295,7 +303,16 @@ _OWN: dict[str, dict[str, Setting]] = {
 }
 
 
-_OF_CLASSES = ("class_weight", "calibrate", "reject", "output", "cutoffs", "samples", "multilabel")
+_OF_CLASSES = (
+    "class_weight",
+    "thresholds",
+    "calibrate",
+    "reject",
+    "output",
+    "cutoffs",
+    "samples",
+    "multilabel",
+)
 _VALUES = {
     "loss": _of(
         Choice(("squared", "logistic")),

@@ -126,7 +126,11 @@ class StoredTextClassifier(StoredText[TextFitted], Classifier[TextFitted]):
     def _new_state(self, read: ReadTexts, **parts: Any) -> TextFitted:
         targets = read.targets
         return TextFitted(
-            classes=targets.classes, multilabel=targets.multilabel, as_sets=read.as_sets, **parts
+            classes=targets.classes,
+            multilabel=targets.multilabel,
+            as_sets=read.as_sets,
+            thresholds=self._given_thresholds(targets),
+            **parts,
         )
 
     def _state_of(self, **parts: Any) -> TextFitted:
