@@ -76,6 +76,8 @@ def text_column(batch: Any, column: str) -> TextColumn:
     _, offsets, data = array.buffers()
     width = np.int64 if pa.types.is_large_string(array.type) else np.int32
     ends: NDArray[Any] = (
+    width: type[np.integer[Any]] = np.int64 if pa.types.is_large_string(array.type) else np.int32
+    ends: NDArray[np.integer[Any]] = (
         np.frombuffer(offsets, width)[array.offset : array.offset + len(array) + 1]
         if len(array)
         else np.zeros(1, width)
