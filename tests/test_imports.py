@@ -48,7 +48,7 @@ def test_it_imports_where_every_optional_package_is_missing():
     code = """
 import sys
 for name in (
-    "fasttext", "graphviz", "matplotlib", "pandas", "pyarrow", "safetensors", "scipy", "sklearn", "thinc",
+    "fasttext", "graphviz", "matplotlib", "onnx", "pandas", "pyarrow", "safetensors", "scipy", "sklearn", "thinc",
     "threadpoolctl", "tokenizers", "torch", "tqdm",
 ):
     sys.modules[name] = None

@@ -110,6 +110,28 @@ def mean_pool(
     out: _Array | None,
     /,
 ) -> _Array: ...
+def max_pool(
+    table: ArrayLike, ids: ArrayLike, offsets: ArrayLike, out: _Array | None, /
+) -> _Array: ...
+def max_pool_backward(
+    dy: ArrayLike,
+    table: ArrayLike,
+    ids: ArrayLike,
+    offsets: ArrayLike,
+    out: _Array | None,
+    /,
+) -> _Array: ...
+def min_pool(
+    table: ArrayLike, ids: ArrayLike, offsets: ArrayLike, out: _Array | None, /
+) -> _Array: ...
+def min_pool_backward(
+    dy: ArrayLike,
+    table: ArrayLike,
+    ids: ArrayLike,
+    offsets: ArrayLike,
+    out: _Array | None,
+    /,
+) -> _Array: ...
 def mean_pool_backward(
     dy: ArrayLike,
     ids: ArrayLike,
@@ -119,7 +141,63 @@ def mean_pool_backward(
     out: _Array | None,
     /,
 ) -> _Array: ...
+def pool_backward_rows(
+    dy: ArrayLike, ids: ArrayLike, offsets: ArrayLike, num_rows: int, mean: bool, /
+) -> tuple[NDArray[np.int64], _Array]: ...
 def fingerprint(x: _Array, /) -> int: ...
+
+# what networks of other libraries need beside these; a curve is 0 clipped line, 1 swish, 2 hard swish, 3 MobileNet's hard swish, 4 dish,
+# 5 GELU, 6 mish, 7 the tanh form of GELU
+def curve(
+    curve: int,
+    slope: float,
+    offset: float,
+    low: float,
+    high: float,
+    x: ArrayLike,
+    out: _Array | None,
+    /,
+) -> _Array: ...
+def curve_backward(
+    curve: int,
+    slope: float,
+    offset: float,
+    low: float,
+    high: float,
+    dy: ArrayLike,
+    x: ArrayLike,
+    out: _Array | None,
+    /,
+) -> _Array: ...
+def layer_norm(
+    x: ArrayLike, gamma: ArrayLike, beta: ArrayLike, eps: float, /
+) -> tuple[_Array, _Array, _Array]:
+    """(y, mean, rstd) of each row."""
+
+def layer_norm_backward(
+    dy: ArrayLike, x: ArrayLike, gamma: ArrayLike, mean: ArrayLike, rstd: ArrayLike, /
+) -> tuple[_Array, _Array, _Array]:
+    """(dx, dgamma, dbeta)."""
+
+def adam_step(
+    weights: _Array,
+    gradient: _Array,
+    mom1: _Array,
+    mom2: _Array,
+    beta1: float,
+    beta2: float,
+    eps: float,
+    rate: float,
+    /,
+) -> None:
+    """In place; the gradient becomes 0."""
+
+def clip_norm(x: _Array, limit: float, /) -> None: ...
+def run_sums(x: ArrayLike, lengths: ArrayLike, mean: bool, /) -> _Array: ...
+def run_sums_backward(dy: ArrayLike, lengths: ArrayLike, mean: bool, /) -> _Array: ...
+def run_max(x: ArrayLike, lengths: ArrayLike, /) -> tuple[_Array, NDArray[np.int32]]: ...
+def run_max_backward(dy: ArrayLike, which: ArrayLike, lengths: ArrayLike, /) -> _Array: ...
+def gather_sum(table: ArrayLike, ids: ArrayLike, /) -> _Array: ...
 
 # data of networks: checked when made, then unchanging; they use the arrays where they lie if dtype and layout allow
 class Examples:
@@ -223,6 +301,13 @@ class Network:
     def predict(
         self, examples: Examples, order: _Order | None = None, n_threads: SupportsInt = 0
     ) -> NDArray[np.float32]: ...
+    def c_model(
+        self,
+        features: TextFeatures | None,
+        length: SupportsIndex,
+        one_unit: bool,
+        labels: list[str],
+    ) -> Any: ...
     def values(
         self,
         examples: Examples,
@@ -378,6 +463,44 @@ class Network64:
     def workspace_bytes(self) -> int: ...
 
 # text
+_Rows: TypeAlias = tuple[NDArray[Any], NDArray[Any], NDArray[Any]]  # indptr, columns, values
+
+def count_terms(
+    documents: list[str],
+    prepare: Callable[[str], str] | None,
+    lowercase: bool,
+    min_length: int,
+    min_n: int,
+    max_n: int,
+    stop: Iterable[str],
+    /,
+) -> tuple[list[str], _Rows]:
+    """The vocabulary in its order, and counts; `prepare` makes of documents beyond ASCII what is to be cut."""
+
+def count_known_terms(
+    documents: list[str],
+    prepare: Callable[[str], str] | None,
+    lowercase: bool,
+    min_length: int,
+    min_n: int,
+    max_n: int,
+    stop: Iterable[str],
+    known: dict[str, int],
+    /,
+) -> _Rows: ...
+def hash_terms(
+    documents: list[str],
+    prepare: Callable[[str], str] | None,
+    lowercase: bool,
+    min_length: int,
+    min_n: int,
+    max_n: int,
+    stop: Iterable[str],
+    n_features: int,
+    signs: bool,
+    /,
+) -> _Rows: ...
+
 class TextFeatures:
     @property
     def num_words(self) -> int: ...
@@ -440,6 +563,7 @@ class TextCorpus:
     ) -> tuple[NDArray[np.int32], NDArray[np.int64]]: ...
     def sequences(self, length: int, documents: ArrayLike | None = None) -> NDArray[np.int32]: ...
 
+def unicode_tables() -> dict[str, NDArray[np.int64]]: ...
 def fit_texts(texts: Iterable[str], options: dict[str, Any], /) -> TextCorpus: ...
 def fit_words(documents: Iterable[Iterable[str]], options: dict[str, Any], /) -> TextCorpus: ...
 def fit_file(
@@ -473,3 +597,100 @@ def kernel_uniform(n: int, scale: float, key: int, counter0: int, f64: bool, /) 
 def kernel_fma_loop(rounds: int, threads: int, f64: bool, /) -> float: ...
 def kernel_tile_loop(rounds: int, threads: int, /) -> float: ...
 def kernel_read_loop(x: _Array, threads: int, rounds: int, /) -> None: ...
+
+# fastText's models: pyffnn.integrations.fasttext
+class FastTextModel:
+    """A model as a file of fastText's has it; it never changes."""
+
+    @staticmethod
+    def load(path: str | bytes) -> FastTextModel: ...
+    def save(self, path: str | bytes) -> None: ...
+    @property
+    def num_words(self) -> int: ...
+    @property
+    def num_labels(self) -> int: ...
+    @property
+    def num_tokens(self) -> int: ...
+    @property
+    def num_rows(self) -> int: ...
+    @property
+    def is_quantised(self) -> bool: ...
+    @property
+    def is_output_quantised(self) -> bool: ...
+    @property
+    def is_pruned(self) -> bool: ...
+    def settings(self) -> dict[str, Any]: ...
+    def entries(self, begin: int, end: int) -> list[bytes]: ...
+    def counts(self, begin: int, end: int) -> NDArray[np.int64]: ...
+    def find(self, word: str) -> int: ...
+    def pieces(self, word: str, errors: str) -> tuple[list[str], NDArray[np.int32]]: ...
+    def piece_row(self, piece: str) -> int: ...
+    def read_line(self, text: str, errors: str) -> tuple[list[str], list[str]]: ...
+    def rows(self, text: str) -> NDArray[np.int32]: ...
+    def word_vector(self, word: str) -> NDArray[np.float32]: ...
+    def sentence_vector(self, text: str) -> NDArray[np.float32]: ...
+    def input_vector(self, row: int) -> NDArray[np.float32]: ...
+    def output_vector(self, row: int) -> NDArray[np.float32]: ...
+    def input_matrix(self) -> NDArray[np.float32]: ...
+    def output_matrix(self) -> NDArray[np.float32]: ...
+    def with_matrices(self, input_matrix: _Array, output_matrix: _Array) -> FastTextModel: ...
+    def normalised_word_vectors(self) -> NDArray[np.float32]: ...
+    def predict(
+        self,
+        texts: list[str],
+        k: int,
+        threshold: float,
+        names: list[str | bytes],
+        errors: str,
+        n_threads: int,
+    ) -> tuple[list[list[str]], list[NDArray[np.float32]]]: ...
+    def predict_one(
+        self, text: str, k: int, threshold: float, names: list[str | bytes], errors: str
+    ) -> tuple[tuple[str, ...], NDArray[np.float64]]: ...
+    # offsets of true labels, true labels, offsets of predictions, labels, scores
+    def predict_lines(
+        self, file: Any, k: int, threshold: float, labelled_only: bool, n_threads: int
+    ) -> tuple[
+        NDArray[np.int64],
+        NDArray[np.int32],
+        NDArray[np.int64],
+        NDArray[np.int32],
+        NDArray[np.float32],
+    ]: ...
+    def quantise(self, dsub: int, qnorm: bool, qout: bool) -> FastTextModel: ...
+    def pruned(self, rows: NDArray[np.int64]) -> FastTextModel: ...
+    def folded(self) -> FastTextModel: ...
+
+# ends of each document's predictions, labels, probabilities
+def fasttext_score(
+    model: FastTextModel,
+    data: Any,
+    offsets: NDArray[np.integer[Any]],
+    present: NDArray[np.bool_] | None,
+    k: int,
+    threshold: float,
+    window: int,
+    reduce: str,
+    n_threads: int,
+) -> tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.float32]]: ...
+def fasttext_tokenize(text: str) -> list[str]: ...
+def fasttext_train(
+    file: Any,
+    settings: dict[str, Any],
+    lr: float,
+    min_count_label: int,
+    seed: int,
+    words: list[str],
+    vectors: _Array | None,
+    seconds: float,
+    told: Callable[[float, float, float], Any] | None,
+) -> tuple[FastTextModel, float]: ...
+def fasttext_train_on(
+    model: FastTextModel,
+    file: Any,
+    lr: float,
+    epoch: int,
+    seed: int,
+    seconds: float,
+    told: Callable[[float, float, float], Any] | None,
+) -> tuple[FastTextModel, float]: ...

@@ -157,6 +157,12 @@ def _sizes(text: str) -> tuple[int, ...]:
     return tuple(int(size) for size in text.split(","))
 
 
+def _names(text: str) -> tuple[str, ...]:
+    if "," not in text:
+        raise ValueError(text)
+    return tuple(text.split(","))
+
+
 # kind of value -> what it is called in the usage, and how it is read
 _READ: list[tuple[str, str, Callable[[str], Any]]] = [
     ("Integers", "N,N", _sizes),
@@ -164,6 +170,7 @@ _READ: list[tuple[str, str, Callable[[str], Any]]] = [
     ("Integer", "N", int),
     ("Number", "X", float),
     ("Text", "TEXT", str),
+    ("Choices", "NAME,NAME", _names),
 ]
 
 

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, Self, TypeVar
 
+from pyffnn.formats.model_file import PathLike
 from pyffnn.models.estimator import not_fitted
 from pyffnn.models.one_state import OneState
 from pyffnn.models.summary import Summary, summarise
@@ -136,6 +137,44 @@ class FittedModel(OneState[F]):
     def _notes(self, fitted: F) -> tuple[tuple[str, str], ...]:
         """Further lines of `summary`."""
         return ()
+
+    # other hosts
+
+    def to_onnx(self, path: PathLike, *, text: bool | None = None) -> str:
+        """Write the fitted model as an ONNX file (opset 20; extra "onnx"), atomically.
+
+        The file's outputs are "probabilities" [n, n_outputs] and, of a classifier, "label": [n], or 0 or
+        1 for each class [n, n_classes] with multi-label; of a regressor "prediction", float32. Its
+        metadata hold the labels.
+
+        Parameters
+        ----------
+        path
+            Where to; an existing file is replaced once the new one is complete.
+        text
+            Of models of texts, what the file reads. True: "texts", strings [n] (the words before the one
+            to tell, of a language model). False: "ids", int64 [n, any length], -1 where there is none
+            (`pyffnn.integrations.onnx.ids_of_texts`). None: texts where the standard operators allow,
+            which is without character n-grams, hashed n-grams and a tokenizer. Models of feature vectors
+            read "X", float32 [n, features].
+
+        Returns
+        -------
+        str
+            The name of the input: "X", "texts" or "ids".
+
+        Raises
+        ------
+        ValueError
+            The model is not fitted, or cannot be exported so; a file of more than 2 GB.
+        ImportError
+            The onnx package is missing.
+        OSError
+            The file cannot be written.
+        """
+        from pyffnn.integrations.onnx import to_onnx
+
+        return to_onnx(self, path, text)
 
     # training
 

@@ -19,6 +19,7 @@ from pyffnn.corpus import IdVocabulary, WordVocabulary
 from pyffnn.models.arguments import ArgumentTypeError
 from pyffnn.models.kinds import (
     Choice,
+    Choices,
     Flag,
     Integer,
     IntegerPair,
@@ -80,6 +81,7 @@ def _of(*kinds: Kind, doc: str) -> Setting:
 
 
 NONE, FLAG, COUNT = Nothing(), Flag(), Integer(1)
+POOLINGS = ("mean", "sqrtn", "sum", "max", "min")
 RATE = Number(0, 1, open_high=True)  # of dropout: 1 would leave nothing
 POSITIVE = Number(0, open_low=True)
 
@@ -198,7 +200,15 @@ _OWN: dict[str, dict[str, Setting]] = {
             COUNT, NONE, doc="numbers a word; none: those of the pretrained vectors, else 16"
         ),
         "pooling": _of(
-            Choice(("auto", "mean", "sqrtn", "sum", "concat")), doc="how words become one input"
+            Choice(("auto", *POOLINGS, "concat")),
+            Choices(POOLINGS),
+            doc="how words become one input; several poolings stand side by side",
+        ),
+        "windows": _of(
+            COUNT,
+            NONE,
+            doc="words of a window: rows are averaged in each, and the pooling is over the windows; "
+            "none: over the rows of the whole text",
         ),
         "max_tokens": _of(
             COUNT, NONE, doc="first words of a text that count; none: all (concat: at most 100)"
@@ -303,6 +313,13 @@ def _concat_has_no_ngrams(model: Any, fitted: bool) -> None:
         )
 
 
+def _windows_are_pooled(model: Any, fitted: bool) -> None:
+    if model.windows is not None and model.pooling == "concat":
+        raise ValueError(
+            f"windows={model.windows} needs a pooling: pooling='concat' keeps the words apart"
+        )
+
+
 def _frozen_embeddings_come_from_somewhere(model: Any, fitted: bool) -> None:
     # a fitted model has its embeddings, and a file does not hold vectors given as arrays
     if model.freeze_embeddings and model.pretrained_vectors is None and not fitted:
@@ -337,9 +354,14 @@ def _special_tokens_differ(model: Any, fitted: bool) -> None:
 RULES: Mapping[str, tuple[Callable[[Any, bool], None], ...]] = {
     "FFNNClassifier": (),
     "FFNNRegressor": (),
-    "TextRegressor": (_concat_has_no_ngrams, _frozen_embeddings_come_from_somewhere),
+    "TextRegressor": (
+        _concat_has_no_ngrams,
+        _windows_are_pooled,
+        _frozen_embeddings_come_from_somewhere,
+    ),
     "TextClassifier": (
         _concat_has_no_ngrams,
+        _windows_are_pooled,
         _frozen_embeddings_come_from_somewhere,
         _clusters_need_one_label,
     ),

@@ -27,20 +27,16 @@ from pyffnn.training import Callbacks, Data, Saving
 
 __all__ = ["TextClassifier"]
 
-_STRUCTURE = (
-    "embedding_dim", "pooling", "max_tokens", "word_ngrams", "char_ngrams", "buckets", "lowercase", "tokenizer", "multilabel",
-)  # fmt: skip
+_STRUCTURE = (*recipe.STRUCTURE, "multilabel")
 
 
 class TextClassifier(TextAnswers):
     """Classifier of raw text: mean or concatenation of embeddings, hidden layers, softmax.
 
-    A text is cut into words; each word, and each n-gram that is asked for, is a row of an embedding
-    table. ``pooling="mean"`` averages the rows of a text (a deep averaging network, Iyyer et al.
-    2015; without hidden layers the linear model of fastText, Joulin et al. 2017);
-    ``pooling="concat"`` puts the embeddings of the first ``max_tokens`` words side by side, zeros
-    for missing ones (Jurafsky & Martin, "Neural Networks", the sentiment classifier with
-    concatenated embeddings). Then h[i] = g(h[i-1] W[i] + b[i]) for each hidden layer, and softmax
+    Each word, and each n-gram that is asked for, is a row of an embedding table. ``pooling="mean"``
+    averages the rows of a text (a deep averaging network, Iyyer et al. 2015; without hidden layers
+    the linear model of fastText, Joulin et al. 2017); ``pooling="concat"`` puts those of the first
+    ``max_tokens`` words side by side, zeros for missing ones (Jurafsky & Martin). Then h[i] = g(h[i-1] W[i] + b[i]) for each hidden layer, and softmax
     over the classes, all trained on the cross-entropy.
 
     Parameters
@@ -58,11 +54,15 @@ class TextClassifier(TextAnswers):
         "softmax", all classes at each step, or for very many classes "adaptive" or "sampled", as in
         `LanguageModel`.
     pooling
-        "mean", "sqrtn", "sum", "concat" or "auto". "sqrtn" divides the sum of the rows by the square
-        root of their number, "sum" by nothing: more words make the model surer, which suits short
-        texts. "auto": "sum" for short training texts (fewer than 25 words on average, 100,000
-        words or more in all), "mean" for others; always "mean" with hidden layers, pretrained vectors, another optimizer than
-        "adagrad" by name, or a ``learning_rate``, which was then chosen for the mean.
+        "mean", "sqrtn", "sum", "max", "min", a tuple of these side by side, "concat" or "auto".
+        "sqrtn" divides the sum of the rows by the square root of their number, "sum" by nothing:
+        more words make the model surer, which suits short texts. "auto": "sum" for short training
+        texts (fewer than 25 words on average, 100,000 words or more in all), "mean" for others, and
+        with hidden layers, windows, pretrained vectors, another optimizer than "adagrad" by name,
+        or a ``learning_rate``.
+    windows
+        Words of a window: the rows of each are averaged, and pooled are those means, not the rows;
+        a shorter text is one window. N-grams lie within a window. None: no windows.
     max_tokens
         Only the first so many words of a text count. None: all of them; for "concat" as many as
         the longest training text has, at most 100.
@@ -178,7 +178,8 @@ class TextClassifier(TextAnswers):
         embedding_dim: int | None = None,
         hidden_layer_sizes: int | Sequence[int] = (),
         activation: str = "relu",
-        pooling: str = "auto",
+        pooling: str | Sequence[str] = "auto",
+        windows: int | None = None,
         max_tokens: int | None = None,
         word_ngrams: int = 1,
         char_ngrams: tuple[int, int] | Literal["auto"] | None = "auto",
@@ -218,6 +219,7 @@ class TextClassifier(TextAnswers):
         self.hidden_layer_sizes = hidden_layer_sizes
         self.activation = activation
         self.pooling = pooling
+        self.windows = windows
         self.max_tokens = max_tokens
         self.word_ngrams = word_ngrams
         self.char_ngrams = char_ngrams

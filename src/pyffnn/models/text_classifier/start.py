@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from pyffnn.models.text_classifier.model import TextClassifier
     from pyffnn.models.text_classifier.regressor import TextRegressor
 
-__all__ = ["begin", "start_rows"]
+__all__ = ["begin", "prepare", "start_rows"]
 
 F = TypeVar("F", bound=TextState, covariant=True)
 
@@ -58,13 +58,14 @@ def begin(
     concat = pool == "concat"
     inputs: dict[str, Any] = {
         **({"input": "concat"} if concat else {"input": "bags", "pool": pool}),
+        **({} if model.windows is None else {"window": int(model.windows)}),
         "rows": features.num_rows,
         "dim": recipe.DIM if dim is None else int(dim),
     }
     if concat:
         longest = int(np.diff(read.corpus.core.offsets).max())
         inputs["max_tokens"] = model.max_tokens or max(1, min(longest, recipe.MOST_TOKENS))
-    if pool == "sum" and not model._hidden():
+    if pool == "sum" and model.windows is None and not model._hidden():
         inputs["embedding_scale"] = recipe.SUM_SCALE
         inputs["row_rates"] = isinstance(model._optimizer(), Adagrad)
     network = model._make_network(inputs, read.targets, seed, weight)
@@ -85,6 +86,15 @@ def begin(
         length=inputs.get("max_tokens"),
     )
     return fitted, restart
+
+
+def prepare(model: TextClassifier, X: Any, y: Any, classes: Any) -> None:
+    """Vocabulary from the texts and random weights, no training yet: `partial_fit` then goes on from there."""
+    model._check_settings()
+    read = model._reader().training(recipe.featurizer(model), X, y, classes)
+    fitted, restart = begin(model, read, None, model._seed(None))
+    restart()
+    model._keep(fitted)
 
 
 def start_rows(
