@@ -16,8 +16,10 @@ NEEDS = {
     "how-to/lexicon.md": ["vaderSentiment", "sklearn"],
     "how-to/pytorch.md": ["torch"],
     "how-to/onnx.md": ["onnx", "onnxruntime"],
+    "how-to/scikit-learn.md": ["sklearn"],
     "how-to/subwords.md": ["tokenizers"],
     "how-to/texts.md": ["tokenizers"],
+    "how-to/thinc-spacy.md": ["spacy"],
     "tutorial/embeddings.md": ["tokenizers"],
 }
 _BLOCK = re.compile(r"^```pycon\n(.*?)^```$", re.MULTILINE | re.DOTALL)

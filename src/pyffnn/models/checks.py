@@ -45,6 +45,15 @@ class Features(NamedTuple):
         indptr, indices, data = self.arrays
         return Examples.sparse(indptr, indices, data, self.width)
 
+    def row(self, i: int) -> Features:
+        """One of the vectors."""
+        if self.kind == "dense":
+            return self._replace(arrays=(self.arrays[0][i : i + 1],), size=1)
+        indptr, indices, data = self.arrays
+        part = slice(int(indptr[i]), int(indptr[i + 1]))
+        own = np.array([0, part.stop - part.start], np.int64)
+        return self._replace(arrays=(own, indices[part], data[part]), size=1)
+
     def as_kind(self, kind: str) -> Features:
         """The same vectors, dense or sparse."""
         if self.kind == kind:

@@ -5,25 +5,30 @@ from __future__ import annotations
 import functools
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from pyffnn.formats.model_file import ModelFile
-from pyffnn.models.blocks import likely_sets, top_classes
+from pyffnn.models.answers import Answers
+from pyffnn.models.blocks import likely_sets, top_classes, top_probabilities
+from pyffnn.models.calibration import Trust, conformal_floor, divide_logits, fit_temperature, folds
 from pyffnn.models.checks import check_same_length, check_sample_weight
 from pyffnn.models.class_outputs import by_frequency, guess, network_targets, output_spec
 from pyffnn.models.fitted import Fitted
 from pyffnn.models.labels import ClassWeight, Targets, given_classes
-from pyffnn.models.supervised import STRUCTURE, Supervised
+from pyffnn.models.logits import logits
+from pyffnn.models.supervised import STRUCTURE, Numbers, Rehearsal, Supervised
 from pyffnn.models.weighting import combined, weights_of_classes
 from pyffnn.net import Examples, Network
 from pyffnn.net import Targets as NetTargets
-from pyffnn.training import Data, Record, by_accuracy
+from pyffnn.training import Data, DivergedError, Record, by_accuracy
 
-__all__ = ["Classifier", "ClassifierFitted"]
+__all__ = ["Classifier", "ClassifierFitted", "named"]
+
+_MOST_LOGITS = 4_000_000  # of validation data that a temperature is fitted to
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,6 +37,7 @@ class ClassifierFitted(Fitted):
 
     classes: NDArray[Any]
     multilabel: bool
+    trust: Trust = field(default=Trust(), kw_only=True)
 
     @functools.cached_property
     def one_unit(self) -> bool:
@@ -42,13 +48,15 @@ class ClassifierFitted(Fitted):
 F = TypeVar("F", bound=ClassifierFitted)
 
 
-class Classifier(Supervised[F]):
+class Classifier(Answers[F], Supervised[F]):
     """Base of `FFNNClassifier` and `TextClassifier`; they turn their input into examples."""
 
     output: str
     cutoffs: Sequence[int] | None
     samples: int
     class_weight: ClassWeight
+    calibrate: bool
+    reject: float | None
 
     # one output that says "the second of two classes" instead of two that compete
     _one_unit_for_two_classes = False
@@ -58,9 +66,23 @@ class Classifier(Supervised[F]):
     def classes_(self) -> NDArray[Any]:
         return self._state().classes
 
+    @property
+    def temperature_(self) -> float:
+        return self._state().trust.temperature
+
+    @property
+    def reject_threshold_(self) -> float | None:
+        return self._state().trust.floor
+
     # targets ------------------------------------------------------------------------------------
 
     def _output_spec(self, targets: Targets) -> dict[str, Any]:
+        if self.reject is not None and targets.multilabel:
+            raise ValueError(
+                f"reject must be None with multi-label y, where no label is an answer, got {self.reject!r}"
+            )
+        if self.calibrate and self.output == "adaptive":
+            raise ValueError("calibrate must be False with output='adaptive', got True")
         return output_spec(self, targets, one_unit=self._one_unit_for_two_classes)
 
     def _order_of_outputs(self, targets: Targets, weights: Any) -> NDArray[np.int64] | None:
@@ -97,6 +119,70 @@ class Classifier(Supervised[F]):
 
         return validate
 
+    def _wants_held_out(self) -> bool:
+        return super()._wants_held_out() or self.reject is not None
+
+    def _finisher(
+        self, fitted: F, data: Data, rehearsal: Rehearsal, train: Callable[[Numbers], None]
+    ) -> Callable[[F], F] | None:
+        if not self.calibrate and self.reject is None:
+            return None
+        given = rehearsal.validation
+        temperature = 1.0
+        if self.calibrate and given is None:
+            temperature = self._rehearsed(fitted, data, rehearsal, train)
+
+        def finish(fitted: F) -> F:
+            found, floor = temperature, None
+            if self.calibrate:
+                if given is not None:
+                    z, some = self._unseen(fitted, given[0], np.arange(given[1].size))
+                    found = fit_temperature(z, given[1].take(some))
+                divide_logits(fitted.network, found)
+            if self.reject is not None:
+                examples, order = (
+                    (data.examples, rehearsal.held_out) if given is None else (given[0], None)
+                )
+                numbers = np.arange(len(examples)) if order is None else order
+
+                def predict(order: Numbers | None) -> NDArray[np.float32]:
+                    return self._probabilities(fitted, examples, order)
+
+                sure = top_probabilities(predict, numbers, fitted.classes.size)
+                floor = conformal_floor(sure, float(self.reject))
+            return replace(fitted, trust=Trust(found, floor))
+
+        return finish
+
+    def _rehearsed(
+        self, fitted: F, data: Data, rehearsal: Rehearsal, train: Callable[[Numbers], None]
+    ) -> float:
+        """The temperature of models like the one to be trained."""
+        targets, weight = rehearsal.targets, rehearsal.weight
+        numbers = np.arange(targets.size) if rehearsal.numbers is None else rehearsal.numbers
+        if weight is not None:
+            numbers = numbers[weight[numbers] > 0]
+        unseen = []
+        for some, others in folds(targets.strata, numbers, fitted.seed):
+            try:
+                train(some)
+            except DivergedError:  # so will the training proper, and say it
+                break
+            unseen.append(self._unseen(fitted, data.examples, others))
+        if not unseen:
+            return 1.0
+        z = np.concatenate([part for part, _ in unseen])
+        order = np.concatenate([part for _, part in unseen])
+        return fit_temperature(z, targets.take(order), None if weight is None else weight[order])
+
+    def _unseen(
+        self, fitted: F, examples: Examples, numbers: Numbers
+    ) -> tuple[NDArray[np.float64], Numbers]:
+        """Logits of these examples, or of as many as there is memory for, and which they are."""
+        most = max(_MOST_LOGITS // fitted.classes.size, 1)
+        some = numbers[:: max(-(-numbers.size // most), 1)]
+        return logits(fitted, examples, some, self._threads()), some
+
     def _known_classes(self, classes: ArrayLike | None, fitted: F) -> None:
         owner = type(self).__name__
         if classes is not None and not np.array_equal(
@@ -126,7 +212,9 @@ class Classifier(Supervised[F]):
         size = len(examples)
         if fitted.multilabel:
             return likely_sets(predict, size, fitted.classes)
-        return Targets(fitted.classes, top_classes(predict, size, fitted.classes.size))
+        return Targets(
+            fitted.classes, top_classes(predict, size, fitted.classes.size, fitted.trust.floor)
+        )
 
     def _score(self, fitted: F, examples: Examples, targets: Targets, sample_weight: Any) -> float:
         check_same_length(X=len(examples), y=targets.size)
@@ -136,8 +224,10 @@ class Classifier(Supervised[F]):
 
     def _file_config(self, fitted: F) -> dict[str, Any]:
         labels = fitted.classes
+        trust = {} if fitted.trust == Trust() else {"trust": asdict(fitted.trust)}
         return {
             **super()._file_config(fitted),
+            **trust,
             "multilabel": fitted.multilabel,
             "classes": None if labels.dtype.kind in "biuf" else _strings(labels),
         }
@@ -151,6 +241,7 @@ class Classifier(Supervised[F]):
         return {
             "classes": file.tensors["classes"] if names is None else np.array(names),
             "multilabel": file.config["multilabel"],
+            "trust": Trust(**file.config.get("trust", {})),
         }
 
     # scikit-learn -------------------------------------------------------------------------------
@@ -164,8 +255,17 @@ class Classifier(Supervised[F]):
             estimator_type="classifier",
             target_tags=utils.TargetTags(required=True),
             classifier_tags=utils.ClassifierTags(multi_label=True),
+            transformer_tags=utils.TransformerTags(preserves_dtype=[]),
             input_tags=utils.InputTags(**input_tags),
         )
+
+
+def named(fitted: ClassifierFitted, codes: NDArray[np.int64]) -> NDArray[Any]:
+    """The classes of these numbers; where a model may reject, -1 is None."""
+    if fitted.trust.floor is None:
+        return np.asarray(fitted.classes[codes])
+    names = np.array([*fitted.classes.tolist(), None], dtype=object)
+    return np.asarray(names[codes])
 
 
 def accuracy(right: NDArray[np.bool_], sample_weight: ArrayLike | None) -> float:

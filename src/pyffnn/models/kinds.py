@@ -18,6 +18,7 @@ __all__ = [
     "FLOAT",
     "SIZE",
     "Choice",
+    "Choices",
     "Flag",
     "Integer",
     "IntegerPair",
@@ -184,6 +185,29 @@ class Choice(Kind):
 
     def wrong(self, value: Any) -> str | None:
         return None if value in self.names else ""
+
+
+@dataclass(frozen=True)
+class Choices(Kind):
+    """A list or tuple of some different names, at least one."""
+
+    names: tuple[str, ...]
+
+    @property
+    def words(self) -> str:
+        return f"a tuple of names among {', '.join(map(repr, self.names))}"
+
+    @property
+    def values(self) -> str:
+        return "a tuple of some of " + ", ".join(f'"{name}"' for name in self.names)
+
+    def fits(self, value: Any) -> bool:
+        return isinstance(value, (tuple, list))
+
+    def wrong(self, value: Any) -> str | None:
+        if not value or not all(isinstance(name, str) and name in self.names for name in value):
+            return self.words
+        return None if len(set(value)) == len(value) else self.words + ", each once"
 
 
 @dataclass(frozen=True)

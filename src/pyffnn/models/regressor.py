@@ -133,5 +133,6 @@ class Regressor(Supervised[F]):
             estimator_type="regressor",
             target_tags=utils.TargetTags(required=True, multi_output=True),
             regressor_tags=utils.RegressorTags(),
+            transformer_tags=utils.TransformerTags(preserves_dtype=[]),
             input_tags=utils.InputTags(**input_tags),
         )

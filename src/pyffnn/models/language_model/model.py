@@ -23,6 +23,7 @@ from pyffnn.corpus import (
 from pyffnn.formats.model_file import PathLike
 from pyffnn.models.arguments import check_integer, check_non_negative, patience_of
 from pyffnn.models.language_model import recipe
+from pyffnn.models.language_model.answers import WordVectors
 from pyffnn.models.language_model.decoding import draw
 from pyffnn.models.language_model.state import LanguageModelFitted
 from pyffnn.models.language_model.storage import StoredLanguageModel
@@ -50,7 +51,7 @@ __all__ = ["LanguageModel"]
 _ADAMW = Adam(2e-3, weight_decay=0.1)
 
 
-class LanguageModel(StoredLanguageModel):
+class LanguageModel(WordVectors, StoredLanguageModel):
     """Feedforward language model (Bengio et al. 2003; Jurafsky & Martin, chapter on neural networks).
 
     The embeddings of the last ``context`` words, end to end, and of ``distant_kernels`` learned

@@ -16,7 +16,7 @@ from pyffnn.models.soft_labels import is_soft, soft_targets
 from pyffnn.models.values import check_values
 from pyffnn.text.corpus import Corpus
 from pyffnn.text.featurizer import Featurizer
-from pyffnn.text.labelled import name_of, read_fasttext
+from pyffnn.text.labelled import LabelledFile, name_of, read_labelled
 from pyffnn.training import fingerprint
 
 __all__ = ["RawValues", "ReadTexts", "Reader", "Texts", "ValueReader", "collected", "is_path"]
@@ -147,9 +147,13 @@ class Reader(NamedTuple):
         others: bool,
         least: dict[str, int],
     ) -> ReadTexts:
+        if not isinstance(path, LabelledFile):
+            with LabelledFile(path) as opened:
+                return self._file(features, opened, classes, how, others, least)
         corpus: Corpus
-        if features.tokenizer is not None:
-            texts, sets = read_fasttext(path, self.label_prefix)
+        fasttext = path.form(self.label_prefix, otherwise="fasttext") == "fasttext"
+        if features.tokenizer is not None or not fasttext:
+            texts, sets = read_labelled(path, self.label_prefix, several=self.multilabel)
             corpus = getattr(features, how)(texts, **least)
             names = sorted({label for labels in sets for label in labels})
             numbers = {name: i for i, name in enumerate(names)}
@@ -159,7 +163,9 @@ class Reader(NamedTuple):
             offsets = np.cumsum([0, *map(len, sets)])
         else:
             read = getattr(features, f"{how}_file")
-            corpus = read(path, label_prefix=self.label_prefix, **least)
+            # a plain file is read where it lies, without Python
+            source = path.path or path
+            corpus = read(source, label_prefix=self.label_prefix, **least)
             names = [name[len(self.label_prefix) :] for name in corpus.label_names]
             ids, offsets = corpus.labels
         targets = self._file_targets(path, names, ids, offsets, classes, others)
@@ -178,7 +184,7 @@ class Reader(NamedTuple):
         if classes is None:
             if not names:
                 raise ValueError(
-                    f"{where!r} has no labels (words that begin with {self.label_prefix!r})"
+                    f"{where!r} has no labels (words that begin with {self.label_prefix!r}, or a column)"
                 )
             classes = np.array(sorted(names))
         number = encode(np.array(names, dtype=object), classes, where, others=others)

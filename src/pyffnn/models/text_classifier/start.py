@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from pyffnn.models.text_classifier.model import TextClassifier
     from pyffnn.models.text_classifier.regressor import TextRegressor
 
-__all__ = ["begin", "start_rows"]
+__all__ = ["begin", "prepare", "start_rows"]
 
 F = TypeVar("F", bound=TextState, covariant=True)
 
@@ -51,18 +51,21 @@ def begin(
         if dim is not None and dim != width:
             raise ValueError(f"embedding_dim is {dim}, but pretrained_vectors have {width} numbers")
         dim = width
-        found = find_vectors(vectors, features.vocabulary)
+        words, rows = features.words()
+        where, values = find_vectors(vectors, words, tokens=_by_tokenizer(features))
+        found = rows[where], values
     pool = recipe.pool(model, read.corpus)
     concat = pool == "concat"
     inputs: dict[str, Any] = {
         **({"input": "concat"} if concat else {"input": "bags", "pool": pool}),
+        **({} if model.windows is None else {"window": int(model.windows)}),
         "rows": features.num_rows,
         "dim": recipe.DIM if dim is None else int(dim),
     }
     if concat:
         longest = int(np.diff(read.corpus.core.offsets).max())
         inputs["max_tokens"] = model.max_tokens or max(1, min(longest, recipe.MOST_TOKENS))
-    if pool == "sum" and not model._hidden():
+    if pool == "sum" and model.windows is None and not model._hidden():
         inputs["embedding_scale"] = recipe.SUM_SCALE
         inputs["row_rates"] = isinstance(model._optimizer(), Adagrad)
     network = model._make_network(inputs, read.targets, seed, weight)
@@ -85,6 +88,15 @@ def begin(
     return fitted, restart
 
 
+def prepare(model: TextClassifier, X: Any, y: Any, classes: Any) -> None:
+    """Vocabulary from the texts and random weights, no training yet: `partial_fit` then goes on from there."""
+    model._check_settings()
+    read = model._reader().training(recipe.featurizer(model), X, y, classes)
+    fitted, restart = begin(model, read, None, model._seed(None))
+    restart()
+    model._keep(fitted)
+
+
 def start_rows(
     model: TextClassifier | TextRegressor, network: Network, known: Featurizer, features: Featurizer
 ) -> None:
@@ -95,5 +107,12 @@ def start_rows(
         network.set_row_rates(features.char_rows_from(known.num_rows), recipe.CHAR_RATE)
     if model.pretrained_vectors is not None:
         words, rows = features.words(known.num_words)
-        found, values = find_vectors(model.pretrained_vectors, words)
+        found, values = find_vectors(
+            model.pretrained_vectors, words, tokens=_by_tokenizer(features)
+        )
         network.set_rows(rows[found], values)
+
+
+def _by_tokenizer(features: Featurizer) -> bool:
+    """Whether its words are tokens of a `tokenizers.Tokenizer`."""
+    return hasattr(features.tokenizer, "encode_batch")

@@ -85,7 +85,7 @@ class TextRegressorFitted(TextState, RegressorFitted):
 def is_sums(network: Network) -> bool:
     """Whether it is a linear model of sums of rows."""
     spec = network.spec
-    return spec.get("pool") == "sum" and not spec["hidden"]
+    return spec.get("pool") == "sum" and not spec["window"] and not spec["hidden"]
 
 
 def set_row_rates(network: Network, features: Featurizer) -> None:
