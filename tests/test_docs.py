@@ -14,9 +14,9 @@ DOCS = Path(__file__).parents[1] / "docs"
 NEEDS = {
     "how-to/pictures.md": ["matplotlib"],
     "how-to/lexicon.md": ["vaderSentiment", "sklearn"],
+    "how-to/scikit-learn.md": ["sklearn"],
     "how-to/pytorch.md": ["torch"],
     "how-to/onnx.md": ["onnx", "onnxruntime"],
-    "how-to/scikit-learn.md": ["sklearn"],
     "how-to/subwords.md": ["tokenizers"],
     "how-to/texts.md": ["tokenizers"],
     "how-to/thinc-spacy.md": ["spacy"],

@@ -21,6 +21,7 @@ from . import thread_control as _thread_control
 from .runtime import (
     available_isas,
     config,
+    get_include,
     get_num_threads,
     isa,
     num_threads,
@@ -48,6 +49,7 @@ __all__ = [
     "data",
     "features",
     "get_default_precision",
+    "get_include",
     "get_num_threads",
     "integrations",
     "io",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import numpy as np
@@ -24,7 +25,7 @@ def features(model: Any, words: list[str]) -> list[np.ndarray[Any, Any]]:
     names = list(model.vocabulary_)
     rows = [parameters[names.index(w)] for w in words if w in names]
     if model.word_ngrams == 2:
-        for pair in zip(words, words[1:], strict=False):
+        for pair in itertools.pairwise(words):
             # the pair alone has one row beside those of its words
             ids, offsets = model._state().features.encode([" ".join(pair)]).bags()
             rows += [parameters[i] for i in ids[: offsets[1]] if i >= len(names)]
@@ -154,7 +155,7 @@ def test_regressor_of_windows() -> None:
 
 @pytest.mark.parametrize("bad", [0, -3, 2.5, "4", True, (2, 3)])
 def test_bad_windows_are_named(bad: Any) -> None:
-    with pytest.raises((TypeError, ValueError), match="^windows must be"):
+    with pytest.raises((TypeError, ValueError), match=r"^windows must be"):
         TextClassifier(windows=bad).fit(TEXTS, LABELS)
 
 

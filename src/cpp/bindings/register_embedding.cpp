@@ -117,35 +117,6 @@ py::array mean_pool_backward(py::handle dy_in, py::handle ids_in, py::handle off
   return grad;
 }
 
-py::tuple pool_backward_rows(py::handle dy_in, py::handle ids_in, py::handle offsets_in, Index rows, bool mean) {
-  const py::array dy = contiguous(matrix(dy_in, "dy"));
-  const int num = dtype_num(dy);
-  const Bags bags(ids_in, offsets_in, py::none(), positive_rows(rows), num);
-  const Index count = bags.count(), d = dy.shape(1), total = bags.ids.size();
-  if (dy.shape(0) != count) value_error("dy", "must have one row a bag (" + std::to_string(count) + "), got shape " + shape_text(dy));
-  const IdsView at = bags.ids.view();
-  const Index* const offsets = bags.offsets.view().int64();
-  if (offsets[0] != 0 || offsets[count] != total)
-    value_error("offsets", "must go from 0 to the number of ids (" + std::to_string(total) + "), got " + std::to_string(offsets[0]) +
-                               " to " + std::to_string(offsets[count]));
-  if (4.0 * static_cast<double>(rows) > static_cast<double>(physical_memory()))
-    throw memory_error("cannot keep a number for each of " + std::to_string(rows) + " rows");
-  if (total >= Index{1} << 31) value_error("ids", "must be fewer than 2^31, got " + std::to_string(total));
-  const ops::TouchedRows touched = released([=] { return at.visit([=](auto p) { return ops::touched_rows(p, at.count, rows); }); });
-  const Index distinct = touched.distinct;
-  py::array_t<std::int64_t> at_rows(distinct);
-  std::copy(touched.rows.get(), touched.rows.get() + distinct, at_rows.mutable_data());
-  py::array values = new_array({distinct, d}, num);
-  by_dtype(num, [&](auto tag) {
-    using T = decltype(tag);
-    const T* const from = in<T>(dy);
-    const ops::TouchedRows* const found = &touched;
-    T* const to = out<T>(values);
-    released([=] { ops::bag_row_sums<T>(from, *found, offsets, mean, count, d, to); });
-  });
-  return py::make_tuple(at_rows, values);
-}
-
 template <ops::Extreme kWhich>
 py::array extreme_pool(py::handle table_in, py::handle ids_in, py::handle offsets_in, py::handle out_in) {
   const py::array table = as_table(matrix(table_in, "table"));
@@ -188,6 +159,35 @@ py::array extreme_pool_backward(py::handle dy_in, py::handle table_in, py::handl
   return grad;
 }
 
+py::tuple pool_backward_rows(py::handle dy_in, py::handle ids_in, py::handle offsets_in, Index rows, bool mean) {
+  const py::array dy = contiguous(matrix(dy_in, "dy"));
+  const int num = dtype_num(dy);
+  const Bags bags(ids_in, offsets_in, py::none(), positive_rows(rows), num);
+  const Index count = bags.count(), d = dy.shape(1), total = bags.ids.size();
+  if (dy.shape(0) != count) value_error("dy", "must have one row a bag (" + std::to_string(count) + "), got shape " + shape_text(dy));
+  const IdsView at = bags.ids.view();
+  const Index* const offsets = bags.offsets.view().int64();
+  if (offsets[0] != 0 || offsets[count] != total)
+    value_error("offsets", "must go from 0 to the number of ids (" + std::to_string(total) + "), got " + std::to_string(offsets[0]) +
+                               " to " + std::to_string(offsets[count]));
+  if (4.0 * static_cast<double>(rows) > static_cast<double>(physical_memory()))
+    throw memory_error("cannot keep a number for each of " + std::to_string(rows) + " rows");
+  if (total >= Index{1} << 31) value_error("ids", "must be fewer than 2^31, got " + std::to_string(total));
+  const ops::TouchedRows touched = released([=] { return at.visit([=](auto p) { return ops::touched_rows(p, at.count, rows); }); });
+  const Index distinct = touched.distinct;
+  py::array_t<std::int64_t> at_rows(distinct);
+  std::copy(touched.rows.get(), touched.rows.get() + distinct, at_rows.mutable_data());
+  py::array values = new_array({distinct, d}, num);
+  by_dtype(num, [&](auto tag) {
+    using T = decltype(tag);
+    const T* const from = in<T>(dy);
+    const ops::TouchedRows* const found = &touched;
+    T* const to = out<T>(values);
+    released([=] { ops::bag_row_sums<T>(from, *found, offsets, mean, count, d, to); });
+  });
+  return py::make_tuple(at_rows, values);
+}
+
 }  // namespace
 
 void register_embedding(py::module_& m) {
@@ -195,11 +195,11 @@ void register_embedding(py::module_& m) {
   m.def("embedding_backward", &embedding_backward);
   m.def("mean_pool", &mean_pool);
   m.def("mean_pool_backward", &mean_pool_backward);
-  m.def("pool_backward_rows", &pool_backward_rows);
   m.def("max_pool", &extreme_pool<ops::Extreme::largest>);
   m.def("max_pool_backward", &extreme_pool_backward<ops::Extreme::largest>);
   m.def("min_pool", &extreme_pool<ops::Extreme::smallest>);
   m.def("min_pool_backward", &extreme_pool_backward<ops::Extreme::smallest>);
+  m.def("pool_backward_rows", &pool_backward_rows);
 }
 
 }  // namespace pyffnn::bindings

@@ -3,13 +3,12 @@
 #pragma once
 #include <pybind11/pybind11.h>
 
-#include <initializer_list>
 #include <set>
 #include <string>
 #include <utility>
 #include <vector>
 
-#include "core/types.h"
+#include "net/spec_keys.h"
 
 namespace pyffnn::bindings {
 
@@ -28,8 +27,7 @@ inline Index integer_of(const std::string& key, py::handle x) {
   return static_cast<Index>(value);
 }
 
-template <class E>
-using Choices = std::initializer_list<std::pair<const char*, E>>;
+using net::Choices;
 
 // Reads the keys of a dict into variables that hold their defaults; refuse_unknown() at the end.
 class SettingsReader {

@@ -71,8 +71,9 @@ void extremes_block(const PoolExtremes<T, I>& a, Index col, Index lanes) {
       const Pack<T> row = load_columns(row_of(i), lanes);
       if (kTop) top.see(row, i - begin);
       if (kLow) low.see(row, i - begin);
-      if (kSum) PYFFNN_UNROLL
-        for (int p = 0; p < Pack<T>::kParts; ++p) sum.v[p] = sum.v[p] + row.v[p];
+      if (kSum) {
+        PYFFNN_UNROLL for (int p = 0; p < Pack<T>::kParts; ++p) sum.v[p] = sum.v[p] + row.v[p];
+      }
     }
     if (kTop) top.store(a.top + out, a.top_entry != nullptr ? a.top_entry + entry : nullptr, lanes);
     if (kLow) low.store(a.low + out, a.low_entry != nullptr ? a.low_entry + entry : nullptr, lanes);
@@ -82,8 +83,7 @@ void extremes_block(const PoolExtremes<T, I>& a, Index col, Index lanes) {
 
 template <class T, class I, bool kTop, bool kLow, bool kSum>
 void extremes_columns(const PoolExtremes<T, I>& a) {
-  for (Index col = 0; col < a.d; col += kWide)
-    extremes_block<T, I, kTop, kLow, kSum>(a, col, a.d - col < kWide ? a.d - col : Index{kWide});
+  for (Index col = 0; col < a.d; col += kWide) extremes_block<T, I, kTop, kLow, kSum>(a, col, a.d - col < kWide ? a.d - col : Index{kWide});
 }
 
 template <class T, class I>
@@ -141,9 +141,9 @@ void spread_extremes_impl(const SpreadExtremes<T>& a) {
 
 }  // namespace
 
-#define PYFFNN_DEFINE(T)                                                                            \
-  void pool_extremes_i32(const PoolExtremes<T, std::int32_t>& args) { pool_extremes_impl(args); }   \
-  void pool_extremes_i64(const PoolExtremes<T, std::int64_t>& args) { pool_extremes_impl(args); }   \
+#define PYFFNN_DEFINE(T)                                                                          \
+  void pool_extremes_i32(const PoolExtremes<T, std::int32_t>& args) { pool_extremes_impl(args); } \
+  void pool_extremes_i64(const PoolExtremes<T, std::int64_t>& args) { pool_extremes_impl(args); } \
   void spread_extremes(const SpreadExtremes<T>& args) { spread_extremes_impl(args); }
 PYFFNN_DEFINE(float)
 PYFFNN_DEFINE(double)

@@ -68,8 +68,8 @@ void pool_extreme_backward(Extreme which, const T* dy, const T* table, Index ld,
   });
 }
 
-#define PYFFNN_INSTANTIATE(T, I)                                                                                   \
-  template void pool_extreme(Extreme, const T*, Index, const I*, const Index*, Index, Index, T*, Index);           \
+#define PYFFNN_INSTANTIATE(T, I)                                                                         \
+  template void pool_extreme(Extreme, const T*, Index, const I*, const Index*, Index, Index, T*, Index); \
   template void pool_extreme_backward(Extreme, const T*, const T*, Index, const I*, const Index*, Index, Index, Index, T*);
 PYFFNN_INSTANTIATE(float, std::int32_t)
 PYFFNN_INSTANTIATE(float, std::int64_t)

@@ -17,7 +17,16 @@ if TYPE_CHECKING:
 
     from pyffnn.text.labelled import LabelledFile
 
-__all__ = ["FORMS", "Files", "add_columns", "kept_if_interrupted", "load_any", "note", "opened"]
+__all__ = [
+    "FORMS",
+    "Files",
+    "add_columns",
+    "kept_if_interrupted",
+    "load_any",
+    "load_text_model",
+    "note",
+    "opened",
+]
 
 FORMS = (
     "FILE: UTF-8, plain or packed (.gz, .zst): fastText's form (words that begin with __label__ are "
@@ -157,3 +166,13 @@ def load_any(path: str) -> Any:
     kind = load_model(path, [*modules, *kinds]).model
     name = kinds.get(kind, kind)
     return getattr(import_module(f"pyffnn.models.{modules[name]}"), name).load(path)
+
+
+def load_text_model(path: str) -> Any:
+    """The classifier or regressor of texts in a file; ValueError for another model."""
+    from pyffnn.models.text_classifier import TextClassifier, TextRegressor
+
+    model = load_any(path)
+    if not isinstance(model, (TextClassifier, TextRegressor)):
+        raise ValueError(f"{path!r} holds a {type(model).__name__}, not a model of texts")
+    return model

@@ -44,6 +44,13 @@ class ClassifierFitted(Fitted):
         """Whether one sigmoid unit stands for two classes."""
         return not self.multilabel and self.network.spec["n_outputs"] == 1
 
+    def c_model(self) -> Any:
+        """A capsule for C functions, which keeps the network alive."""
+        return self.network.c_model(None, 0, self.one_unit, self._labels())
+
+    def _labels(self) -> list[str]:
+        return [str(label) for label in self.classes.tolist()]
+
 
 F = TypeVar("F", bound=ClassifierFitted)
 
@@ -243,6 +250,10 @@ class Classifier(Answers[F], Supervised[F]):
             "multilabel": file.config["multilabel"],
             "trust": Trust(**file.config.get("trust", {})),
         }
+
+    def __pyffnn_model__(self) -> Any:
+        """A capsule of the fitted state for C, C++ and Cython: `pyffnn_model_of` in ``pyffnn.h``."""
+        return self._state().c_model()
 
     # scikit-learn -------------------------------------------------------------------------------
 

@@ -117,6 +117,27 @@ class FittedModel(OneState[F]):
     def history_(self) -> list[Record]:
         return self._state().history
 
+    @property
+    def n_iter_(self) -> int:
+        """Epochs of training done."""
+        return len(self._state().history)
+
+    @property
+    def loss_curve_(self) -> list[float]:
+        """The mean training loss of each epoch."""
+        return [record["loss"] for record in self._state().history]
+
+    def summary(self) -> Summary:
+        """Layers, parameters and memory; prints as a table. Raises ValueError when not fitted."""
+        with (network := self._state().network).reading():
+            notes = self._notes(self._of(network))
+            frozen = bool(getattr(self, "freeze_embeddings", False))
+            return summarise(type(self).__name__, network, notes, frozen=frozen)
+
+    def _notes(self, fitted: F) -> tuple[tuple[str, str], ...]:
+        """Further lines of `summary`."""
+        return ()
+
     # other hosts
 
     def to_onnx(self, path: PathLike, *, text: bool | None = None) -> str:
@@ -154,27 +175,6 @@ class FittedModel(OneState[F]):
         from pyffnn.integrations.onnx import to_onnx
 
         return to_onnx(self, path, text)
-
-    @property
-    def n_iter_(self) -> int:
-        """Epochs of training done."""
-        return len(self._state().history)
-
-    @property
-    def loss_curve_(self) -> list[float]:
-        """The mean training loss of each epoch."""
-        return [record["loss"] for record in self._state().history]
-
-    def summary(self) -> Summary:
-        """Layers, parameters and memory; prints as a table. Raises ValueError when not fitted."""
-        with (network := self._state().network).reading():
-            notes = self._notes(self._of(network))
-            frozen = bool(getattr(self, "freeze_embeddings", False))
-            return summarise(type(self).__name__, network, notes, frozen=frozen)
-
-    def _notes(self, fitted: F) -> tuple[tuple[str, str], ...]:
-        """Further lines of `summary`."""
-        return ()
 
     # training
 

@@ -21,11 +21,11 @@ class PooledInput final : public Input<T> {
   RowGrads<T> gradients_of(const Pass<T>& pass, int member) const override;
 
  private:
-  struct Own {                              // of a member
-    Buffer windows, scale;                  // the means of the windows, and one by the rows of each
-    Buffer top_entry, low_entry;            // where the extremes of its examples come from
-    Buffer gradient;                        // of each id, or of each window
-    Index pooled = 0;                       // how many ids or windows there are
+  struct Own {                    // of a member
+    Buffer windows, scale;        // the means of the windows, and one by the rows of each
+    Buffer top_entry, low_entry;  // where the extremes of its examples come from
+    Buffer gradient;              // of each id, or of each window
+    Index pooled = 0;             // how many ids or windows there are
   };
   struct Statistics : State {
     std::vector<Own> of_member;

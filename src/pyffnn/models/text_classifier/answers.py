@@ -17,6 +17,7 @@ from pyffnn.models.explain import Explanation
 from pyffnn.models.explain.explainers import explain_text
 from pyffnn.models.fitted import FittedModel
 from pyffnn.models.neighbours import nearest_rows
+from pyffnn.models.text_classifier.corpora import TextCorpora
 from pyffnn.models.text_classifier.reading import Reader, Texts, collected, is_path
 from pyffnn.models.text_classifier.state import TextFitted, TextState
 from pyffnn.models.text_classifier.storage import StoredTextClassifier
@@ -34,8 +35,9 @@ class TextVectors(FittedModel[F]):
     def transform(self, X: Any) -> NDArray[np.float32]:
         """Vectors of documents: what pooling or concatenation gives the first layer.
 
-        Shape (n, embedding_dim); with ``pooling="concat"`` (n, max_tokens * embedding_dim). A text
-        without known words is a vector of zeros. Raises as `predict_proba`.
+        Shape (n, embedding_dim); with several poolings one beside the other, with
+        ``pooling="concat"`` (n, max_tokens * embedding_dim). A text without known words is a vector
+        of zeros. Raises as `predict_proba`.
         """
         X = self._collected(X)
 
@@ -105,14 +107,19 @@ class TextVectors(FittedModel[F]):
     def _notes(self, fitted: F) -> tuple[tuple[str, str], ...]:
         features, spec = fitted.features, fitted.network.spec
         words = features.num_words
-        how = spec["pool"] if fitted.length is None else f"concat of {fitted.length}"
+        how = f"concat of {fitted.length}"
+        if fitted.length is None:
+            pool = spec["pool"]
+            how = pool if isinstance(pool, str) else ", ".join(pool)
+            if window := spec["window"]:
+                how += f" of windows of {window} words"
         return (
             ("rows", f"{words:,} words, {features.num_rows - words:,} n-grams"),
             ("pooling", how),
         )
 
 
-class TextAnswers(TextVectors[TextFitted], StoredTextClassifier):
+class TextAnswers(TextCorpora, TextVectors[TextFitted], StoredTextClassifier):
     """And labels, with the reasons for them."""
 
     @abstractmethod
