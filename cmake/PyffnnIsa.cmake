@@ -10,6 +10,7 @@ set(PYFFNN_KERNEL_SOURCES
     kernels/gemm_f64.cpp
     kernels/norm.cpp
     kernels/optim.cpp
+    kernels/pool_extremes.cpp
     kernels/random.cpp
     kernels/row_grads.cpp
     kernels/row_step.cpp

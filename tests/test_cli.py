@@ -72,7 +72,7 @@ def texts_of(path):
         ["info", "--jso"],
         ["info", "model", "extra"],
         ["train", "x.txt", "--model", "m", "--char-ngrams", "3"],
-        ["train", "x.txt", "--model", "m", "--pooling", "max"],
+        ["train", "x.txt", "--model", "m", "--pooling", "most"],
         ["test", "x.txt"],
         ["predict", "--model", "m", "-k", "0"],
         ["predict", "--model", "m", "-k", "one"],

@@ -98,12 +98,29 @@ def test_an_interrupt_saves_what_was_learned(tmp_path: Path) -> None:
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
     )  # fmt: skip
     assert run.stderr is not None
-    while "epoch 2" not in run.stderr.readline():
-        assert run.poll() is None
-    run.send_signal(signal.SIGINT)
-    shown = run.communicate(timeout=60)[1]
+    try:
+        while "2/" not in (line := run.stderr.readline()):
+            assert line, "it has ended"
+        run.send_signal(signal.SIGINT)
+        shown = run.communicate(timeout=120)[1]
+    finally:
+        run.kill()
     assert run.returncode == 130
     assert (
         "interrupted after" in shown and "m has the best state so far; with --checkpoint" in shown
     )
     assert TextClassifier.load(tmp_path / "m").score(tmp_path / "x.txt") > 0.9
+
+
+def test_an_unusable_instruction_set_is_one_line() -> None:
+    command = Path(sys.executable).with_name("pyffnn")
+    done = subprocess.run(
+        [command, "info"],
+        env={"PYFFNN_ISA": "abacus"},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 1 and done.stderr.count("\n") == 1
+    assert done.stderr.startswith("pyffnn: PYFFNN_ISA 'abacus' is not usable on this machine")

@@ -15,6 +15,8 @@ NEEDS = {
     "how-to/pictures.md": ["matplotlib"],
     "how-to/lexicon.md": ["vaderSentiment", "sklearn"],
     "how-to/scikit-learn.md": ["sklearn"],
+    "how-to/pytorch.md": ["torch"],
+    "how-to/onnx.md": ["onnx", "onnxruntime"],
     "how-to/subwords.md": ["tokenizers"],
     "how-to/texts.md": ["tokenizers"],
     "how-to/thinc-spacy.md": ["spacy"],

@@ -20,7 +20,10 @@ MAY_INCLUDE = {
     "ops": {"ops", "core"},
     "text": {"text", "ops", "core"},
     "net": {"net", "text", "ops", "core"},
-    "bindings": {"bindings", "net", "text", "ops", "core"},
+    "quant": {"quant", "ops", "core"},
+    "fasttext": {"fasttext", "quant", "text", "ops", "core"},
+    "capi": {"capi", "net", "text", "ops", "core"},
+    "bindings": {"bindings", "capi", "fasttext", "quant", "net", "text", "ops", "core"},
 }
 # A template of the standard library instantiated under AVX flags is a weak symbol that any code may end up calling.
 KERNEL_HEADERS = {"cstddef", "cstdint", "cstring", "immintrin.h", "arm_neon.h"}
@@ -29,6 +32,7 @@ KERNEL_HEADERS = {"cstddef", "cstdint", "cstring", "immintrin.h", "arm_neon.h"}
 LAYERS = [
     {"cli", "commands", "demo", "__main__", "bench"},
     {"integrations"},
+    {"auditing"},
     {"models", "features"},
     {"training"},
     {"net", "nn", "autograd", "plot"},

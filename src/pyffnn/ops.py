@@ -12,11 +12,12 @@ In both bf16 modes subnormal numbers count as zero, and numbers from 2^127 (2 - 
 alone. An infinity does so as an infinity or NaN: with "bfloat16" as in float32, with "bfloat16x3" often as NaN (infinity times a lo part of
 0). The bits do not depend on the number of threads. On a machine without AMX both run in float32 and warn once.
 
-Arguments are array-likes (NumPy arrays, buffers, `__array__`, DLPack, sequences of numbers); results are NumPy arrays. Element types
-are float32 and float64 (mixed: the wider); ids are int32 or int64. Inputs are never written and are copied only when their layout
-cannot be read as it is (a stride that no kernel takes, another byte order). Results are C-contiguous. `out` must be a writable,
-C-contiguous array of exactly the result's shape and dtype; only the elementwise operations and the softmaxes accept the input itself
-as `out`. The GIL is released while a kernel runs, except for work of a few microseconds at most.
+Arguments are array-likes (NumPy arrays, Arrow's C interface, DLPack, `__array__`, buffers, sequences of numbers; docs/how-to/arrays.md);
+results are NumPy arrays, which give themselves away by DLPack and as buffers. Element types are float32 and float64 (mixed: the wider); ids
+are int32 or int64. Inputs are never written and are copied only when their layout cannot be read as it is (a stride that no kernel takes,
+another byte order). Results are C-contiguous. `out` must be a writable, C-contiguous array of exactly the result's shape and dtype; only
+the elementwise operations and the softmaxes accept the input itself as `out`. The GIL is released while a kernel runs, except for work of a
+few microseconds at most.
 
 Errors, each naming the argument and what it got: ValueError (shape, layout, value), TypeError (dtype, or not an array),
 IndexError (an id outside its table), MemoryError (a result that the machine cannot hold).
@@ -26,6 +27,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from . import _pyffnn
@@ -47,9 +49,14 @@ __all__ = [
     "log",
     "log_softmax",
     "matmul",
+    "max_pool",
+    "max_pool_backward",
     "mean_pool",
     "mean_pool_backward",
+    "min_pool",
+    "min_pool_backward",
     "pack",
+    "pool_backward_rows",
     "relu",
     "relu_backward",
     "sigmoid",
@@ -358,6 +365,58 @@ def mean_pool_backward(
     Arguments and errors as in `mean_pool`; ids lie in [0, num_rows).
     """
     return _pyffnn.mean_pool_backward(dy, ids, offsets, num_rows, weights, out)
+
+
+def max_pool(
+    table: ArrayLike, ids: ArrayLike, offsets: ArrayLike, *, out: Array | None = None
+) -> Array:
+    """The largest number of each column over bags of table rows -> [bags, d]; bags as in `mean_pool`.
+
+    An empty bag gives zeros, a NaN in a column gives NaN. table [V, d] is float32 or float64, ids and offsets int32 or int64 (max-over-time
+    pooling, Collobert & Weston 2008). Raises IndexError (an id outside [0, V)), ValueError (offsets that fall or end beyond ids, shapes)
+    and TypeError (dtype).
+    """
+    return _pyffnn.max_pool(table, ids, offsets, out)
+
+
+def max_pool_backward(
+    dy: ArrayLike, table: ArrayLike, ids: ArrayLike, offsets: ArrayLike, *, out: Array | None = None
+) -> Array:
+    """Gradient [V, d] of `max_pool`'s table [V, d] from dy [bags, d]: each number goes to the row that its maximum comes from.
+
+    Of equal numbers that is the row of the first id, at any thread count. Other arguments and errors as in `max_pool`.
+    """
+    return _pyffnn.max_pool_backward(dy, table, ids, offsets, out)
+
+
+def min_pool(
+    table: ArrayLike, ids: ArrayLike, offsets: ArrayLike, *, out: Array | None = None
+) -> Array:
+    """The smallest number of each column over bags of table rows -> [bags, d]; all else as in `max_pool`."""
+    return _pyffnn.min_pool(table, ids, offsets, out)
+
+
+def min_pool_backward(
+    dy: ArrayLike, table: ArrayLike, ids: ArrayLike, offsets: ArrayLike, *, out: Array | None = None
+) -> Array:
+    """Gradient [V, d] of `min_pool`'s table from dy [bags, d]; all else as in `max_pool_backward`."""
+    return _pyffnn.min_pool_backward(dy, table, ids, offsets, out)
+
+
+def pool_backward_rows(
+    dy: ArrayLike, ids: ArrayLike, offsets: ArrayLike, num_rows: int, *, mode: str = "mean"
+) -> tuple[NDArray[np.int64], Array]:
+    """The gradient of a pooled table [num_rows, d], of the rows that occur alone: (rows int64 [u], values [u, d]).
+
+    From dy [bags, d], the gradient of the bags' means (or sums, with `mode="sum"`). Rows are distinct and stand in the order in which they
+    appear first; each value is summed in the order of the ids, at any thread count. With "mean" the values have the bits of
+    `mean_pool_backward`'s rows. `offsets` go from 0 to the number of ids.
+
+    Errors as in `mean_pool_backward`, and ValueError for another `mode`.
+    """
+    if mode not in ("mean", "sum"):
+        raise ValueError(f"mode must be 'mean' or 'sum', got {mode!r}")
+    return _pyffnn.pool_backward_rows(dy, ids, offsets, num_rows, mode == "mean")
 
 
 def fingerprint(x: Array) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from . import _pyffnn
@@ -14,6 +15,7 @@ __all__ = [
     "available_isas",
     "config",
     "get_default_precision",
+    "get_include",
     "get_num_threads",
     "isa",
     "num_threads",
@@ -37,6 +39,14 @@ _OPTIONAL = (
     "torch",
     "tqdm",
 )
+
+
+def get_include() -> str:
+    """The directory of ``pyffnn.h`` and ``capi.pxd``: the kernels for C, C++ and Cython (docs/how-to/c-and-cython.md).
+
+    For a compiler's ``include_dirs`` and for Cython's ``include_path``.
+    """
+    return str(Path(__file__).parent / "include")
 
 
 def isa() -> str:

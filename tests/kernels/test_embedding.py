@@ -172,3 +172,63 @@ def test_a_table_beyond_two_to_the_31_numbers(isa):
     np.testing.assert_array_equal(pooled[1], (table[0] + table[rows // 2]) / 2)
     with pytest.raises(IndexError, match=str(rows)):
         ops.embedding(table, [rows])
+
+
+@pytest.mark.parametrize("mode", ["mean", "sum"])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@given(data=st.data())
+def test_rows_of_bags_are_those_of_the_whole_gradient(data, dtype, mode):
+    """The rows that occur, in the order in which they do; with "mean" to the bit, on any number of threads."""
+    rows, d = data.draw(st.integers(1, 12)), data.draw(st.sampled_from([0, 1, 5, 16, 48]))
+    bags = data.draw(st.lists(st.lists(st.integers(0, rows - 1), max_size=6), max_size=8))
+    ids = np.array(
+        [i for bag in bags for i in bag], data.draw(st.sampled_from([np.int32, np.int64]))
+    )
+    offsets = np.cumsum([0] + [len(bag) for bag in bags])
+    dy = np.random.default_rng(len(ids)).normal(size=(len(bags), d)).astype(dtype)
+    at, values = ops.pool_backward_rows(dy, ids, offsets, rows, mode=mode)
+    assert at.tolist() == list(dict.fromkeys(ids.tolist())) and values.dtype == dtype
+    whole = np.zeros((rows, d), dtype)
+    whole[at] = values
+    if mode == "mean":
+        assert np.array_equal(whole, ops.mean_pool_backward(dy, ids, offsets, rows))
+    wanted = np.zeros((rows, d))
+    for row, bag in zip(dy.astype(float), bags, strict=True):
+        for i in bag:
+            wanted[i] += row / (len(bag) if mode == "mean" else 1)
+    eps = np.finfo(dtype).eps
+    np.testing.assert_allclose(whole, wanted, rtol=20 * eps, atol=40 * eps)
+
+
+def test_rows_of_many_bags_on_any_number_of_threads():
+    rng = np.random.default_rng(0)
+    ids, offsets = rng.integers(0, 3000, 20_000), np.arange(0, 20_001, 20)
+    dy = rng.normal(size=(1000, 48)).astype(np.float32)
+    found = []
+    for n in (1, 2, 5):
+        with pyffnn.num_threads(n):
+            found.append(ops.pool_backward_rows(dy, ids, offsets, 3000))
+    whole = ops.mean_pool_backward(dy, ids, offsets, 3000)
+    for at, values in found:
+        assert np.array_equal(at, found[0][0]) and np.array_equal(values, whole[at])
+    # the memory of earlier calls is no part of later ones
+    at, _ = ops.pool_backward_rows(dy[:2], [7, 7, 2999], [0, 1, 3], 3000)
+    assert at.tolist() == [7, 2999]
+
+
+def test_bad_arguments_of_rows_of_bags():
+    dy = np.ones((1, 2))
+    for arguments, error, words in [
+        ((dy, [0, 4], [0, 2], 4), IndexError, "ids entry 1 = 4"),
+        ((dy, [0, 1], [1, 2], 4), ValueError, "offsets must go from 0 to the number of ids"),
+        ((dy, [0, 1], [0, 1], 4), ValueError, "offsets must go from 0 to the number of ids"),
+        ((dy, [0, 1], [0, 1, 2], 4), ValueError, "dy must have one row a bag"),
+        ((dy, [0], [0, 1], -1), ValueError, "num_rows must not be negative"),
+        ((np.ones((1, 2), int), [0], [0, 1], 1), TypeError, "dy"),
+    ]:
+        with pytest.raises(error, match=words):
+            ops.pool_backward_rows(*arguments)
+    with pytest.raises(MemoryError, match="cannot keep a number for each"):
+        ops.pool_backward_rows(dy, [0, 1], [0, 2], 2**62)
+    with pytest.raises(ValueError, match="mode must be 'mean' or 'sum', got 'max'"):
+        ops.pool_backward_rows(dy, [0], [0, 1], 1, mode="max")

@@ -85,6 +85,10 @@ KINDS = {
         TextClassifier, {"pooling": "sum", "char_ngrams": (2, 3), "epochs": 3},
         texts("red green blue old", (0, 1)), texts("one two three", ("a", "b", "c")), ["red is0", "old is1 is1", "what"],
     ),
+    "windows": Kind(
+        TextClassifier, {"pooling": ("mean", "max", "min"), "windows": 3, "word_ngrams": 2, "embedding_dim": 6, "epochs": 4, "batch_size": 16},
+        texts("red green blue old", (0, 1)), texts("one two three", ("a", "b", "c")), ["red is0", "old is1 is1", "what"],
+    ),
     "numbers": Kind(
         FFNNRegressor, {"hidden_layer_sizes": (8,), "activation": "tanh", "epochs": 4, "batch_size": 16},
         _vectors(0, 3), _vectors(1, 4), _vectors(0, 3)[0][:7],

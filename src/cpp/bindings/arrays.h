@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "bindings/gil.h"
+#include "bindings/interchange.h"
 #include "core/types.h"
 
 namespace pyffnn::bindings {
@@ -50,19 +51,11 @@ inline py::array own_view(py::handle a) {
   return py::reinterpret_steal<py::array>(view);
 }
 
-// Any array-like to a NumPy array, without a copy where that is possible: ndarray, DLPack, __array__, buffer, sequences. Its shape is ours
-// alone.
+// Any array-like to a NumPy array, without a copy where that is possible. Its shape is ours alone.
 inline py::array as_array(py::handle x, const char* name) {
   if (py::isinstance<py::array>(x)) return own_view(x);
   if (x.is_none()) throw py::type_error(std::string(name) + " must be an array, got None");
-  static const py::handle numpy = py::module_::import("numpy").release();
-  try {
-    const bool dlpack = py::hasattr(x, "__dlpack__") && !py::hasattr(x, "__array__");
-    return own_view(py::array(numpy.attr(dlpack ? "from_dlpack" : "asarray")(x)));
-  } catch (py::error_already_set& e) {
-    if (!e.matches(PyExc_ValueError) && !e.matches(PyExc_TypeError)) throw;
-    throw py::type_error(std::string(name) + " cannot be taken as an array: " + std::string(py::str(e.value())));
-  }
+  return own_view(foreign_array(x, name));
 }
 
 // float32 or float64, native byte order. Sequences of Python numbers become float64; integer arrays are a TypeError.

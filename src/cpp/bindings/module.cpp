@@ -1,4 +1,5 @@
 #include "bindings/register.h"
+#include "bindings/register_fasttext.h"
 
 PYBIND11_MODULE(_pyffnn, m, pybind11::mod_gil_not_used()) {
   using namespace pyffnn::bindings;
@@ -12,11 +13,15 @@ PYBIND11_MODULE(_pyffnn, m, pybind11::mod_gil_not_used()) {
   register_runs(m);
   register_host_steps(m);
   register_text(m);
+  register_fasttext(m);
+  register_fasttext_training(m);
+  register_fasttext_scoring(m);
   register_terms(m);
   register_stream(m);
   register_examples(m);
   register_network(m);
   register_kernels(m);
+  register_capi(m);
   register_hot_calls(m);
   register_faults(m);
 }

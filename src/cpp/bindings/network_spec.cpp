@@ -1,83 +1,15 @@
 #include "bindings/network_spec.h"
 
+#include "net/spec_keys.h"
+
 namespace pyffnn::bindings {
-namespace {
-
-template <class F, class S>
-void each_key(F& f, S& s) {
-  using net::InputKind;
-  using net::LossKind;
-  using net::Nonlinearity;
-  using net::OutputKind;
-  using net::Pool;
-  f("input", s.input,
-    Choices<InputKind>{{"dense", InputKind::dense},
-                       {"sparse", InputKind::sparse},
-                       {"bags", InputKind::bags},
-                       {"concat", InputKind::concat},
-                       {"windows", InputKind::windows}});
-  f("n_inputs", s.n_inputs);
-  f("rows", s.rows);
-  f("dim", s.dim);
-  f("pool", s.pool, Choices<Pool>{{"mean", Pool::mean}, {"sqrtn", Pool::sqrtn}, {"sum", Pool::sum}});
-  f("max_tokens", s.max_tokens);
-  f("context", s.context);
-  f("distant_kernels", s.distant_kernels);
-  f("distant_window", s.distant_window);
-  f("hidden", s.hidden);
-  f("activation", s.activation,
-    Choices<Nonlinearity>{{"relu", Nonlinearity::relu},
-                          {"tanh", Nonlinearity::tanh},
-                          {"sigmoid", Nonlinearity::sigmoid},
-                          {"gelu", Nonlinearity::gelu},
-                          {"identity", Nonlinearity::identity}});
-  f("residual", s.residual);
-  f("layer_norm", s.layer_norm);
-  f("direct", s.direct);
-  f("tied", s.tied);
-  f("n_outputs", s.n_outputs);
-  f("output", s.output,
-    Choices<OutputKind>{{"classes", OutputKind::classes},
-                        {"vocabulary", OutputKind::vocabulary},
-                        {"adaptive", OutputKind::adaptive},
-                        {"sampled", OutputKind::sampled}});
-  f("cutoffs", s.cutoffs);
-  f("samples", s.samples);
-  f("loss", s.loss, Choices<LossKind>{{"softmax", LossKind::softmax}, {"sigmoid", LossKind::sigmoid}, {"squared", LossKind::squared}});
-  f("precision", s.precision,
-    Choices<Precision>{{"float32", Precision::float32},
-                       {"bfloat16x3", Precision::bfloat16x3},
-                       {"bfloat16", Precision::bfloat16},
-                       {"auto", Precision::automatic}});
-  f("optimizer", s.optimizer,
-    Choices<Optim>{{"sgd", Optim::sgd}, {"momentum", Optim::momentum}, {"adagrad", Optim::adagrad}, {"adam", Optim::adam}});
-  f("beta1", s.beta1);
-  f("beta2", s.beta2);
-  f("eps", s.eps);
-  f("l2", s.l2);
-  f("weight_decay", s.weight_decay);
-  f("clip", s.clip);
-  f("embedding_optimizer", s.embedding_by_row, Choices<bool>{{"same", false}, {"adagrad_row", true}});
-  f("row_rates", s.row_rates);
-  f("embedding_lr", s.embedding_lr);
-  f("embedding_scale", s.embedding_scale);
-  f("freeze_embeddings", s.freeze_embeddings);
-  f("dropout", s.dropout);
-  f("input_dropout", s.input_dropout);
-  f("embedding_dropout", s.embedding_dropout);
-  f("output_dropout", s.output_dropout);
-  f("word_dropout", s.word_dropout);
-  f("seed", s.seed);
-}
-
-}  // namespace
 
 net::Spec network_spec(const py::dict& dict) {
   SettingsReader reader(dict);
   reader.need("input");
   reader.need("n_outputs");
   net::Spec spec;
-  each_key(reader, spec);
+  net::each_key(reader, spec);
   reader.refuse_unknown();
   if (reader.has("pool") && spec.input != net::InputKind::bags) throw py::value_error("pool must be left out unless input is 'bags'");
   // Adagrad keeps one sum a row of a table unless told otherwise.
@@ -88,8 +20,9 @@ net::Spec network_spec(const py::dict& dict) {
 
 py::dict spec_dict(const net::Spec& spec) {
   SettingsWriter writer;
-  each_key(writer, spec);
-  if (spec.input != net::InputKind::bags) writer.dict.attr("pop")("pool");
+  net::each_key(writer, spec);
+  if (spec.input != net::InputKind::bags)
+    for (const char* key : {"pool", "window"}) writer.dict.attr("pop")(key);
   return writer.dict;
 }
 

@@ -1,7 +1,9 @@
-// Rows of tables by id, and means of bags of them.
+// Rows of tables by id, and means and extremes of bags of them.
 #include "bindings/ids.h"
 #include "bindings/register.h"
+#include "ops/bag_rows.h"
 #include "ops/embedding.h"
+#include "ops/pool_extremes.h"
 
 namespace pyffnn::bindings {
 namespace {
@@ -115,6 +117,77 @@ py::array mean_pool_backward(py::handle dy_in, py::handle ids_in, py::handle off
   return grad;
 }
 
+template <ops::Extreme kWhich>
+py::array extreme_pool(py::handle table_in, py::handle ids_in, py::handle offsets_in, py::handle out_in) {
+  const py::array table = as_table(matrix(table_in, "table"));
+  const int num = dtype_num(table);
+  const Bags bags(ids_in, offsets_in, py::none(), table.shape(0), num);
+  const Index count = bags.count(), d = table.shape(1);
+  py::array y = result(out_in, {count, d}, num, {&table, &bags.ids.given(), &bags.offsets.given()});
+  by_dtype(num, [&](auto tag) {
+    using T = decltype(tag);
+    const T* const rows = in<T>(table);
+    const Index ld = row_distance<T>(table);
+    const IdsView at = bags.ids.view();
+    const Index* const offsets = bags.offsets.view().int64();
+    T* const to = out<T>(y);
+    released([=] { at.visit([=](auto p) { ops::pool_extreme<T>(kWhich, rows, ld, p, offsets, count, d, to, d); }); });
+  });
+  return y;
+}
+
+template <ops::Extreme kWhich>
+py::array extreme_pool_backward(py::handle dy_in, py::handle table_in, py::handle ids_in, py::handle offsets_in, py::handle out_in) {
+  py::array dy = matrix(dy_in, "dy"), table = matrix(table_in, "table");
+  const int num = wider({&dy, &table});
+  dy = contiguous(as_dtype(dy, num));
+  table = as_table(as_dtype(table, num));
+  const Bags bags(ids_in, offsets_in, py::none(), table.shape(0), num);
+  if (bags.ids.size() > INT32_MAX) value_error("ids", "must be fewer than 2^31, got " + std::to_string(bags.ids.size()));
+  const Index count = bags.count(), d = table.shape(1), rows = table.shape(0);
+  check_shape(dy, {count, d}, "dy");
+  py::array grad = result(out_in, {rows, d}, num, {&dy, &table, &bags.ids.given(), &bags.offsets.given()});
+  by_dtype(num, [&](auto tag) {
+    using T = decltype(tag);
+    const T *const from = in<T>(dy), *const at_rows = in<T>(table);
+    const Index ld = row_distance<T>(table);
+    const IdsView at = bags.ids.view();
+    const Index* const offsets = bags.offsets.view().int64();
+    T* const to = out<T>(grad);
+    released([=] { at.visit([=](auto p) { ops::pool_extreme_backward<T>(kWhich, from, at_rows, ld, p, offsets, count, rows, d, to); }); });
+  });
+  return grad;
+}
+
+py::tuple pool_backward_rows(py::handle dy_in, py::handle ids_in, py::handle offsets_in, Index rows, bool mean) {
+  const py::array dy = contiguous(matrix(dy_in, "dy"));
+  const int num = dtype_num(dy);
+  const Bags bags(ids_in, offsets_in, py::none(), positive_rows(rows), num);
+  const Index count = bags.count(), d = dy.shape(1), total = bags.ids.size();
+  if (dy.shape(0) != count) value_error("dy", "must have one row a bag (" + std::to_string(count) + "), got shape " + shape_text(dy));
+  const IdsView at = bags.ids.view();
+  const Index* const offsets = bags.offsets.view().int64();
+  if (offsets[0] != 0 || offsets[count] != total)
+    value_error("offsets", "must go from 0 to the number of ids (" + std::to_string(total) + "), got " + std::to_string(offsets[0]) +
+                               " to " + std::to_string(offsets[count]));
+  if (4.0 * static_cast<double>(rows) > static_cast<double>(physical_memory()))
+    throw memory_error("cannot keep a number for each of " + std::to_string(rows) + " rows");
+  if (total >= Index{1} << 31) value_error("ids", "must be fewer than 2^31, got " + std::to_string(total));
+  const ops::TouchedRows touched = released([=] { return at.visit([=](auto p) { return ops::touched_rows(p, at.count, rows); }); });
+  const Index distinct = touched.distinct;
+  py::array_t<std::int64_t> at_rows(distinct);
+  std::copy(touched.rows.get(), touched.rows.get() + distinct, at_rows.mutable_data());
+  py::array values = new_array({distinct, d}, num);
+  by_dtype(num, [&](auto tag) {
+    using T = decltype(tag);
+    const T* const from = in<T>(dy);
+    const ops::TouchedRows* const found = &touched;
+    T* const to = out<T>(values);
+    released([=] { ops::bag_row_sums<T>(from, *found, offsets, mean, count, d, to); });
+  });
+  return py::make_tuple(at_rows, values);
+}
+
 }  // namespace
 
 void register_embedding(py::module_& m) {
@@ -122,6 +195,11 @@ void register_embedding(py::module_& m) {
   m.def("embedding_backward", &embedding_backward);
   m.def("mean_pool", &mean_pool);
   m.def("mean_pool_backward", &mean_pool_backward);
+  m.def("max_pool", &extreme_pool<ops::Extreme::largest>);
+  m.def("max_pool_backward", &extreme_pool_backward<ops::Extreme::largest>);
+  m.def("min_pool", &extreme_pool<ops::Extreme::smallest>);
+  m.def("min_pool_backward", &extreme_pool_backward<ops::Extreme::smallest>);
+  m.def("pool_backward_rows", &pool_backward_rows);
 }
 
 }  // namespace pyffnn::bindings

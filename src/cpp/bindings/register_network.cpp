@@ -5,6 +5,7 @@
 #include <mutex>
 #include <string>
 
+#include "bindings/c_model.h"
 #include "bindings/data_objects.h"
 #include "bindings/interrupts.h"
 #include "bindings/lent.h"
@@ -122,9 +123,10 @@ class PyNetwork {
     else if (!by_frequency.is_none())
       throw py::value_error("by_frequency must be None unless output is 'adaptive' or 'sampled'");
     const ReleaseGil release;
-    net_ = std::make_unique<net::Network<T>>(spec, std::move(order));
+    net_ = std::make_shared<net::Network<T>>(spec, std::move(order));
   }
 
+  const std::shared_ptr<net::Network<T>>& shared() const { return net_; }
   py::dict spec() const { return spec_dict(net_->spec()); }
   py::dict parameters() const {
     py::dict d;
@@ -428,7 +430,7 @@ class PyNetwork {
     return f();
   }
 
-  std::unique_ptr<net::Network<T>> net_;
+  std::shared_ptr<net::Network<T>> net_;
 };
 
 // While it is entered no other thread changes the network; of the thread that entered it, changes are refused.
@@ -454,8 +456,10 @@ void register_of(py::module_& m, const char* name, const char* reading) {
   py::class_<Reading<T>>(m, reading).def("__enter__", [](Reading<T>& r) { r.enter(); }).def("__exit__", [](Reading<T>& r, const py::args&) {
     r.exit();
   });
-  py::class_<N>(m, name)
-      .def(py::init<const py::dict&, py::handle>(), py::arg("spec"), py::arg("by_frequency") = none)
+  py::class_<N> network(m, name);
+  if constexpr (std::is_same_v<T, float>)
+    network.def("c_model", &lend<N>, py::arg("features").none(true), py::arg("length"), py::arg("one_unit"), py::arg("labels"));
+  network.def(py::init<const py::dict&, py::handle>(), py::arg("spec"), py::arg("by_frequency") = none)
       .def_property_readonly("spec", &N::spec)
       .def("parameters", &N::parameters)
       .def("state", &N::state)

@@ -5,6 +5,7 @@
 #include "bindings/register.h"
 #include "bindings/text_input.h"
 #include "text/corpus_builder.h"
+#include "text/unicode_data.h"
 
 namespace pyffnn::bindings {
 namespace {
@@ -252,6 +253,25 @@ py::array_t<std::int64_t> label_offsets(const Corpus& corpus) {
   return to_array(std::vector<std::int64_t>(static_cast<std::size_t>(corpus.size()) + 1, 0));
 }
 
+// The tables behind append_lower(), a row a range: first, last, step and delta of what has a lower case; first and last of the cased and of
+// the case-ignorable.
+py::dict unicode_tables() {
+  const auto rows = [](const auto& ranges, auto&& row) {
+    std::vector<std::int64_t> numbers;
+    for (const auto& range : ranges)
+      for (const std::int64_t x : row(range)) numbers.push_back(x);
+    const auto n = static_cast<Index>(std::size(ranges));
+    return to_array(numbers).reshape({n, static_cast<Index>(numbers.size()) / n});
+  };
+  using Row = std::vector<std::int64_t>;
+  const auto range = [](const text::CodeRange& r) { return Row{r.first, r.last}; };
+  py::dict tables;
+  tables["lower"] = rows(text::kLowerRanges, [](const text::LowerRange& r) { return Row{r.first, r.last, r.step, r.delta}; });
+  tables["cased"] = rows(text::kCased, range);
+  tables["ignorable"] = rows(text::kCaseIgnorable, range);
+  return tables;
+}
+
 }  // namespace
 
 std::shared_ptr<Corpus> encode_texts(const std::shared_ptr<Featurizer>& features, py::handle texts) {
@@ -316,6 +336,7 @@ void register_text(py::module_& m) {
       .def("expand", &expand, py::arg("documents") = py::none())
       .def("sequences", &sequences, py::arg("length"), py::arg("documents") = py::none());
 
+  m.def("unicode_tables", &unicode_tables);
   m.def("fit_texts", [](py::handle texts, const py::dict& options) { return fit(options_of(options), texts, add_texts); });
   m.def("fit_words",
         [](py::handle documents, const py::dict& options) { return fit(options_of(options), documents, add_documents_of_words); });

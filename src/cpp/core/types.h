@@ -118,6 +118,51 @@ struct PoolBags {
   Index ldo;
 };
 
+// Number of an entry within its bag, as wide as the numbers that it stands beside.
+template <class T>
+struct EntryOf;
+template <>
+struct EntryOf<float> {
+  using Int = std::int32_t;
+};
+template <>
+struct EntryOf<double> {
+  using Int = std::int64_t;
+};
+template <class T>
+using Entry = typename EntryOf<T>::Int;
+
+// Column by column the largest and the smallest number, and the sum, of the rows of each bag: top, low and sum, `bags` rows of ldo; null
+// where not wanted. Rows lie at table[row * ld], need no padding, and are ids[i] (already checked) or, without ids, i.
+//   top_entry, low_entry (rows of lde; may be null): the number within the bag of the entry that the extreme comes from: the first of
+//   equals, and before all the first NaN. An empty bag gives zeros.
+template <class T, class I>
+struct PoolExtremes {
+  const T* table;
+  Index ld, d;
+  const I* ids;
+  const Index* offsets;
+  Index bags;
+  T *top, *low, *sum;
+  Index ldo;
+  Entry<T>*top_entry, *low_entry;
+  Index lde;
+};
+
+// The gradients of the above by each entry's row: out_i (rows of ldo) = sum_b + [i is top_entry_b] top_b + [i is low_entry_b] low_b in each
+// column, for the entries i of bag b. sum, top, low: rows of ldg, null where there is none.
+template <class T>
+struct SpreadExtremes {
+  const Index* offsets;
+  Index bags, d;
+  const T *sum, *top, *low;
+  Index ldg;
+  const Entry<T>*top_entry, *low_entry;
+  Index lde;
+  T* out;
+  Index ldo;
+};
+
 // Gradients on their way to the rows of a table. Entry i of a batch adds weight_i grad[source_i] (d columns, rows of ldg) to row ids_i.
 // With offsets, entries [offsets[b], offsets[b + 1]) have source b; without, there are `bags` entries and entry i has source i. weight may
 // be null (1). Entries of row `skip` count for nothing, nor do rows that another part owns: part p of `parts` owns blocks of kOwnerBlock

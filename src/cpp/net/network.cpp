@@ -181,7 +181,8 @@ Index Network<T>::row_here(std::int64_t id) const {
 
 template <class T>
 void Network<T>::load(const Pass<T>& pass, const Source<T>& source) const {
-  source.load(pass.visit.part(pass.first, pass.last), spec().reach(), pass.member.batch, pass.space.x.row(pass.begin), pass.space.x.ld);
+  const Index words = spec().window > 0 ? spec().window : spec().reach();
+  source.load(pass.visit.part(pass.first, pass.last), words, pass.member.batch, pass.space.x.row(pass.begin), pass.space.x.ld);
   if (source.kind() == SourceKind::bags || source.kind() == SourceKind::sequences || source.kind() == SourceKind::sparse)
     translate(source, pass.member.batch.ids);
 }

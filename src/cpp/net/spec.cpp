@@ -4,6 +4,7 @@
 #include <sstream>
 #include <stdexcept>
 #include <string>
+#include <utility>
 
 namespace pyffnn::net {
 namespace {
@@ -35,6 +36,23 @@ void check_not_negative(const char* key, double value) {
   need(value >= 0 && !std::isinf(value), key, "a finite number of at least 0", value);
 }
 
+void check_ngrams(const Spec& s) {
+  if (s.ngram_rows == 0) {
+    for (const auto& [key, value] : {std::pair{"ngram_words", s.ngram_words}, {"ngram_heads", s.ngram_heads}, {"ngram_dim", s.ngram_dim}})
+      need(value == 0, key, "left out without ngram_rows", value);
+    need(s.ngram_dropout == 0, "ngram_dropout", "left out without ngram_rows", s.ngram_dropout);
+    return;
+  }
+  check_size("ngram_rows", s.ngram_rows);
+  need(s.ngram_words >= 2 && s.ngram_words <= s.reach(), "ngram_words", "from 2 to the number of words that the window covers",
+       s.ngram_words);
+  need(s.ngram_heads >= 1 && s.ngram_heads <= 64, "ngram_heads", "from 1 to 64", s.ngram_heads);
+  need(s.ngram_dim >= 1 && s.ngram_dim <= 65536, "ngram_dim", "from 1 to 65536", s.ngram_dim);
+  const Index slots = (s.ngram_words - 1) * s.ngram_heads;
+  need(slots < kLargest && s.ngram_rows < (kLargest - 1) / slots, "ngram_rows", "such that all n-grams have fewer than 2^31 rows",
+       s.ngram_rows);
+}
+
 void check_input(const Spec& s) {
   const bool windows = s.input == InputKind::windows;
   if (s.has_table()) {
@@ -58,6 +76,14 @@ void check_input(const Spec& s) {
     check_size("max_tokens", s.max_tokens);
   else
     need(s.max_tokens == 0, "max_tokens", "left out unless input is 'concat'", s.max_tokens);
+  if (s.input == InputKind::bags) {
+    need(!s.pools.empty(), "pool", "one pooling or several", "none");
+    for (std::size_t i = 0; i < s.pools.size(); ++i)
+      for (std::size_t j = 0; j < i; ++j) need(s.pools[i] != s.pools[j], "pool", "different poolings", "one twice");
+    need(s.window >= 0 && s.window <= kLargest, "window", "from 0 to 2^31", s.window);
+  } else {
+    need(s.window == 0, "window", "left out unless input is 'bags'", s.window);
+  }
   if (windows) {
     check_size("context", s.context);
     need(s.distant_kernels >= 0 && s.distant_kernels <= kLargest, "distant_kernels", "from 0 to 2^31", s.distant_kernels);
@@ -65,7 +91,9 @@ void check_input(const Spec& s) {
       check_size("distant_window", s.distant_window);
     else
       need(s.distant_window == 0, "distant_window", "left out without distant_kernels", s.distant_window);
+    check_ngrams(s);
   } else {
+    need(s.ngram_rows == 0, "ngram_rows", "left out unless input is 'windows'", s.ngram_rows);
     need(s.context == 0, "context", "left out unless input is 'windows'", s.context);
     need(s.distant_kernels == 0, "distant_kernels", "left out unless input is 'windows'", s.distant_kernels);
     need(s.distant_window == 0, "distant_window", "left out unless input is 'windows'", s.distant_window);
@@ -124,11 +152,11 @@ Index Spec::width() const {
     case InputKind::sparse:
       return hidden.empty() ? n_outputs : residual ? last_size() : hidden.front();
     case InputKind::bags:
-      return dim;
+      return dim * static_cast<Index>(pools.size());
     case InputKind::concat:
       return max_tokens * dim;
     case InputKind::windows:
-      return (context + distant_kernels) * dim;
+      return (context + distant_kernels) * dim + ngram_width();
   }
   return 0;
 }
@@ -157,6 +185,7 @@ void Spec::check() const {
   check_rate("embedding_dropout", embedding_dropout);
   check_rate("output_dropout", output_dropout);
   check_rate("word_dropout", word_dropout, true);
+  check_rate("ngram_dropout", ngram_dropout);
 }
 
 }  // namespace pyffnn::net

@@ -9,4 +9,17 @@ from __future__ import annotations
 
 __all__ = ["COMMANDS"]
 
-COMMANDS = ("demo", "train", "test", "predict", "vectors", "lm", "info", "bench")
+COMMANDS = (
+    "demo",
+    "train",
+    "test",
+    "predict",
+    "audit",
+    "vectors",
+    "to_c",
+    "lm",
+    "info",
+    "bench",
+    "score",
+    "fasttext",
+)

@@ -124,6 +124,8 @@ def _how(name: str, setting: Setting) -> dict[str, Any]:
     fixed: dict[str, Any] = {choice: choice for choice in setting.choices}
     if setting.kind(kinds.Nothing) is not None:
         fixed["none"] = None
+    if setting.kind(kinds.Flag) is not None:
+        fixed |= {"yes": True, "no": False}
     metavar, read = "/".join(fixed), None
     for kind, its_metavar, its_read in _READ:
         if setting.kind(getattr(kinds, kind)) is not None:
@@ -157,6 +159,12 @@ def _sizes(text: str) -> tuple[int, ...]:
     return tuple(int(size) for size in text.split(","))
 
 
+def _names(text: str) -> tuple[str, ...]:
+    if "," not in text:
+        raise ValueError(text)
+    return tuple(text.split(","))
+
+
 # kind of value -> what it is called in the usage, and how it is read
 _READ: list[tuple[str, str, Callable[[str], Any]]] = [
     ("Integers", "N,N", _sizes),
@@ -164,6 +172,7 @@ _READ: list[tuple[str, str, Callable[[str], Any]]] = [
     ("Integer", "N", int),
     ("Number", "X", float),
     ("Text", "TEXT", str),
+    ("Choices", "NAME,NAME", _names),
 ]
 
 

@@ -16,8 +16,18 @@ if TYPE_CHECKING:
     import argparse
 
     from pyffnn.text.labelled import LabelledFile
+    from pyffnn.text.opened import Source
 
-__all__ = ["FORMS", "Files", "add_columns", "kept_if_interrupted", "load_any", "note", "opened"]
+__all__ = [
+    "FORMS",
+    "Files",
+    "add_columns",
+    "kept_if_interrupted",
+    "load_any",
+    "load_text_model",
+    "note",
+    "opened",
+]
 
 FORMS = (
     "FILE: UTF-8, plain or packed (.gz, .zst): fastText's form (words that begin with __label__ are "
@@ -71,8 +81,8 @@ def kept_if_interrupted(args: argparse.Namespace) -> Iterator[None]:
         ) from None
 
 
-def opened(args: argparse.Namespace, path: str) -> LabelledFile:
-    """A file, open for reading, as the options of `add_columns` say."""
+def opened(args: argparse.Namespace, path: Source) -> LabelledFile:
+    """A file, or what can be read as one, open for reading, as the options of `add_columns` say."""
     from pyffnn.text.labelled import LabelledFile
 
     return LabelledFile(
@@ -157,3 +167,13 @@ def load_any(path: str) -> Any:
     kind = load_model(path, [*modules, *kinds]).model
     name = kinds.get(kind, kind)
     return getattr(import_module(f"pyffnn.models.{modules[name]}"), name).load(path)
+
+
+def load_text_model(path: str) -> Any:
+    """The classifier or regressor of texts in a file; ValueError for another model."""
+    from pyffnn.models.text_classifier import TextClassifier, TextRegressor
+
+    model = load_any(path)
+    if not isinstance(model, (TextClassifier, TextRegressor)):
+        raise ValueError(f"{path!r} holds a {type(model).__name__}, not a model of texts")
+    return model

@@ -6,18 +6,23 @@ import argparse
 from typing import TYPE_CHECKING
 
 from .arguments import Commands, add_model
-from .files import add_columns, note, opened
+from .files import add_columns, load_text_model, note, opened
 
 if TYPE_CHECKING:
     from pyffnn.metrics import Scores
+    from pyffnn.models.text_classifier import TextRegressor
+
+
+_NONE = "(none of these)"
 
 
 def add_parser(commands: Commands) -> None:
     parser = commands.add_parser(
         "test",
-        help="accuracy, precision, recall and F1 of a text classifier",
+        help="accuracy, precision, recall and F1 of a text classifier; R^2 and errors of a regressor",
         description="Accuracy, and precision, recall and F1 of each label, of a classifier on "
-        "labelled texts. FILE: as for `pyffnn train`. Labels that the model does not know count "
+        "labelled texts; of a regressor R^2, the mean absolute error and the root of the mean squared "
+        "error. FILE: as for `pyffnn train`. Labels that the model does not know count "
         "as wrong.",
     )
     parser.add_argument("file", metavar="FILE", help="labelled texts; -: standard input")
@@ -29,10 +34,13 @@ def add_parser(commands: Commands) -> None:
 
 def run(args: argparse.Namespace) -> None:
     from pyffnn.metrics import score_labels, score_sets
-    from pyffnn.models.text_classifier import TextClassifier
+    from pyffnn.models.text_classifier import TextRegressor
     from pyffnn.text.labelled import read_labelled
 
-    model = TextClassifier.load(args.model)
+    model = load_text_model(args.model)
+    if isinstance(model, TextRegressor):
+        _test_numbers(args, model)
+        return
     with opened(args, args.file) as file:
         found = read_labelled(file, model.label_prefix, several=model.multilabel, note=note)
     predicted = model.predict(found.texts)
@@ -42,9 +50,46 @@ def run(args: argparse.Namespace) -> None:
         sets = [[str(label) for label in labels] for labels in predicted]
         scores = score_sets(found.labels, sets, known + others)
     else:
-        names = [str(label) for label in predicted]
+        names = [_NONE if label is None else str(label) for label in predicted]
+        if _NONE in names and _NONE not in others:
+            others.append(_NONE)
         scores = score_labels(found.single(args.file), names, known + others)
     (_print_json if args.json else _print)(scores, len(found.texts))
+
+
+def _test_numbers(args: argparse.Namespace, model: TextRegressor) -> None:
+    import json
+
+    import numpy as np
+
+    from pyffnn.metrics import r2_score
+    from pyffnn.text.labelled import read_labelled
+
+    with opened(args, args.file) as file:
+        found = read_labelled(file, model.label_prefix, several=False, note=note)
+    predicted = model.predict(found.texts)
+    try:
+        true = np.array([list(map(float, labels)) for labels in found.labels])
+        true = true.reshape(predicted.shape)
+    except ValueError as error:
+        outputs = 1 if predicted.ndim == 1 else predicted.shape[1]
+        raise ValueError(
+            f"{file.name!r}: each text must have {outputs} numbers as labels: {error}"
+        ) from None
+    off = predicted - true
+    report = {
+        "texts": len(found.texts),
+        "r2": r2_score(true, predicted),
+        "mean_absolute_error": float(np.abs(off).mean()),
+        "root_mean_squared_error": float(np.sqrt((off**2).mean())),
+    }
+    if args.json:
+        print(json.dumps(report, indent=2))
+        return
+    print(f"texts      {report['texts']:,}")
+    print(f"R^2        {report['r2']:.4f}")
+    print(f"MAE        {report['mean_absolute_error']:.4g}")
+    print(f"RMSE       {report['root_mean_squared_error']:.4g}")
 
 
 def _print(scores: Scores, examples: int) -> None:

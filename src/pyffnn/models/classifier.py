@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, TypeVar
 
 import numpy as np
@@ -13,18 +13,23 @@ from numpy.typing import ArrayLike, NDArray
 
 from pyffnn.formats.model_file import ModelFile
 from pyffnn.models.answers import Answers
-from pyffnn.models.blocks import likely_sets, top_classes
+from pyffnn.models.blocks import likely_sets, top_classes, top_probabilities
+from pyffnn.models.calibration import Trust, conformal_floor, divide_logits, fit_temperature, folds
 from pyffnn.models.checks import check_same_length, check_sample_weight
 from pyffnn.models.class_outputs import by_frequency, guess, network_targets, output_spec
 from pyffnn.models.fitted import Fitted
 from pyffnn.models.labels import ClassWeight, Targets, given_classes
-from pyffnn.models.supervised import STRUCTURE, Supervised
+from pyffnn.models.logits import logits
+from pyffnn.models.supervised import STRUCTURE, Numbers, Rehearsal, Supervised
+from pyffnn.models.thresholds import Thresholds, best_thresholds, given_thresholds
 from pyffnn.models.weighting import combined, weights_of_classes
 from pyffnn.net import Examples, Network
 from pyffnn.net import Targets as NetTargets
-from pyffnn.training import Data, Record, by_accuracy
+from pyffnn.training import Data, DivergedError, Record, by_accuracy
 
-__all__ = ["Classifier", "ClassifierFitted"]
+__all__ = ["Classifier", "ClassifierFitted", "named"]
+
+_MOST_LOGITS = 4_000_000  # of validation data that a temperature is fitted to
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,11 +38,21 @@ class ClassifierFitted(Fitted):
 
     classes: NDArray[Any]
     multilabel: bool
+    trust: Trust = field(default=Trust(), kw_only=True)
+    # above which probability a label is given, where labels are sets; None: 1/2
+    thresholds: NDArray[np.float64] | None = field(default=None, kw_only=True)
 
     @functools.cached_property
     def one_unit(self) -> bool:
         """Whether one sigmoid unit stands for two classes."""
         return not self.multilabel and self.network.spec["n_outputs"] == 1
+
+    def c_model(self) -> Any:
+        """A capsule for C functions, which keeps the network alive."""
+        return self.network.c_model(None, 0, self.one_unit, self._labels())
+
+    def _labels(self) -> list[str]:
+        return [str(label) for label in self.classes.tolist()]
 
 
 F = TypeVar("F", bound=ClassifierFitted)
@@ -50,6 +65,9 @@ class Classifier(Answers[F], Supervised[F]):
     cutoffs: Sequence[int] | None
     samples: int
     class_weight: ClassWeight
+    thresholds: Thresholds
+    calibrate: bool
+    reject: float | None
 
     # one output that says "the second of two classes" instead of two that compete
     _one_unit_for_two_classes = False
@@ -59,9 +77,40 @@ class Classifier(Answers[F], Supervised[F]):
     def classes_(self) -> NDArray[Any]:
         return self._state().classes
 
+    @property
+    def thresholds_(self) -> NDArray[np.float64]:
+        fitted = self._state()
+        if not fitted.multilabel:
+            raise AttributeError("thresholds_ is there for multi-label models alone")
+        return np.full(fitted.classes.size, 0.5) if fitted.thresholds is None else fitted.thresholds
+
+    @property
+    def temperature_(self) -> float:
+        return self._state().trust.temperature
+
+    @property
+    def reject_threshold_(self) -> float | None:
+        return self._state().trust.floor
+
+    def _given_thresholds(self, targets: Targets) -> NDArray[np.float64] | None:
+        """Those of the setting; None where they are chosen, or labels are no sets."""
+        if not targets.multilabel:
+            return None
+        return given_thresholds(self.thresholds, targets.classes)
+
     # targets ------------------------------------------------------------------------------------
 
     def _output_spec(self, targets: Targets) -> dict[str, Any]:
+        if self.reject is not None and targets.multilabel:
+            raise ValueError(
+                f"reject must be None with multi-label y, where no label is an answer, got {self.reject!r}"
+            )
+        if not isinstance(self.thresholds, str) and not targets.multilabel:
+            raise ValueError(
+                f"thresholds must be 'auto' without multi-label y, got {self.thresholds!r:.80}"
+            )
+        if self.calibrate and self.output == "adaptive":
+            raise ValueError("calibrate must be False with output='adaptive', got True")
         return output_spec(self, targets, one_unit=self._one_unit_for_two_classes)
 
     def _order_of_outputs(self, targets: Targets, weights: Any) -> NDArray[np.int64] | None:
@@ -98,6 +147,88 @@ class Classifier(Answers[F], Supervised[F]):
 
         return validate
 
+    def _wants_held_out(self) -> bool:
+        return super()._wants_held_out() or self.reject is not None
+
+    def _finisher(
+        self, fitted: F, data: Data, rehearsal: Rehearsal, train: Callable[[Numbers], None]
+    ) -> Callable[[F], F] | None:
+        given, held_out = rehearsal.validation, rehearsal.held_out
+        choose = fitted.multilabel and isinstance(self.thresholds, str)
+        choose = choose and (given is not None or held_out is not None)
+        if not self.calibrate and self.reject is None and not choose:
+            return None
+        temperature = 1.0
+        if self.calibrate and given is None:
+            temperature = self._rehearsed(fitted, data, rehearsal, train)
+
+        def finish(fitted: F) -> F:
+            found, floor = temperature, None
+            if self.calibrate:
+                if given is not None:
+                    z, some = self._unseen(fitted, given[0], np.arange(given[1].size))
+                    found = fit_temperature(z, given[1].take(some))
+                divide_logits(fitted.network, found)
+            if self.reject is not None:
+                examples, order = (
+                    (data.examples, rehearsal.held_out) if given is None else (given[0], None)
+                )
+                numbers = np.arange(len(examples)) if order is None else order
+
+                def predict(order: Numbers | None) -> NDArray[np.float32]:
+                    return self._probabilities(fitted, examples, order)
+
+                sure = top_probabilities(predict, numbers, fitted.classes.size)
+                floor = conformal_floor(sure, float(self.reject))
+            trusted = replace(fitted, trust=Trust(found, floor))
+            return self._with_thresholds(trusted, data, rehearsal) if choose else trusted
+
+        return finish
+
+    def _with_thresholds(self, fitted: F, data: Data, rehearsal: Rehearsal) -> F:
+        """With those that are best on validation data."""
+        if rehearsal.validation is not None:
+            (examples, targets), weight = rehearsal.validation, None
+            numbers = np.arange(targets.size)
+        else:
+            examples, targets, weight = data.examples, rehearsal.targets, rehearsal.weight
+            assert rehearsal.held_out is not None
+            numbers = rehearsal.held_out
+
+        def predict(order: Numbers) -> NDArray[np.float32]:
+            return self._probabilities(fitted, examples, order)
+
+        return replace(fitted, thresholds=best_thresholds(predict, numbers, targets, weight))
+
+    def _rehearsed(
+        self, fitted: F, data: Data, rehearsal: Rehearsal, train: Callable[[Numbers], None]
+    ) -> float:
+        """The temperature of models like the one to be trained."""
+        targets, weight = rehearsal.targets, rehearsal.weight
+        numbers = np.arange(targets.size) if rehearsal.numbers is None else rehearsal.numbers
+        if weight is not None:
+            numbers = numbers[weight[numbers] > 0]
+        unseen = []
+        for some, others in folds(targets.strata, numbers, fitted.seed):
+            try:
+                train(some)
+            except DivergedError:  # so will the training proper, and say it
+                break
+            unseen.append(self._unseen(fitted, data.examples, others))
+        if not unseen:
+            return 1.0
+        z = np.concatenate([part for part, _ in unseen])
+        order = np.concatenate([part for _, part in unseen])
+        return fit_temperature(z, targets.take(order), None if weight is None else weight[order])
+
+    def _unseen(
+        self, fitted: F, examples: Examples, numbers: Numbers
+    ) -> tuple[NDArray[np.float64], Numbers]:
+        """Logits of these examples, or of as many as there is memory for, and which they are."""
+        most = max(_MOST_LOGITS // fitted.classes.size, 1)
+        some = numbers[:: max(-(-numbers.size // most), 1)]
+        return logits(fitted, examples, some, self._threads()), some
+
     def _known_classes(self, classes: ArrayLike | None, fitted: F) -> None:
         owner = type(self).__name__
         if classes is not None and not np.array_equal(
@@ -126,8 +257,11 @@ class Classifier(Answers[F], Supervised[F]):
 
         size = len(examples)
         if fitted.multilabel:
-            return likely_sets(predict, size, fitted.classes)
-        return Targets(fitted.classes, top_classes(predict, size, fitted.classes.size))
+            threshold = 0.5 if fitted.thresholds is None else fitted.thresholds
+            return likely_sets(predict, size, fitted.classes, threshold)
+        return Targets(
+            fitted.classes, top_classes(predict, size, fitted.classes.size, fitted.trust.floor)
+        )
 
     def _score(self, fitted: F, examples: Examples, targets: Targets, sample_weight: Any) -> float:
         check_same_length(X=len(examples), y=targets.size)
@@ -137,8 +271,11 @@ class Classifier(Answers[F], Supervised[F]):
 
     def _file_config(self, fitted: F) -> dict[str, Any]:
         labels = fitted.classes
+        trust = {} if fitted.trust == Trust() else {"trust": asdict(fitted.trust)}
         return {
             **super()._file_config(fitted),
+            **trust,
+            **({} if fitted.thresholds is None else {"thresholds": fitted.thresholds.tolist()}),
             "multilabel": fitted.multilabel,
             "classes": None if labels.dtype.kind in "biuf" else _strings(labels),
         }
@@ -148,11 +285,17 @@ class Classifier(Answers[F], Supervised[F]):
         return {**numbers, **super()._file_tensors(fitted)}
 
     def _target_parts(self, file: ModelFile) -> dict[str, Any]:
-        names = file.config["classes"]
+        names, thresholds = file.config["classes"], file.config.get("thresholds")
         return {
             "classes": file.tensors["classes"] if names is None else np.array(names),
             "multilabel": file.config["multilabel"],
+            "trust": Trust(**file.config.get("trust", {})),
+            "thresholds": None if thresholds is None else np.array(thresholds, np.float64),
         }
+
+    def __pyffnn_model__(self) -> Any:
+        """A capsule of the fitted state for C, C++ and Cython: `pyffnn_model_of` in ``pyffnn.h``."""
+        return self._state().c_model()
 
     # scikit-learn -------------------------------------------------------------------------------
 
@@ -168,6 +311,14 @@ class Classifier(Answers[F], Supervised[F]):
             transformer_tags=utils.TransformerTags(preserves_dtype=[]),
             input_tags=utils.InputTags(**input_tags),
         )
+
+
+def named(fitted: ClassifierFitted, codes: NDArray[np.int64]) -> NDArray[Any]:
+    """The classes of these numbers; where a model may reject, -1 is None."""
+    if fitted.trust.floor is None:
+        return np.asarray(fitted.classes[codes])
+    names = np.array([*fitted.classes.tolist(), None], dtype=object)
+    return np.asarray(names[codes])
 
 
 def accuracy(right: NDArray[np.bool_], sample_weight: ArrayLike | None) -> float:

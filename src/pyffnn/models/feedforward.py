@@ -9,7 +9,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from pyffnn.models.classifier import Classifier, ClassifierFitted
+from pyffnn.models.classifier import Classifier, ClassifierFitted, named
 from pyffnn.models.label_sets import is_matrix, matrix_targets
 from pyffnn.models.labels import (
     ClassWeight,
@@ -20,6 +20,7 @@ from pyffnn.models.labels import (
     to_labels,
 )
 from pyffnn.models.soft_labels import is_soft, soft_targets
+from pyffnn.models.thresholds import Thresholds
 from pyffnn.models.vector_answers import VectorAnswers
 from pyffnn.models.vectors import VectorFitted
 from pyffnn.optimizers import LearningRate, Optimizer, constant
@@ -75,7 +76,8 @@ class FFNNClassifier(VectorAnswers[FFNNFitted], Classifier[FFNNFitted]):
         False, or for how many epochs without a better validation accuracy (then loss) training
         goes on (True: 5). The weights of the best epoch are restored.
     validation_fraction
-        Share of the examples held out for early stopping when no validation data are given.
+        Share of the examples held out for early stopping and ``reject`` when no validation data are
+        given.
     precision
         How the products of the layers are taken (see `pyffnn.ops`): "float32", "bfloat16x3", "bfloat16",
         or "auto", the fastest of the first two, which are of float32's grade, on this machine. None:
@@ -93,9 +95,27 @@ class FFNNClassifier(VectorAnswers[FFNNFitted], Classifier[FFNNFitted]):
     tol, n_iter_no_change
         Training ends when the training loss has not fallen by ``tol`` for ``n_iter_no_change``
         epochs in a row; ``tol=None`` always trains all epochs.
+    thresholds
+        Multi-label: the probability above which a label is given; one for all, one for each, or a dict
+        from label. "auto": for each label the one with the best F1 on the validation data, where there
+        are any (``X_val``, or held out for early stopping), else 0.5.
+    calibrate
+        Divide the logits by the temperature that suits unseen examples best (Guo et al. 2017), so that
+        of those with probability 0.8 about 80 % have that label: ``X_val``, else examples that up to
+        five further models, trained on four fifths each, have not seen. Not with
+        ``output="adaptive"``.
+    reject
+        None, or the share of examples like those of training, between 0 and 1, that may be answered
+        "none of these" (`predict` gives None): those less sure than that share of the validation data.
 
     Attributes
     ----------
+    thresholds_ : array of shape (n_classes,)
+        Multi-label: the probability above which `predict` gives each label.
+    temperature_ : float
+        What the logits were divided by; 1 without ``calibrate``.
+    reject_threshold_ : float or None
+        Least probability of an answer other than "none of these".
     classes_ : array of shape (n_classes,)
         The sorted labels.
     history_ : list of dict
@@ -143,6 +163,9 @@ class FFNNClassifier(VectorAnswers[FFNNFitted], Classifier[FFNNFitted]):
         cutoffs: Sequence[int] | None = None,
         samples: int = 4096,
         clip_norm: float | None = None,
+        thresholds: Thresholds = "auto",
+        calibrate: bool = False,
+        reject: float | None = None,
     ) -> None:
         self.hidden_layer_sizes = hidden_layer_sizes
         self.activation = activation
@@ -167,6 +190,9 @@ class FFNNClassifier(VectorAnswers[FFNNFitted], Classifier[FFNNFitted]):
         self.cutoffs = cutoffs
         self.samples = samples
         self.clip_norm = clip_norm
+        self.thresholds = thresholds
+        self.calibrate = calibrate
+        self.reject = reject
 
     def partial_fit(
         self,
@@ -181,7 +207,8 @@ class FFNNClassifier(VectorAnswers[FFNNFitted], Classifier[FFNNFitted]):
         The first call, unless after `fit`, needs the labels of all later calls: those of
         ``classes``, else of ``y``; rows of probabilities have a column for each of these, sorted.
         ``class_weight="balanced"`` counts the examples of the call. Settings that concern training
-        alone may change between calls. A call that fails leaves the model as it was.
+        alone may change between calls. A call that fails leaves the model as it was. A temperature and
+        the threshold of ``reject`` stay those of `fit`, from whose calibrated weights training goes on.
         """
         return self._one_pass_more(X, y, classes, sample_weight)
 
@@ -194,18 +221,21 @@ class FFNNClassifier(VectorAnswers[FFNNFitted], Classifier[FFNNFitted]):
         return self._probabilities(fitted, self._read(X, fitted).examples())
 
     def predict(self, X: Any) -> NDArray[Any]:
-        """The most probable class of each example, shape (n,); multi-label: 0 or 1, (n, n_classes)."""
+        """The most probable class of each example, shape (n,); multi-label: 0 or 1, (n, n_classes).
+
+        With ``reject`` None for "none of these".
+        """
         fitted, found = self._consistently(
             lambda fitted: (fitted, self._predicted(fitted, self._read(X, fitted).examples()))
         )
         if found.codes is None:
             return found.matrix().astype(np.int64)
-        labels: NDArray[Any] = fitted.classes[found.codes]
-        return labels
+        return named(fitted, found.codes)
 
     def score(self, X: Any, y: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
         """Accuracy; with multi-label, of whole rows. Labels that training has not met count as wrong.
 
+        With ``reject`` "none of these" is right for those alone.
         Raises ValueError for labels of another number, or of a type that no class has.
         """
         with (network := self._state().network).reading():
@@ -245,7 +275,12 @@ class FFNNClassifier(VectorAnswers[FFNNFitted], Classifier[FFNNFitted]):
         self._known_classes(classes, fitted)
 
     def _new_state(self, targets: Targets, **parts: Any) -> FFNNFitted:
-        return FFNNFitted(classes=targets.classes, multilabel=targets.multilabel, **parts)
+        return FFNNFitted(
+            classes=targets.classes,
+            multilabel=targets.multilabel,
+            thresholds=self._given_thresholds(targets),
+            **parts,
+        )
 
     def _state_of(self, **parts: Any) -> FFNNFitted:
         return FFNNFitted(**parts)

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, Self, TypeVar
 
+from pyffnn.formats.model_file import PathLike
 from pyffnn.models.estimator import not_fitted
 from pyffnn.models.one_state import OneState
 from pyffnn.models.summary import Summary, summarise
@@ -137,9 +138,53 @@ class FittedModel(OneState[F]):
         """Further lines of `summary`."""
         return ()
 
+    # other hosts
+
+    def to_onnx(self, path: PathLike, *, text: bool | None = None) -> str:
+        """Write the fitted model as an ONNX file (opset 20; extra "onnx"), atomically.
+
+        The file's outputs are "probabilities" [n, n_outputs] and, of a classifier, "label": [n], or 0 or
+        1 for each class [n, n_classes] with multi-label; of a regressor "prediction", float32. Its
+        metadata hold the labels.
+
+        Parameters
+        ----------
+        path
+            Where to; an existing file is replaced once the new one is complete.
+        text
+            Of models of texts, what the file reads. True: "texts", strings [n] (the words before the one
+            to tell, of a language model). False: "ids", int64 [n, any length], -1 where there is none
+            (`pyffnn.integrations.onnx.ids_of_texts`). None: texts where the standard operators allow,
+            which is without character n-grams, hashed n-grams and a tokenizer. Models of feature vectors
+            read "X", float32 [n, features].
+
+        Returns
+        -------
+        str
+            The name of the input: "X", "texts" or "ids".
+
+        Raises
+        ------
+        ValueError
+            The model is not fitted, or cannot be exported so; a file of more than 2 GB.
+        ImportError
+            The onnx package is missing.
+        OSError
+            The file cannot be written.
+        """
+        from pyffnn.integrations.onnx import to_onnx
+
+        return to_onnx(self, path, text)
+
     # training
 
-    def _train(self, run: Run, fitted: F, callbacks: list[Callback]) -> None:
+    def _train(
+        self,
+        run: Run,
+        fitted: F,
+        callbacks: list[Callback],
+        finish: Callable[[F], F] | None = None,
+    ) -> None:
         """Train ``fitted`` and keep it; what ends training early leaves a usable model behind."""
 
         def after_epoch(record: Record) -> bool:
@@ -160,7 +205,7 @@ class FittedModel(OneState[F]):
             diverged = DivergedError(f"{error}; {where} is at its last good state")
             diverged.model = model
             raise diverged from None
-        self._keep(fitted)
+        self._keep(fitted if finish is None else finish(fitted))
 
     def _interrupted(self, run: Run, fitted: F) -> Interrupted:
         try:

@@ -18,6 +18,7 @@ __all__ = [
     "FLOAT",
     "SIZE",
     "Choice",
+    "Choices",
     "Flag",
     "Integer",
     "IntegerPair",
@@ -26,6 +27,7 @@ __all__ = [
     "Kind",
     "Nothing",
     "Number",
+    "Numbers",
     "Text",
     "Weights",
     "Words",
@@ -187,6 +189,29 @@ class Choice(Kind):
 
 
 @dataclass(frozen=True)
+class Choices(Kind):
+    """A list or tuple of some different names, at least one."""
+
+    names: tuple[str, ...]
+
+    @property
+    def words(self) -> str:
+        return f"a tuple of names among {', '.join(map(repr, self.names))}"
+
+    @property
+    def values(self) -> str:
+        return "a tuple of some of " + ", ".join(f'"{name}"' for name in self.names)
+
+    def fits(self, value: Any) -> bool:
+        return isinstance(value, (tuple, list))
+
+    def wrong(self, value: Any) -> str | None:
+        if not value or not all(isinstance(name, str) and name in self.names for name in value):
+            return self.words
+        return None if len(set(value)) == len(value) else self.words + ", each once"
+
+
+@dataclass(frozen=True)
 class Text(Kind):
     """A string; ``one_word``: without white space; never empty."""
 
@@ -301,6 +326,27 @@ class Weights(Kind):
         if all(number.fits(w) and number.wrong(w) is None for w in value.values()):
             return None
         return f"{self.words}, each a finite number of at least 0"
+
+
+@dataclass(frozen=True)
+class Numbers(Kind):
+    """Numbers of a kind: a sequence of them, or a mapping to them; at least one."""
+
+    of: Number = Number()
+
+    _words = "a sequence of numbers or a dict from label to number"
+
+    @property
+    def values(self) -> str:
+        return f"{self.words}, each {self.of.values}"
+
+    def fits(self, value: Any) -> bool:
+        return _is_sequence(value) or isinstance(value, Mapping)
+
+    def wrong(self, value: Any) -> str | None:
+        items = list(value.values() if isinstance(value, Mapping) else value)
+        right = all(self.of.fits(item) and self.of.wrong(item) is None for item in items)
+        return None if items and right else self.values
 
 
 @dataclass(frozen=True)

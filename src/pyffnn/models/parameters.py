@@ -19,6 +19,7 @@ from pyffnn.corpus import IdVocabulary, WordVocabulary
 from pyffnn.models.arguments import ArgumentTypeError
 from pyffnn.models.kinds import (
     Choice,
+    Choices,
     Flag,
     Integer,
     IntegerPair,
@@ -27,6 +28,7 @@ from pyffnn.models.kinds import (
     Kind,
     Nothing,
     Number,
+    Numbers,
     Text,
     Weights,
     Words,
@@ -80,6 +82,7 @@ def _of(*kinds: Kind, doc: str) -> Setting:
 
 
 NONE, FLAG, COUNT = Nothing(), Flag(), Integer(1)
+POOLINGS = ("mean", "sqrtn", "sum", "max", "min")
 RATE = Number(0, 1, open_high=True)  # of dropout: 1 would leave nothing
 POSITIVE = Number(0, open_low=True)
 
@@ -127,7 +130,7 @@ _TRAINING = {
     ),
     "validation_fraction": _of(
         Number(0, 1, open_low=True, open_high=True),
-        doc="share of the data held out for early stopping where there are no validation data",
+        doc="share of the data held out for early stopping and reject where there are no validation data",
     ),
     "n_threads": _of(
         Integer(1, 1024),
@@ -146,6 +149,19 @@ _TRAINING = {
 _CLASSES = {
     "class_weight": _of(
         Choice(("balanced",)), Weights(), NONE, doc="weights of the classes; none: 1 each"
+    ),
+    "thresholds": _of(
+        Choice(("auto",)),
+        Number(0, 1),
+        Numbers(Number(0, 1)),
+        doc="multi-label: probability above which a label is given; auto: by F1 on validation data "
+        "where there are any, else 0.5",
+    ),
+    "calibrate": _of(FLAG, doc="fit a temperature to unseen examples, for probabilities that hold"),
+    "reject": _of(
+        Number(0, 1, open_low=True, open_high=True),
+        NONE,
+        doc="share of examples like those of training that may be answered 'none of these'; none: no such answer",
     ),
 }
 
@@ -192,7 +208,15 @@ _OWN: dict[str, dict[str, Setting]] = {
             COUNT, NONE, doc="numbers a word; none: those of the pretrained vectors, else 16"
         ),
         "pooling": _of(
-            Choice(("auto", "mean", "sqrtn", "sum", "concat")), doc="how words become one input"
+            Choice(("auto", *POOLINGS, "concat")),
+            Choices(POOLINGS),
+            doc="how words become one input; several poolings stand side by side",
+        ),
+        "windows": _of(
+            COUNT,
+            NONE,
+            doc="words of a window: rows are averaged in each, and the pooling is over the windows; "
+            "none: over the rows of the whole text",
         ),
         "max_tokens": _of(
             COUNT, NONE, doc="first words of a text that count; none: all (concat: at most 100)"
@@ -240,8 +264,24 @@ _OWN: dict[str, dict[str, Setting]] = {
         "context": _of(COUNT, doc="words in the window"),
         "distant_kernels": _of(Integer(0), doc="means of more distant words; 0: none"),
         "distant_window": _of(Integer(0), doc="words that each of them covers"),
-        "embedding_dim": _of(COUNT, doc="numbers a word"),
+        "embedding_dim": _of(COUNT, NONE, doc="numbers a word; none: by the size of the corpus"),
+        "hidden_layer_sizes": _of(
+            COUNT,
+            Integers(COUNT),
+            NONE,
+            doc="units of the hidden layers; none: by the size of the corpus",
+        ),
+        "dropout": _of(
+            RATE,
+            NONE,
+            doc="share of hidden units dropped in a training step; none: by the size of the corpus",
+        ),
         "direct": _of(FLAG, doc="connections from the input to the softmax"),
+        "direct_ngrams": _of(
+            FLAG,
+            COUNT,
+            doc="hashed rows for the last 2 to 4 words; a number: rows for each length and hash",
+        ),
         "tie_embeddings": _of(FLAG, doc="the softmax's weights are the embeddings"),
         "epochs": _of(COUNT, NONE, doc="passes over the corpus; none: by its size"),
         "batch_size": _of(COUNT, NONE, doc="words a step; none: by the size of the corpus"),
@@ -252,7 +292,7 @@ _OWN: dict[str, dict[str, Setting]] = {
     },
     "KneserNeyLM": {
         **_VOCABULARY,
-        "order": _of(Integer(1, 5), doc="longest n-gram"),
+        "order": _of(Integer(1, 7), doc="longest n-gram"),
         "discounts": _of(
             Number(0, 3),
             Is("three numbers, an array of shape (order, 3)", (tuple, list, np.ndarray)),
@@ -263,7 +303,16 @@ _OWN: dict[str, dict[str, Setting]] = {
 }
 
 
-_OF_CLASSES = ("class_weight", "output", "cutoffs", "samples", "multilabel")
+_OF_CLASSES = (
+    "class_weight",
+    "thresholds",
+    "calibrate",
+    "reject",
+    "output",
+    "cutoffs",
+    "samples",
+    "multilabel",
+)
 _VALUES = {
     "loss": _of(
         Choice(("squared", "logistic")),
@@ -294,6 +343,13 @@ def _concat_has_no_ngrams(model: Any, fitted: bool) -> None:
         raise ValueError(
             "pooling='concat' has a place for each word and none for n-grams: word_ngrams must "
             "be 1 and char_ngrams None"
+        )
+
+
+def _windows_are_pooled(model: Any, fitted: bool) -> None:
+    if model.windows is not None and model.pooling == "concat":
+        raise ValueError(
+            f"windows={model.windows} needs a pooling: pooling='concat' keeps the words apart"
         )
 
 
@@ -331,9 +387,14 @@ def _special_tokens_differ(model: Any, fitted: bool) -> None:
 RULES: Mapping[str, tuple[Callable[[Any, bool], None], ...]] = {
     "FFNNClassifier": (),
     "FFNNRegressor": (),
-    "TextRegressor": (_concat_has_no_ngrams, _frozen_embeddings_come_from_somewhere),
+    "TextRegressor": (
+        _concat_has_no_ngrams,
+        _windows_are_pooled,
+        _frozen_embeddings_come_from_somewhere,
+    ),
     "TextClassifier": (
         _concat_has_no_ngrams,
+        _windows_are_pooled,
         _frozen_embeddings_come_from_somewhere,
         _clusters_need_one_label,
     ),

@@ -6,7 +6,7 @@ from abc import abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Self, TypeVar
+from typing import Any, NamedTuple, Self, TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +17,7 @@ from pyffnn.formats.settings_json import params_from_json, params_to_json
 from pyffnn.models.arguments import patience_of, sizes_of
 from pyffnn.models.fitted import Fitted, FittedModel
 from pyffnn.models.parameters import check, check_one
-from pyffnn.net import Network, arrays_of, set_arrays
+from pyffnn.net import Examples, Network, arrays_of, set_arrays
 from pyffnn.net import Targets as NetTargets
 from pyffnn.optimizers import LearningRate, Optimizer, Schedule, constant, resolve_optimizer
 from pyffnn.precision import precision_code, precision_name
@@ -40,12 +40,36 @@ from pyffnn.training import (
     split,
 )
 
-__all__ = ["STRUCTURE", "Supervised"]
+__all__ = ["STRUCTURE", "Numbers", "Rehearsal", "Supervised"]
+
+Numbers: TypeAlias = NDArray[np.int64]
 
 # what a fitted model's network and data are made of; other settings concern training alone
 STRUCTURE = ("hidden_layer_sizes", "activation", "residual", "layer_norm", "optimizer")
 
 F = TypeVar("F", bound=Fitted)
+
+
+class Rehearsal(NamedTuple):
+    """What can be learned of a model beside its weights is learned from these.
+
+    Attributes
+    ----------
+    targets, weight
+        Of the training examples, and the weight of each.
+    numbers
+        Of the examples that are trained on; None: all.
+    held_out
+        Of those that are not; None: no examples were held out.
+    validation
+        Other examples with their targets; None: none were given.
+    """
+
+    targets: Any
+    weight: NDArray[Any] | None
+    numbers: Numbers | None
+    held_out: Numbers | None
+    validation: tuple[Examples, Any] | None
 
 
 class Supervised(FittedModel[F]):
@@ -220,11 +244,12 @@ class Supervised(FittedModel[F]):
         callbacks: Callbacks,
         tol: float | None = None,
         no_change: int = 10,
+        rehearsal: Rehearsal | None = None,
     ) -> None:
         """Train a new network and keep the state it belongs to."""
         model = type(self).__name__
         patience = self._patience() if validate is not None else None
-        state, best = State(history=fitted.history), None
+        state, best, begin = State(history=fitted.history), None, restart
         if saved is not None:
             # of another default precision the bits would be others
             params = {**self._params_json(), "precision": fitted.network.spec["precision"]}
@@ -236,7 +261,6 @@ class Supervised(FittedModel[F]):
             def restart() -> None:
                 saved_run.continue_in(fitted.network)
 
-        restart()
         spec = fitted.network.spec
         plan = Plan(
             epochs=epochs,
@@ -252,6 +276,14 @@ class Supervised(FittedModel[F]):
             outputs=spec["n_outputs"] if spec["loss"] == "sigmoid" else 1,
             n_threads=self._threads(),
         )
+
+        def rehearse(some: Numbers) -> None:
+            begin()
+            batches = Shuffled(some, batch_size, fitted.seed)
+            Run(fitted.network, data, replace(plan, batches=batches, guess=None)).train()
+
+        finish = None if rehearsal is None else self._finisher(fitted, data, rehearsal, rehearse)
+        restart()
         checkpoints = saving.checkpoints(
             model, lambda: (self._file_config(fitted), self._file_tensors(fitted)), data_id
         )
@@ -265,7 +297,7 @@ class Supervised(FittedModel[F]):
             progress=Progress(self.verbose),
             checkpoints=checkpoints,
         )
-        self._train(run, fitted, as_callbacks(callbacks))
+        self._train(run, fitted, as_callbacks(callbacks), finish)
 
     def _one_pass(
         self, network: Network, fitted: F, data: Data, batch_size: int, rate: float
@@ -283,11 +315,24 @@ class Supervised(FittedModel[F]):
         run.train()
         return fitted.history + run.state.history
 
+    def _wants_held_out(self) -> bool:
+        return self._patience() is not None
+
+    def _finisher(
+        self, fitted: F, data: Data, rehearsal: Rehearsal, train: Callable[[Numbers], None]
+    ) -> Callable[[F], F] | None:
+        """What is to be done with the state once it is trained.
+
+        Before that, ``train(numbers)`` trains its network on some of the examples, for what there is
+        to be learned from the others; the training proper begins anew.
+        """
+        return None
+
     def _held_out(
         self, targets: Any, weight: NDArray[Any] | None, seed: int
     ) -> tuple[NDArray[np.int64], NDArray[np.int64]] | None:
-        """Numbers of the examples to train on and of those held out for early stopping, where it needs them."""
-        if self._patience() is None:
+        """Numbers of the examples to train on and of those held out, where there is a use for these."""
+        if not self._wants_held_out():
             return None
         return split(targets.strata, targets.size, self.validation_fraction, seed, weight)
 

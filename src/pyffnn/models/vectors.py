@@ -20,7 +20,7 @@ from pyffnn.models.checks import (
 )
 from pyffnn.models.fitted import Fitted
 from pyffnn.models.repeats import merge_repeats
-from pyffnn.models.supervised import Supervised
+from pyffnn.models.supervised import Rehearsal, Supervised
 from pyffnn.training import Callbacks, Data, Saving, fingerprint
 
 __all__ = ["VectorFitted", "VectorModel"]
@@ -88,7 +88,7 @@ class VectorModel(Supervised[F]):
         sample_weight : array-like of shape (n,)
             Weight of each example in the mean loss, at least 0.
         X_val, y_val
-            Validation data for ``history_`` and early stopping.
+            Validation data for ``history_``, early stopping, and a classifier's ``calibrate`` and ``reject``.
         callbacks
             A function or several, called as ``callback(model, record)`` after each epoch with its
             entry of ``history_``; the model then shows the state being trained. Training ends when
@@ -134,7 +134,7 @@ class VectorModel(Supervised[F]):
         )
         spec = network.spec
         data = Data(features.examples(), self._net_targets(targets, spec, weight, by_class))
-        numbers, validate = None, None
+        numbers, held, validate = None, None, None
         data_id = {}
         if saving.wanted:
             data_id["train"] = fingerprint(*features.arrays, *targets.arrays, weight)
@@ -171,6 +171,13 @@ class VectorModel(Supervised[F]):
             callbacks=callbacks,
             tol=self.tol,
             no_change=self.n_iter_no_change,
+            rehearsal=Rehearsal(
+                targets,
+                weight,
+                numbers,
+                held,
+                None if validation is None else (their_data.examples, their_targets),
+            ),
         )
         return self
 

@@ -183,6 +183,12 @@ class Network:
         """Probability of each token after ``ids``."""
         return self._core.distribution(ids, n_threads)
 
+    def c_model(
+        self, features: _pyffnn.TextFeatures | None, length: int, one_unit: bool, labels: list[str]
+    ) -> Any:
+        """A capsule that lends the network, with what makes its rows of texts, to C (``pyffnn.h``)."""
+        return self._core.c_model(features, length, one_unit, labels)
+
     def kept_bytes(self) -> int:
         """Memory of what is kept between predictions."""
         return self._core.kept_bytes()

@@ -1,21 +1,24 @@
-"""What a fitted `TextClassifier` can be asked beside labels: vectors of documents and words."""
+"""What a fitted `TextClassifier` can be asked: labels, their probabilities and reasons, vectors of documents and words."""
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Iterable
 from typing import Any, TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from pyffnn.formats.model_file import PathLike
 from pyffnn.models.arguments import check_integer
 from pyffnn.models.checks import check_texts
+from pyffnn.models.classifier import named
 from pyffnn.models.explain import Explanation
 from pyffnn.models.explain.explainers import explain_text
 from pyffnn.models.fitted import FittedModel
 from pyffnn.models.neighbours import nearest_rows
-from pyffnn.models.text_classifier.reading import collected, is_path
+from pyffnn.models.text_classifier.corpora import TextCorpora
+from pyffnn.models.text_classifier.reading import Reader, Texts, collected, is_path
 from pyffnn.models.text_classifier.state import TextFitted, TextState
 from pyffnn.models.text_classifier.storage import StoredTextClassifier
 from pyffnn.net import Examples
@@ -32,8 +35,9 @@ class TextVectors(FittedModel[F]):
     def transform(self, X: Any) -> NDArray[np.float32]:
         """Vectors of documents: what pooling or concatenation gives the first layer.
 
-        Shape (n, embedding_dim); with ``pooling="concat"`` (n, max_tokens * embedding_dim). A text
-        without known words is a vector of zeros. Raises as `predict_proba`.
+        Shape (n, embedding_dim); with several poolings one beside the other, with
+        ``pooling="concat"`` (n, max_tokens * embedding_dim). A text without known words is a vector
+        of zeros. Raises as `predict_proba`.
         """
         X = self._collected(X)
 
@@ -103,15 +107,89 @@ class TextVectors(FittedModel[F]):
     def _notes(self, fitted: F) -> tuple[tuple[str, str], ...]:
         features, spec = fitted.features, fitted.network.spec
         words = features.num_words
-        how = spec["pool"] if fitted.length is None else f"concat of {fitted.length}"
+        how = f"concat of {fitted.length}"
+        if fitted.length is None:
+            pool = spec["pool"]
+            how = pool if isinstance(pool, str) else ", ".join(pool)
+            if window := spec["window"]:
+                how += f" of windows of {window} words"
         return (
             ("rows", f"{words:,} words, {features.num_rows - words:,} n-grams"),
             ("pooling", how),
         )
 
 
-class TextAnswers(TextVectors[TextFitted], StoredTextClassifier):
-    """And why a text has its label."""
+class TextAnswers(TextCorpora, TextVectors[TextFitted], StoredTextClassifier):
+    """And labels, with the reasons for them."""
+
+    @abstractmethod
+    def _reader(self, fitted: TextFitted | None = None) -> Reader:
+        """How texts and labels are read."""
+
+    def predict_proba(self, X: Iterable[str]) -> NDArray[np.float32]:
+        """Probability of each class for each text, shape (n, n_classes); rows sum to 1 unless multi-label.
+
+        Raises ValueError when not fitted, TypeError for what is not a collection of texts.
+        """
+        # one look at each thing: a prediction of one text has no time for more
+        n_threads = self.n_threads
+        if n_threads is None or type(n_threads) is not int or n_threads < 1:
+            n_threads = self._threads()
+        fitted = self._state()
+        if type(X) is list:
+            p = fitted.of_list(X, n_threads)
+            if fitted.network.owner is fitted:
+                return p
+        else:
+            X = self._texts(X)
+        return self._consistently(lambda fitted: fitted.probabilities(X, n_threads))
+
+    def predict(self, X: Iterable[str]) -> Any:
+        """The most probable class of each text, shape (n,); with ``reject`` None for "none of these".
+
+        With ``multilabel`` the labels of probability above 1/2, in the form of the training data: a
+        list of tuples, or a matrix of zeros and ones [n, n_classes].
+        """
+        X = self._texts(X)
+        fitted, found = self._consistently(
+            lambda fitted: (fitted, self._predicted(fitted, fitted.encoded(X)))
+        )
+        if found.codes is not None:
+            return named(fitted, found.codes)
+        if not fitted.as_sets:
+            return found.matrix().astype(np.int64)
+        names = fitted.classes.tolist()
+        return [tuple(names[i] for i in row) for row in found.rows()]
+
+    def score(self, X: Texts, y: Any = None, sample_weight: ArrayLike | None = None) -> float:
+        """Accuracy; with ``multilabel`` a text counts as right if all its labels are.
+
+        Labels that training has not met count as wrong; with ``reject`` "none of these" is right for
+        them alone. Raises ValueError for labels of another
+        number, or of a type that no class has.
+        """
+        self._check_fitted()
+        X = collected(X)
+        with (network := self._state().network).reading():
+            fitted = self._of(network)
+            read = self._reader(fitted).known(fitted.features, X, y, fitted.classes, others=True)
+            return self._score(fitted, fitted.examples(read.corpus), read.targets, sample_weight)
+
+    def _texts(self, X: Any) -> Any:
+        if type(X) is list:
+            return X
+        self._check_fitted()
+        check_texts(X)
+        return collected(X)
+
+    @property
+    def vocabulary_(self) -> list[str]:
+        return self._state().features.vocabulary
+
+    @property
+    def embeddings_(self) -> NDArray[np.float32]:
+        table: NDArray[np.float32] = self._state().network.parameters()["embedding"]
+        return table
 
     def explain(self, text: str | Iterable[str], classes: Any = None) -> Any:
         """What share each word and n-gram of a text has in the logit of each class.

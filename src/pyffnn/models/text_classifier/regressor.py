@@ -27,10 +27,6 @@ from pyffnn.training import Callbacks, Data, Saving
 
 __all__ = ["TextRegressor"]
 
-_STRUCTURE = (
-    "embedding_dim", "pooling", "max_tokens", "word_ngrams", "char_ngrams", "buckets", "lowercase", "tokenizer",
-)  # fmt: skip
-
 
 class TextRegressor(
     TextVectors[TextRegressorFitted],
@@ -61,11 +57,15 @@ class TextRegressor(
         Hidden layers add to a stream of the last layer's size, ``r += W2 act(W1 norm(r))``, and
         layer normalisation, as in `LanguageModel`.
     pooling
-        "mean", "sqrtn", "sum", "concat" or "auto". "sqrtn" divides the sum of the rows by the square
-        root of their number, "sum" by nothing: more words make the model surer, which suits short
-        texts. "auto": "sum" for short training texts (fewer than 25 words on average, 100,000
-        words or more in all), "mean" for others; always "mean" with hidden layers, pretrained vectors, another optimizer than
-        "adagrad" by name, or a ``learning_rate``, which was then chosen for the mean.
+        "mean", "sqrtn", "sum", "max", "min", a tuple of these side by side, "concat" or "auto".
+        "sqrtn" divides the sum of the rows by the square root of their number, "sum" by nothing:
+        more words make the model surer, which suits short texts. "auto": "sum" for short training
+        texts (fewer than 25 words on average, 100,000 words or more in all), "mean" for others, and
+        with hidden layers, windows, pretrained vectors, another optimizer than "adagrad" by name,
+        or a ``learning_rate``.
+    windows
+        Words of a window: the rows of each are averaged, and pooled are those means, not the rows;
+        a shorter text is one window. N-grams lie within a window. None: no windows.
     max_tokens
         Only the first so many words of a text count. None: all of them; for "concat" as many as
         the longest training text has, at most 100.
@@ -153,7 +153,7 @@ class TextRegressor(
     """
 
     _default_schedule = linear_decay()
-    _structure = (*Regressor._structure, *_STRUCTURE)
+    _structure = (*Regressor._structure, *recipe.STRUCTURE)
 
     def __init__(
         self,
@@ -162,7 +162,8 @@ class TextRegressor(
         embedding_dim: int | None = None,
         hidden_layer_sizes: int | Sequence[int] = (),
         activation: str = "relu",
-        pooling: str = "auto",
+        pooling: str | Sequence[str] = "auto",
+        windows: int | None = None,
         max_tokens: int | None = None,
         word_ngrams: int = 1,
         char_ngrams: tuple[int, int] | Literal["auto"] | None = "auto",
@@ -196,6 +197,7 @@ class TextRegressor(
         self.hidden_layer_sizes = hidden_layer_sizes
         self.activation = activation
         self.pooling = pooling
+        self.windows = windows
         self.max_tokens = max_tokens
         self.word_ngrams = word_ngrams
         self.char_ngrams = char_ngrams

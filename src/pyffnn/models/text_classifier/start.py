@@ -58,13 +58,14 @@ def begin(
     concat = pool == "concat"
     inputs: dict[str, Any] = {
         **({"input": "concat"} if concat else {"input": "bags", "pool": pool}),
+        **({} if model.windows is None else {"window": int(model.windows)}),
         "rows": features.num_rows,
         "dim": recipe.DIM if dim is None else int(dim),
     }
     if concat:
         longest = int(np.diff(read.corpus.core.offsets).max())
         inputs["max_tokens"] = model.max_tokens or max(1, min(longest, recipe.MOST_TOKENS))
-    if pool == "sum" and not model._hidden():
+    if pool == "sum" and model.windows is None and not model._hidden():
         inputs["embedding_scale"] = recipe.SUM_SCALE
         inputs["row_rates"] = isinstance(model._optimizer(), Adagrad)
     network = model._make_network(inputs, read.targets, seed, weight)

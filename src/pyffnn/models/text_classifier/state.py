@@ -71,6 +71,13 @@ class TextFitted(TextState, ClassifierFitted):
             return self.probabilities
         return self.network.of_texts(self.features.core, self.length or 0)
 
+    def c_model(self) -> Any:
+        """A capsule for C functions. ValueError where a tokenizer object stands between text and words."""
+        if self.features.tokenizer is not None:
+            raise ValueError("the model has a tokenizer object, which C functions cannot call")
+        labels = self._labels()
+        return self.network.c_model(self.features.core, self.length or 0, self.one_unit, labels)
+
     def probabilities(self, texts: Any, n_threads: int) -> NDArray[np.float32]:
         """Of each class for each text."""
         p = self.outputs(texts, n_threads)
@@ -85,7 +92,7 @@ class TextRegressorFitted(TextState, RegressorFitted):
 def is_sums(network: Network) -> bool:
     """Whether it is a linear model of sums of rows."""
     spec = network.spec
-    return spec.get("pool") == "sum" and not spec["hidden"]
+    return spec.get("pool") == "sum" and not spec["window"] and not spec["hidden"]
 
 
 def set_row_rates(network: Network, features: Featurizer) -> None:

@@ -1,0 +1,185 @@
+#include "fasttext/dictionary.h"
+
+#include <algorithm>
+#include <cstring>
+#include <stdexcept>
+
+namespace pyffnn::fasttext {
+namespace {
+
+std::uint32_t slots_for(std::size_t entries) {
+  std::uint64_t slots = 16;
+  while (slots < entries + entries / 2 + 1) slots *= 2;
+  return static_cast<std::uint32_t>(slots);
+}
+inline std::uint32_t spread(std::uint32_t hash) { return (hash * 0x9e3779b1u) ^ (hash >> 15); }
+inline bool continues(char c) { return (static_cast<unsigned char>(c) & 0xc0) == 0x80; }
+
+}  // namespace
+
+Dictionary::Dictionary(const Settings& settings, std::shared_ptr<const void> owner, std::vector<std::string_view> entries, Index words,
+                       std::int64_t tokens, bool pruned, Kept kept)
+    : settings_(settings),
+      owner_(std::move(owner)),
+      entries_(std::move(entries)),
+      words_(words),
+      tokens_(tokens),
+      pruned_(pruned),
+      kept_(std::move(kept)),
+      bucket_(static_cast<std::uint32_t>(std::max(settings.bucket, 1))),
+      mask_(slots_for(entries_.size()) - 1),
+      slots_(static_cast<std::size_t>(mask_) + 1, Slot{0, -1}) {
+  for (std::size_t i = 0; i < entries_.size(); ++i) {
+    const std::uint32_t hash = hash_of(entries_[i]);
+    std::uint32_t at = spread(hash) & mask_;
+    while (slots_[at].id >= 0) at = (at + 1) & mask_;
+    slots_[at] = {hash, static_cast<std::int32_t>(i)};
+  }
+  if (!pruned_) return;
+  kept_bits_.assign(static_cast<std::size_t>(std::max(settings_.bucket, 1) / 64 + 1), 0);
+  kept_slots_.assign(slots_for(kept_.size()), {-1, -1});
+  const auto mask = static_cast<std::uint32_t>(kept_slots_.size() - 1);
+  for (const auto& [hash, number] : kept_) {
+    kept_bits_[static_cast<std::size_t>(hash) / 64] |= std::uint64_t{1} << (hash % 64);
+    std::uint32_t at = spread(static_cast<std::uint32_t>(hash)) & mask;
+    while (kept_slots_[at].first >= 0 && kept_slots_[at].first != hash) at = (at + 1) & mask;
+    kept_slots_[at] = {hash, number};
+  }
+}
+
+std::int64_t Dictionary::count(Index id) const {
+  const std::string_view word = entry(id);
+  std::int64_t count = 0;
+  std::memcpy(&count, word.data() + word.size() + 1, sizeof(count));
+  return count;
+}
+
+std::vector<std::int64_t> Dictionary::target_counts() const {
+  const Index first = settings_.supervised() ? words_ : 0;
+  std::vector<std::int64_t> counts;
+  counts.reserve(static_cast<std::size_t>(targets()));
+  for (Index i = 0; i < targets(); ++i) counts.push_back(count(first + i));
+  return counts;
+}
+
+std::int32_t Dictionary::find(std::string_view word, std::uint32_t hash) const {
+  for (std::uint32_t at = spread(hash) & mask_; slots_[at].id >= 0; at = (at + 1) & mask_)
+    if (slots_[at].hash == hash && entries_[static_cast<std::size_t>(slots_[at].id)] == word) return slots_[at].id;
+  return -1;
+}
+
+std::int32_t Dictionary::bucket_row(std::uint32_t bucket) const {
+  if (!pruned_) return static_cast<std::int32_t>(words_) + static_cast<std::int32_t>(bucket);
+  if ((kept_bits_[bucket / 64] >> (bucket % 64) & 1) == 0) return -1;
+  const auto mask = static_cast<std::uint32_t>(kept_slots_.size() - 1);
+  std::uint32_t at = spread(bucket) & mask;
+  while (kept_slots_[at].first != static_cast<std::int32_t>(bucket)) at = (at + 1) & mask;
+  return static_cast<std::int32_t>(words_) + kept_slots_[at].second;
+}
+
+void Dictionary::add_pieces(std::string_view word, std::vector<std::int32_t>& rows, std::vector<Piece>* pieces) const {
+  if (settings_.maxn <= 0 || settings_.bucket <= 0 || (pruned_ && kept_.empty())) return;
+  const std::size_t size = word.size();
+  for (std::size_t i = 0; i < size; ++i) {
+    if (continues(word[i])) continue;
+    std::uint32_t hash = kHashStart;
+    std::size_t j = i;
+    for (std::int32_t n = 1; j < size && n <= settings_.maxn; ++n) {
+      hash = hash_step(hash, word[j++]);
+      while (j < size && continues(word[j])) hash = hash_step(hash, word[j++]);
+      if (n < settings_.minn || (n == 1 && (i == 0 || j == size))) continue;
+      const std::int32_t row = bucket_row(bucket_.of(hash));
+      if (row < 0) continue;
+      rows.push_back(row);
+      if (pieces != nullptr) pieces->push_back({std::string(word.substr(i, j - i)), row});
+    }
+  }
+}
+
+void Dictionary::add_word(std::string_view word, std::int32_t id, std::string& scratch, std::vector<std::int32_t>& rows) const {
+  if (id >= 0) rows.push_back(id);
+  if (settings_.maxn <= 0 || word == kEndOfLine) return;
+  scratch.assign(1, '<');
+  scratch.append(word);
+  scratch.push_back('>');
+  add_pieces(scratch, rows, nullptr);
+}
+
+void Dictionary::add_word_ngrams(Line& line) const {
+  if (settings_.word_ngrams <= 1 || settings_.bucket <= 0 || (pruned_ && kept_.empty())) return;
+  const std::size_t words = line.hashes.size(), order = static_cast<std::size_t>(settings_.word_ngrams);
+  const auto widened = [&](std::size_t i) {
+    return static_cast<std::uint64_t>(static_cast<std::int64_t>(static_cast<std::int32_t>(line.hashes[i])));
+  };
+  for (std::size_t i = 0; i < words; ++i) {
+    std::uint64_t hash = widened(i);
+    for (std::size_t j = i + 1; j < words && j - i < order; ++j) {
+      hash = hash * 116049371u + widened(j);
+      const std::int32_t row = bucket_row(bucket_.of(hash));
+      if (row >= 0) line.rows.push_back(row);
+    }
+  }
+}
+
+void Dictionary::read_line(const char*& at, const char* end, bool closed, Line& line) const {
+  line.rows.clear();
+  line.labels.clear();
+  line.hashes.clear();
+  line.tokens = 0;
+  std::string_view word;
+  std::uint32_t hash = 0;
+  for (bool ended = false; !ended;) {
+    if (!next_word(at, end, word, hash)) {
+      if (!closed) break;
+      word = kEndOfLine;
+      hash = hash_of(kEndOfLine);
+    }
+    ended = word == kEndOfLine;
+    const std::int32_t id = find(word, hash);
+    ++line.tokens;
+    if (id >= words_) {
+      line.labels.push_back(id - static_cast<std::int32_t>(words_));
+    } else if (id >= 0 || !is_label(word)) {
+      add_word(word, id, line.bracketed, line.rows);
+      line.hashes.push_back(hash);
+    }
+  }
+  add_word_ngrams(line);
+}
+
+void Dictionary::word_rows(std::string_view word, Line& scratch, std::vector<std::int32_t>& rows) const {
+  rows.clear();
+  add_word(word, find(word), scratch.bracketed, rows);
+}
+
+std::vector<Piece> Dictionary::pieces(std::string_view word) const {
+  std::vector<Piece> found;
+  const std::int32_t id = find(word);
+  if (id >= 0) found.push_back({std::string(word), id});
+  std::vector<std::int32_t> rows;
+  if (word != kEndOfLine) add_pieces("<" + std::string(word) + ">", rows, &found);
+  return found;
+}
+
+std::int32_t Dictionary::piece_row(std::string_view piece) const {
+  if (settings_.bucket <= 0) return -1;
+  return bucket_row(bucket_.of(hash_of(piece)));
+}
+
+DictionaryPtr Dictionary::prune(std::vector<std::int32_t>& rows) const {
+  std::vector<std::int32_t> words, others;
+  for (const std::int32_t row : rows) (row < words_ ? words : others).push_back(row);
+  std::sort(words.begin(), words.end());
+  Kept kept;
+  for (std::size_t i = 0; i < others.size(); ++i)
+    kept.emplace_back(others[i] - static_cast<std::int32_t>(words_), static_cast<std::int32_t>(i));
+  rows = words;
+  rows.insert(rows.end(), others.begin(), others.end());
+  std::vector<std::string_view> entries;
+  for (const std::int32_t word : words) entries.push_back(entry(word));
+  for (Index i = 0; i < labels(); ++i) entries.push_back(entry(words_ + i));
+  return std::make_shared<Dictionary>(settings_, owner_, std::move(entries), static_cast<Index>(words.size()), tokens_, true,
+                                      std::move(kept));
+}
+
+}  // namespace pyffnn::fasttext

@@ -1,0 +1,124 @@
+// Words and labels of a model: which rows of the table a text has.
+//   rows [0, words): one a word; rows words + h: one a hash of what a text has beside words, that is character n-grams of a word in < and
+//   >, and word n-grams. A pruned dictionary keeps some of the latter, under numbers of its own.
+#pragma once
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "fasttext/hash.h"
+#include "fasttext/settings.h"
+
+namespace pyffnn::fasttext {
+
+constexpr std::string_view kEndOfLine = "</s>";
+
+// What separates words.
+inline bool is_space(char c) { return c == ' ' || (c >= '\t' && c <= '\r') || c == '\0'; }
+
+// The next word of [at, end), or nothing. A line feed is a word too, kEndOfLine, which a word before it leaves where it is.
+inline bool next_word(const char*& at, const char* end, std::string_view& word, std::uint32_t& hash) {
+  while (at < end && is_space(*at))
+    if (*at++ == '\n') {
+      word = kEndOfLine;
+      hash = hash_of(kEndOfLine);
+      return true;
+    }
+  if (at == end) return false;
+  const char* const begin = at;
+  std::uint32_t h = kHashStart;
+  for (; at < end && !is_space(*at); ++at) h = hash_step(h, *at);
+  word = {begin, static_cast<std::size_t>(at - begin)};
+  hash = h;
+  return true;
+}
+
+// What a line of text is to a model. Kept from line to line, for its memory.
+struct Line {
+  std::vector<std::int32_t> rows, labels;
+  Index tokens = 0;
+  // scratch
+  std::vector<std::uint32_t> hashes;
+  std::string bracketed;
+};
+
+// A piece of a word and its row.
+struct Piece {
+  std::string text;
+  std::int32_t row;
+};
+
+// Immutable, so any number of threads may use it.
+class Dictionary {
+ public:
+  // Kept n-grams of a pruned dictionary: (hash, number), in the order of the file.
+  using Kept = std::vector<std::pair<std::int32_t, std::int32_t>>;
+
+  // `entries` holds words, then labels, each as a model file has it: its bytes, NUL, the count (int64) and 1 for a label (int8); `owner`
+  // keeps them. The caller has checked them. `kept` is looked at if `pruned`.
+  Dictionary(const Settings& settings, std::shared_ptr<const void> owner, std::vector<std::string_view> entries, Index words,
+             std::int64_t tokens, bool pruned, Kept kept);
+
+  const Settings& settings() const { return settings_; }
+  Index words() const { return words_; }
+  Index labels() const { return static_cast<Index>(entries_.size()) - words_; }
+  std::int64_t tokens() const { return tokens_; }
+  bool pruned() const { return pruned_; }
+  const Kept& kept() const { return kept_; }
+  std::string_view entry(Index id) const { return entries_[static_cast<std::size_t>(id)]; }
+  std::int64_t count(Index id) const;
+  // The counts of the labels, or of the words of an unsupervised model.
+  std::vector<std::int64_t> target_counts() const;
+  Index targets() const { return settings_.supervised() ? labels() : words_; }
+
+  // The number of a word or label, or -1; labels come behind the words.
+  std::int32_t find(std::string_view word, std::uint32_t hash) const;
+  std::int32_t find(std::string_view word) const { return find(word, hash_of(word)); }
+  bool is_label(std::string_view word) const { return word.substr(0, settings_.label.size()) == settings_.label; }
+
+  // Reads one line, up to and with its end. `closed`: text behind whose last word a line feed is to be thought.
+  void read_line(const char*& at, const char* end, bool closed, Line& line) const;
+  // The rows of a word alone: its own, and those of its n-grams.
+  void word_rows(std::string_view word, Line& scratch, std::vector<std::int32_t>& rows) const;
+  std::vector<Piece> pieces(std::string_view word) const;
+  // The row that a piece of a word would have; -1 where the model has no such rows, or has pruned it.
+  std::int32_t piece_row(std::string_view piece) const;
+
+  // The rows that remain of `rows` (words in order, then n-grams as they come), which are put in that order, and the dictionary of those.
+  std::shared_ptr<const Dictionary> prune(std::vector<std::int32_t>& rows) const;
+
+ private:
+  struct Slot {
+    std::uint32_t hash;
+    std::int32_t id;
+  };
+  std::int32_t bucket_row(std::uint32_t bucket) const;
+  void add_pieces(std::string_view bracketed, std::vector<std::int32_t>& rows, std::vector<Piece>* pieces) const;
+  void add_word(std::string_view word, std::int32_t id, std::string& scratch, std::vector<std::int32_t>& rows) const;
+  void add_word_ngrams(Line& line) const;
+
+  Settings settings_;
+  std::shared_ptr<const void> owner_;
+  std::vector<std::string_view> entries_;
+  Index words_;
+  std::int64_t tokens_;
+  bool pruned_;
+  Kept kept_;
+  Remainder bucket_;
+  std::uint32_t mask_;
+  std::vector<Slot> slots_;
+  // of a pruned dictionary: which hashes are kept, and a table of their numbers
+  std::vector<std::uint64_t> kept_bits_;
+  std::vector<std::pair<std::int32_t, std::int32_t>> kept_slots_;
+};
+
+using DictionaryPtr = std::shared_ptr<const Dictionary>;
+
+// The words of [begin, end) that occur often enough, by type and falling count, those of equal count as they came. Throws
+// std::invalid_argument where none is left.
+DictionaryPtr count_words(std::string_view text, const Settings& settings, std::int64_t min_count_label,
+                          const std::vector<std::string_view>& extra);
+
+}  // namespace pyffnn::fasttext

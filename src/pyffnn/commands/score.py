@@ -1,0 +1,246 @@
+"""``pyffnn score``: the label and probability of every document of many files."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+import time
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from .arguments import Commands
+
+if TYPE_CHECKING:
+    from typing import IO
+
+_BLOCK = 4096
+
+
+def add_parser(commands: Commands) -> None:
+    parser = commands.add_parser(
+        "score",
+        help="labels and probabilities of the documents of many files",
+        description="Scores the documents of each FILE and writes a file of its name into DIR: Parquet "
+        "(with pyarrow) and JSON lines (plain, .gz, .zst) with two fields more, label and score; of "
+        "texts, a document a line, label and score parted by a tab. A file whose output is there is "
+        "left out, so that a run that was stopped goes on by the same command.",
+    )
+    parser.add_argument(
+        "files", nargs="+", metavar="FILE", help="*.parquet, *.jsonl, *.json, or texts"
+    )
+    parser.add_argument(
+        "--model",
+        "-m",
+        required=True,
+        metavar="M",
+        help="a model of `pyffnn train`, or fastText's .bin or .ftz",
+    )
+    parser.add_argument(
+        "--out", "-o", required=True, metavar="DIR", help="directory of the outputs"
+    )
+    parser.add_argument(
+        "--column", default="text", metavar="C", help="the text's column or field (text)"
+    )
+    parser.add_argument(
+        "--windows",
+        type=_windows,
+        metavar="N",
+        help='score windows of N words, or "paragraphs", of each document',
+    )
+    parser.add_argument(
+        "--reduce",
+        choices=("mean", "max", "min", "first"),
+        default="mean",
+        help="what is made of windows (mean)",
+    )
+    parser.add_argument("--threads", type=int, metavar="N", help="threads (all)")
+    parser.add_argument(
+        "--on-error",
+        choices=("stop", "skip"),
+        default="stop",
+        help="what a file that is damaged or breaks off does (stop)",
+    )
+    parser.add_argument("--quiet", "-q", action="store_true", help="no progress")
+    parser.set_defaults(run=run, parser=parser)
+
+
+def _windows(text: str) -> int | str:
+    if text == "paragraphs":
+        return text
+    number = int(text)
+    if number < 1:
+        raise ValueError(text)
+    return number
+
+
+def run(args: argparse.Namespace) -> None:
+    if args.threads is not None and args.threads < 1:
+        args.parser.error(f"argument --threads: must be at least 1, got {args.threads}")
+    from pyffnn import runtime
+    from pyffnn.integrations.scoring import load_scorer
+
+    outputs: dict[Path, str] = {}
+    for name in args.files:
+        output = Path(args.out) / _output_name(name)
+        if output in outputs:
+            raise ValueError(f"{name} and {outputs[output]} would have the same output {output}")
+        outputs[output] = name
+    model = load_scorer(args.model)
+    Path(args.out).mkdir(parents=True, exist_ok=True)
+    options = {"windows": args.windows, "reduce": args.reduce}
+    progress = _Progress(args.quiet)
+    skipped = []
+    if args.threads is not None:
+        runtime.set_num_threads(args.threads)
+    for output, name in outputs.items():
+        if output.exists():
+            continue
+        partial = output.with_name(f"{output.name}.partial-{os.getpid()}")
+        try:
+            _score_file(name, partial, model, args.column, options, progress)
+            os.replace(partial, output)
+        except (ValueError, OSError, KeyError, TypeError) as error:
+            if args.on_error == "stop":
+                raise ValueError(f"{name}: {error}") from error
+            skipped.append(name)
+            print(f"pyffnn: {name} is left out: {error}", file=sys.stderr)
+        finally:
+            partial.unlink(missing_ok=True)
+    progress.end()
+    if skipped:
+        raise ValueError(
+            f"{len(skipped)} of {len(outputs)} files could not be read: {', '.join(skipped)}"
+        )
+
+
+def _plain(name: str) -> str:
+    base = Path(name).name
+    for ending in (".gz", ".zst"):
+        base = base.removesuffix(ending)
+    return base
+
+
+def _output_name(name: str) -> str:
+    base = _plain(name)
+    return base if base.endswith((".parquet", ".jsonl", ".json")) else f"{base}.tsv"
+
+
+def _score_file(
+    name: str, output: Path, model: Any, column: str, options: dict[str, Any], progress: _Progress
+) -> None:
+    if _plain(name).endswith(".parquet"):
+        _score_parquet(name, output, model, column, options, progress)
+        return
+    from pyffnn.text.opened import Opened
+
+    as_json = _plain(name).endswith((".jsonl", ".json"))
+    with Opened(name) as file, open(output, "w", encoding="utf-8") as out:
+        lines = iter(file)
+        number = 0
+        while block := list(islice(lines, _BLOCK)):
+            write = _write_json if as_json else _write_text
+            write(block, number, out, model, column, options)
+            number += len(block)
+            progress.add(len(block), sum(map(len, block)))
+
+
+def _found(
+    model: Any, texts: list[str | None], options: dict[str, Any]
+) -> Iterator[tuple[str | None, float | None]]:
+    from pyffnn.integrations.scoring import score_texts
+
+    for best in score_texts(model, texts, **options):
+        yield best[0] if best else (None, None)
+
+
+def _write_text(
+    block: list[bytes], number: int, out: IO[str], model: Any, column: str, options: dict[str, Any]
+) -> None:
+    texts: list[str | None] = [line.rstrip(b"\r\n").decode("utf-8", "replace") for line in block]
+    for label, score in _found(model, texts, options):
+        out.write("\n" if label is None else f"{label}\t{score:.6g}\n")
+
+
+def _write_json(
+    block: list[bytes], number: int, out: IO[str], model: Any, column: str, options: dict[str, Any]
+) -> None:
+    documents = []
+    for i, line in enumerate(block, number + 1):
+        if not line.strip():
+            continue
+        try:
+            document = json.loads(line)
+        except ValueError as error:
+            raise ValueError(f"line {i}: {error}") from None
+        if not isinstance(document, dict) or column not in document:
+            raise ValueError(f"line {i}: no object with a field {column!r}")
+        if not isinstance(document[column], str | None):
+            raise ValueError(f"line {i}: {column!r} must be a string, got {document[column]!r:.40}")
+        documents.append(document)
+    for document, (label, score) in zip(
+        documents, _found(model, [d[column] for d in documents], options), strict=True
+    ):
+        document["label"], document["score"] = label, score
+        out.write(json.dumps(document, ensure_ascii=False) + "\n")
+
+
+def _score_parquet(
+    name: str, output: Path, model: Any, column: str, options: dict[str, Any], progress: _Progress
+) -> None:
+    try:
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+    except ImportError:
+        raise ImportError("Parquet files need pyarrow: pip install pyarrow") from None
+
+    writer = None
+    try:
+        with pq.ParquetFile(name) as file:
+            for batch in file.iter_batches(_BLOCK):
+                for scored in model.score_batches(batch, column=column, **options):
+                    if writer is None:
+                        writer = pq.ParquetWriter(output, scored.schema)
+                    writer.write_batch(scored)
+                progress.add(batch.num_rows, batch.nbytes)
+            if writer is None:
+                more = [
+                    pa.field("label", pa.dictionary(pa.int32(), pa.string())),
+                    pa.field("score", pa.float32()),
+                ]
+                writer = pq.ParquetWriter(output, pa.schema([*file.schema_arrow, *more]))
+    finally:
+        if writer is not None:
+            writer.close()
+
+
+class _Progress:
+    """Documents and megabytes a second, on standard error, five times a second on a terminal."""
+
+    def __init__(self, quiet: bool) -> None:
+        self._quiet = quiet
+        self._terminal = not quiet and hasattr(sys.stderr, "isatty") and sys.stderr.isatty()
+        self._start = self._last = time.monotonic()
+        self._documents = self._bytes = 0
+
+    def add(self, documents: int, size: int) -> None:
+        self._documents += documents
+        self._bytes += size
+        now = time.monotonic()
+        if self._terminal and now - self._last > 0.2:
+            self._last = now
+            print(f"\r{self._text()}", end="", file=sys.stderr, flush=True)
+
+    def end(self) -> None:
+        if not self._quiet:
+            print(("\r" if self._terminal else "") + self._text(), file=sys.stderr)
+
+    def _text(self) -> str:
+        seconds = max(time.monotonic() - self._start, 1e-9)
+        return (
+            f"{self._documents:,} documents, {self._documents / seconds:,.0f} documents/s, "
+            f"{self._bytes / 1e6 / seconds:,.1f} MB/s"
+        )

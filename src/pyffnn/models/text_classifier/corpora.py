@@ -1,0 +1,77 @@
+"""What a `TextClassifier` does with whole corpora: scores of columns of documents; and its ways from fastText and back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Self
+
+from pyffnn.formats.model_file import PathLike
+
+__all__ = ["TextCorpora"]
+
+
+class TextCorpora:
+    """Scores of whole columns; to fastText and back."""
+
+    def score_batches(
+        self,
+        batches: Any,
+        *,
+        column: str = "text",
+        k: int = 1,
+        threshold: float = 0.0,
+        windows: int | str | None = None,
+        reduce: str = "mean",
+    ) -> Iterator[Any]:
+        """Arrow record batches with the predictions for the documents of a column beside them, one by one as they are asked for.
+
+        Parameters
+        ----------
+        batches
+            A stream, table or reader, record batches, or an iterable of those (anything with Arrow's C interface).
+        column
+            Its texts: utf8, large_utf8 or string_view.
+        k
+            1: the columns ``label`` (dictionary-encoded) and ``score`` (float32) are added, null where a text is; else
+            ``labels`` and ``scores``, lists of the ``k`` best (-1: all).
+        threshold
+            Leave out classes less probable than this.
+        windows
+            None: whole documents; a number of words; or "paragraphs" (lines).
+        reduce
+            What is made of a class's probabilities in the windows of a document: "mean", "max", "min" or "first".
+
+        Raises ImportError without pyarrow, KeyError for a column that is not there, TypeError for one that holds no texts.
+        """
+        from pyffnn.models.text_classifier.scoring import score_batches
+
+        model: Any = self
+        return score_batches(
+            model, batches, column=column, k=k, threshold=threshold, windows=windows, reduce=reduce
+        )
+
+    @classmethod
+    def from_fasttext(cls, path: PathLike, **params: Any) -> Self:
+        """A classifier with the labels and probabilities of a supervised fastText model (``.bin``, ``.ftz``).
+
+        Its tokenizer gives the rows of fastText's dictionary, so `load` needs it again:
+        ``load(path, tokenizer=FastTextRows(fasttext_path))`` of `pyffnn.integrations.fasttext.convert`. Models of the losses ns and ova become
+        multi-label ones. With ``hidden_layer_sizes=`` a classifier that is not fitted, whose embeddings begin as those of the
+        model. Other ``params`` are those of the constructor.
+
+        Raises ValueError for a damaged or unsupervised model, and for hierarchical softmax.
+        """
+        from pyffnn.integrations.fasttext.convert import to_text_classifier
+
+        return to_text_classifier(cls, path, **params)  # type: ignore[arg-type,return-value]
+
+    def to_fasttext(self, path: PathLike) -> None:
+        """Write a ``.bin`` file that fastText reads, with the same probabilities.
+
+        For linear models with mean pooling of whole words, or converted by `from_fasttext`. A bias becomes one more dimension.
+
+        Raises ValueError for a model that fastText cannot hold, naming what it lacks.
+        """
+        from pyffnn.integrations.fasttext.convert import to_fasttext
+
+        to_fasttext(self, path)  # type: ignore[arg-type]

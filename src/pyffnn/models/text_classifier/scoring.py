@@ -1,0 +1,83 @@
+"""Scores of whole documents, or of their windows, by a `TextClassifier`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pyffnn.text.columns import batches_of, dictionary, text_column, with_predictions
+
+if TYPE_CHECKING:
+    from pyffnn.models.text_classifier.answers import TextAnswers
+
+__all__ = ["score_batches", "score_texts"]
+
+_REDUCE = ("mean", "max", "min", "first")
+
+
+def score_texts(
+    model: TextAnswers,
+    texts: Sequence[str | None],
+    k: int = 1,
+    threshold: float = 0.0,
+    windows: int | str | None = None,
+    reduce: str = "mean",
+) -> tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.float32]]:
+    """(ends of each text's predictions, numbers of classes, probabilities), best first; a text that is None has none."""
+    if k != -1 and k < 1:
+        raise ValueError(f"k must be at least 1 (or -1 for all classes), got {k}")
+    if reduce not in _REDUCE:
+        raise ValueError(f"reduce must be one of {', '.join(_REDUCE)}, got {reduce!r}")
+    parts = [[] if text is None else _cut(text, windows) for text in texts]
+    if reduce == "first":
+        parts = [part[:1] for part in parts]
+    each = np.array([len(part) for part in parts], np.int64)
+    classes = len(model.classes_)
+    k = classes if k == -1 else min(k, classes)
+    if not each.any():
+        return np.zeros(len(parts), np.int64), np.empty(0, np.int32), np.empty(0, np.float32)
+    p = np.asarray(model.predict_proba([window for part in parts for window in part]), np.float32)
+    starts = np.cumsum(each) - each
+    if each.max() > 1:
+        how = {"mean": np.add, "max": np.maximum, "min": np.minimum, "first": np.maximum}[reduce]
+        reduced = how.reduceat(p.astype(np.float64), starts[each > 0], axis=0)
+        if reduce == "mean":
+            reduced /= each[each > 0, None]
+        p = reduced.astype(np.float32)
+    p = np.minimum(p, np.float32(1))
+    order = np.argsort(-p, axis=1, kind="stable")[:, :k]
+    best = np.take_along_axis(p, order, axis=1)
+    kept = best >= threshold
+    counts = np.zeros(len(parts), np.int64)
+    counts[each > 0] = kept.sum(axis=1)
+    return np.cumsum(counts), order[kept].astype(np.int32), best[kept]
+
+
+def score_batches(
+    model: TextAnswers, batches: Any, *, column: str = "text", k: int = 1, **options: Any
+) -> Iterator[Any]:
+    """See `TextClassifier.score_batches`."""
+    names = dictionary(str(label) for label in model.classes_)
+    for batch in batches_of(batches):
+        texts: list[str | None] = list(text_column(batch, column).texts())
+        present = text_column(batch, column).present
+        if present is not None:
+            texts = [text if there else None for text, there in zip(texts, present, strict=True)]
+        yield with_predictions(batch, k, names, *score_texts(model, texts, k, **options))
+
+
+def _cut(text: str, windows: int | str | None) -> list[str]:
+    """A text, its paragraphs, or its windows of so many words; one that has none is a window itself."""
+    if windows is None:
+        return [text]
+    if windows == "paragraphs":
+        return [line for line in text.split("\n") if line.strip()] or [text]
+    if isinstance(windows, bool) or not isinstance(windows, int) or windows < 1:
+        raise ValueError(
+            f'windows must be None, a number of words, or "paragraphs", got {windows!r}'
+        )
+    words = text.split()
+    return [" ".join(words[i : i + windows]) for i in range(0, len(words), windows)] or [text]
