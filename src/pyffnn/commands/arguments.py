@@ -124,6 +124,8 @@ def _how(name: str, setting: Setting) -> dict[str, Any]:
     fixed: dict[str, Any] = {choice: choice for choice in setting.choices}
     if setting.kind(kinds.Nothing) is not None:
         fixed["none"] = None
+    if setting.kind(kinds.Flag) is not None:
+        fixed |= {"yes": True, "no": False}
     metavar, read = "/".join(fixed), None
     for kind, its_metavar, its_read in _READ:
         if setting.kind(getattr(kinds, kind)) is not None:

@@ -8,6 +8,7 @@ left to Thinc's own `NumpyOps`, so nothing that worked there fails here.
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import combinations
 from typing import Any
 
 import numpy as np
@@ -79,8 +80,8 @@ class PyffnnOps(NumpyOps):  # type: ignore[misc]
     """Thinc's CPU operations with pyffnn's kernels under them, by the name "pyffnn".
 
     Products, `affine`, softmax, the activations and their gradients, `gather_add`, the reductions of ragged rows and their gradients,
-    `adam` and `clip_gradient` are pyffnn's; everything else is inherited. Products of few rows and many threads give the same bits as
-    those of one thread.
+    `adam` and `clip_gradient` are pyffnn's; everything else is inherited. The bits do not depend on the number of
+    threads.
     """
 
     name = "pyffnn"
@@ -316,7 +317,7 @@ class PyffnnOps(NumpyOps):  # type: ignore[misc]
             _ours(*four)
             and _writable(*four)
             and all(a.shape == weights.shape for a in four)
-            and len({a.ctypes.data for a in four}) == 4
+            and not any(np.may_share_memory(a, b) for a, b in combinations(four, 2))
         ):
             _pyffnn.adam_step(*four, beta1, beta2, eps, learn_rate)
             return four

@@ -264,8 +264,24 @@ _OWN: dict[str, dict[str, Setting]] = {
         "context": _of(COUNT, doc="words in the window"),
         "distant_kernels": _of(Integer(0), doc="means of more distant words; 0: none"),
         "distant_window": _of(Integer(0), doc="words that each of them covers"),
-        "embedding_dim": _of(COUNT, doc="numbers a word"),
+        "embedding_dim": _of(COUNT, NONE, doc="numbers a word; none: by the size of the corpus"),
+        "hidden_layer_sizes": _of(
+            COUNT,
+            Integers(COUNT),
+            NONE,
+            doc="units of the hidden layers; none: by the size of the corpus",
+        ),
+        "dropout": _of(
+            RATE,
+            NONE,
+            doc="share of hidden units dropped in a training step; none: by the size of the corpus",
+        ),
         "direct": _of(FLAG, doc="connections from the input to the softmax"),
+        "direct_ngrams": _of(
+            FLAG,
+            COUNT,
+            doc="hashed rows for the last 2 to 4 words; a number: rows for each length and hash",
+        ),
         "tie_embeddings": _of(FLAG, doc="the softmax's weights are the embeddings"),
         "epochs": _of(COUNT, NONE, doc="passes over the corpus; none: by its size"),
         "batch_size": _of(COUNT, NONE, doc="words a step; none: by the size of the corpus"),
@@ -276,7 +292,7 @@ _OWN: dict[str, dict[str, Setting]] = {
     },
     "KneserNeyLM": {
         **_VOCABULARY,
-        "order": _of(Integer(1, 5), doc="longest n-gram"),
+        "order": _of(Integer(1, 7), doc="longest n-gram"),
         "discounts": _of(
             Number(0, 3),
             Is("three numbers, an array of shape (order, 3)", (tuple, list, np.ndarray)),

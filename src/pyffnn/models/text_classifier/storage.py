@@ -114,7 +114,7 @@ class StoredTextClassifier(StoredText[TextFitted], Classifier[TextFitted]):
         ------
         ValueError
             Not fitted, a ``name`` that is no identifier, or a model that the code cannot hold: one with
-            a ``tokenizer``, or with ``output="adaptive"``.
+            a ``tokenizer``, with ``windows``, or with ``output="adaptive"``.
         OSError
             The files cannot be written.
         """
