@@ -129,7 +129,7 @@ def _how(name: str, setting: Setting) -> dict[str, Any]:
     metavar, read = "/".join(fixed), None
     for kind, its_metavar, its_read in _READ:
         if setting.kind(getattr(kinds, kind)) is not None:
-            metavar, read = its_metavar, its_read
+            metavar, read = its_metavar.format(metavar), its_read
             if read is _sizes:
                 fixed.setdefault("none", ())
             break
@@ -165,14 +165,14 @@ def _names(text: str) -> tuple[str, ...]:
     return tuple(text.split(","))
 
 
-# kind of value -> what it is called in the usage, and how it is read
+# kind of value -> what it is called in the usage ({}: the fixed names), and how it is read
 _READ: list[tuple[str, str, Callable[[str], Any]]] = [
     ("Integers", "N,N", _sizes),
     ("IntegerPair", "LO,HI", _sizes),
     ("Integer", "N", int),
     ("Number", "X", float),
     ("Text", "TEXT", str),
-    ("Choices", "NAME,NAME", _names),
+    ("Choices", "{}/NAME,NAME", _names),
 ]
 
 
