@@ -4,11 +4,13 @@
 set(PYFFNN_KERNEL_SOURCES
     kernels/activations.cpp
     kernels/columns.cpp
+    kernels/curves.cpp
     kernels/embedding.cpp
     kernels/gemm_f32.cpp
     kernels/gemm_f64.cpp
     kernels/norm.cpp
     kernels/optim.cpp
+    kernels/pool_extremes.cpp
     kernels/random.cpp
     kernels/row_grads.cpp
     kernels/row_step.cpp

@@ -5,12 +5,19 @@ from __future__ import annotations
 import inspect
 from pathlib import Path
 
-from pyffnn import FFNNClassifier, LanguageModel, TextClassifier
+from pyffnn import FFNNClassifier, FFNNRegressor, LanguageModel, TextClassifier, TextRegressor
 from pyffnn.models.ngram import KneserNeyLM
 from pyffnn.models.parameters import SETTINGS
 
 PAGE = Path(__file__).parent / "reference" / "settings.md"
-MODELS = (FFNNClassifier, TextClassifier, LanguageModel, KneserNeyLM)
+MODELS = (
+    FFNNClassifier,
+    TextClassifier,
+    FFNNRegressor,
+    TextRegressor,
+    LanguageModel,
+    KneserNeyLM,
+)
 
 _HEAD = """# Settings
 

@@ -17,6 +17,7 @@ import pyffnn
 from pyffnn import TextClassifier
 from pyffnn.cli import _parser, main
 from pyffnn.commands.arguments import options_of
+from pyffnn.io import load_vectors
 from pyffnn.metrics import score_labels
 from pyffnn.models.language_model import LanguageModel
 from pyffnn.models.parameters import SETTINGS
@@ -69,9 +70,9 @@ def texts_of(path):
         [],
         ["fly"],
         ["info", "--jso"],
-        ["info", "extra"],
+        ["info", "model", "extra"],
         ["train", "x.txt", "--model", "m", "--char-ngrams", "3"],
-        ["train", "x.txt", "--model", "m", "--pooling", "max"],
+        ["train", "x.txt", "--model", "m", "--pooling", "most"],
         ["test", "x.txt"],
         ["predict", "--model", "m", "-k", "0"],
         ["predict", "--model", "m", "-k", "one"],
@@ -356,7 +357,7 @@ def test_predict_from_standard_input(classifier, capsys, monkeypatch):
     assert capsys.readouterr().out.splitlines() == expected.tolist()
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"fine\n\xff\n")))
     assert main(["predict", "-", "--model", str(classifier)]) == 1
-    assert "standard input is not UTF-8" in capsys.readouterr().err
+    assert "'standard input', line 2 is not UTF-8" in capsys.readouterr().err
 
 
 def test_multilabel(tmp_path, capsys):
@@ -388,3 +389,44 @@ def test_classifier_failures_are_one_line(classifier, reviews, tmp_path, capsys)
     assert "No such file" in failed(capsys, ["predict", tmp_path / "none", "--model", classifier])
     assert "not a pyffnn model" in failed(capsys, ["predict", plain, "--model", plain])
     assert not model.exists()
+
+
+def test_a_model_is_shown_and_its_words_written(classifier, tmp_path, capsys):
+    model = TextClassifier.load(classifier)
+    assert main(["info", str(classifier)]) == 0
+    assert capsys.readouterr().out.endswith(f"\n{model.summary()}\n")
+    path = tmp_path / "v.vec.gz"
+    assert main(["vectors", str(path), "--model", str(classifier)]) == 0
+    words, vectors = load_vectors(path)
+    assert words == model.vocabulary_
+    np.testing.assert_array_equal(vectors[0], model.word_vector(words[0]))
+    capsys.readouterr()
+    assert main(["vectors", "--near", "fine", "-k", "2", "-m", str(classifier)]) == 0
+    lines = [f"{word}\t{cosine:.4f}" for word, cosine in model.nearest_words("fine", 2)]
+    assert capsys.readouterr().out.splitlines() == lines
+    assert main(["vectors", "--near", "unheard", "-m", str(classifier)]) == 1
+    assert "'unheard' is not in the vocabulary" in capsys.readouterr().err
+    assert main(["vectors", "-m", str(classifier)]) == 2
+    assert main(["info", str(tmp_path / "none")]) == 1
+
+
+def test_a_threshold_leaves_labels_out(classifier, reviews, capsys):
+    model = TextClassifier.load(classifier)
+    text = reviews / "text"
+    text.write_text("the film was fine\nlong\n")
+    argv = ["predict", str(text), "--model", str(classifier), "-k", "3", "--threshold", "0.4"]
+    assert main(argv) == 0
+    found = model.top_k(["the film was fine", "long"], 3, 0.4)
+    assert capsys.readouterr().out.splitlines() == ["\t".join(n for n, _ in row) for row in found]
+    assert main([*argv[:-1], "1.5"]) == 2
+
+
+def test_predictions_are_explained(classifier, reviews, capsys):
+    model = TextClassifier.load(classifier)
+    text = reviews / "why"
+    text.write_text("the film was fine\n\n")
+    assert main(["predict", str(text), "--model", str(classifier), "--explain"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    table = model.explain("the film was fine").table(k=10).splitlines()
+    assert lines[: len(table)] == [*model.predict(["the film was fine"]), *table[1:]]
+    assert lines[-1].endswith("= logit")

@@ -14,8 +14,10 @@ DOCS = Path(__file__).parents[1] / "docs"
 NEEDS = {
     "how-to/pictures.md": ["matplotlib"],
     "how-to/lexicon.md": ["vaderSentiment", "sklearn"],
+    "how-to/scikit-learn.md": ["sklearn"],
     "how-to/subwords.md": ["tokenizers"],
     "how-to/texts.md": ["tokenizers"],
+    "how-to/thinc-spacy.md": ["spacy"],
     "tutorial/embeddings.md": ["tokenizers"],
 }
 _BLOCK = re.compile(r"^```pycon\n(.*?)^```$", re.MULTILINE | re.DOTALL)

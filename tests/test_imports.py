@@ -65,3 +65,14 @@ def test_an_unused_import_leaves_no_thread_and_no_warning():
     )
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""
+
+
+def test_the_package_shows_its_public_names_alone() -> None:
+    shown = output_of(
+        "import sys, pyffnn\n"
+        "assert dir(pyffnn) == sorted(dir(pyffnn)) == sorted(pyffnn.__all__)\n"
+        "assert not {'pyffnn.ops', 'pyffnn.models', 'pyffnn.nn', 'pyffnn.plot'} & set(sys.modules)\n"
+        "for name in dir(pyffnn): getattr(pyffnn, name)\n"
+        "print('read')"
+    )
+    assert shown == "read"

@@ -5,7 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pyffnn.metrics import confusion_matrix, score_labels, score_sets
+from pyffnn.metrics import (
+    confusion_matrix,
+    expected_calibration_error,
+    score_labels,
+    score_sets,
+)
 
 LABELS = ["a", "b", "c", "d"]
 
@@ -105,3 +110,59 @@ def test_labels_of_other_forms():
         confusion_matrix(np.eye(2), [0, 1])
     with pytest.raises(ValueError, match="labels must hold"):
         confusion_matrix([1, "b"], [1, 1], [1])
+
+
+def _ece_by_loop(codes, p, bins):
+    total = 0.0
+    for b in range(bins):
+        inside = [i for i in range(len(p)) if b / bins < max(p[i]) <= (b + 1) / bins]
+        if inside:
+            right = sum(int(np.argmax(p[i]) == codes[i]) for i in inside) / len(inside)
+            sure = sum(max(p[i]) for i in inside) / len(inside)
+            total += len(inside) / len(p) * abs(right - sure)
+    return total
+
+
+@pytest.mark.parametrize("bins", [1, 10, 15])
+@pytest.mark.parametrize("classes", [2, 5])
+def test_calibration_error_against_a_loop(bins, classes):
+    rng = np.random.default_rng(bins + classes)
+    p = rng.dirichlet(np.ones(classes), size=500)
+    codes = rng.integers(classes, size=500)
+    names = np.array([f"c{i}" for i in range(classes)])
+    wanted = _ece_by_loop(codes, p, bins)
+    assert expected_calibration_error(codes, p, bins) == pytest.approx(wanted)
+    assert expected_calibration_error(names[codes], p, bins=bins) == pytest.approx(wanted)
+    back = names[::-1]
+    assert expected_calibration_error(back[codes], p, bins, labels=back) == pytest.approx(wanted)
+    if classes == 2:
+        assert expected_calibration_error(codes, p[:, 1], bins) == pytest.approx(wanted)
+
+
+def test_calibration_error_of_clear_cases():
+    assert expected_calibration_error([0, 1], [[1, 0], [0, 1]]) == 0
+    assert expected_calibration_error([1, 0], [[1, 0], [0, 1]]) == 1
+    assert expected_calibration_error([1, 1, 1, 0], [0.75] * 4) == pytest.approx(0)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (([0, 1], [[0.5, 0.5]]), "p must have a row for each label of y"),
+        (([], []), "at least one"),
+        (([0], [[0.5, np.nan]]), "p must be probabilities"),
+        (([0], [[1.5, -0.5]]), "p must be probabilities"),
+        (([0], [[0.5, 0.5]], 0), "bins must be an integer of at least 1, got 0"),
+        (([0], [[0.5, 0.5]], True), "bins must be"),
+        ((["a"], [[0.5, 0.5]]), "y has the label 'a', for which p has no column"),
+        (([[0, 1]], [[0.5, 0.5]]), "y must hold one label an example"),
+    ],
+)
+def test_calibration_error_refuses(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        expected_calibration_error(*arguments)
+
+
+def test_calibration_error_refuses_other_columns():
+    with pytest.raises(ValueError, match="labels must be 2 different ones"):
+        expected_calibration_error([0], [[0.5, 0.5]], labels=[0])

@@ -199,3 +199,22 @@ for call in (lambda: plot.learning_curve([1.0]), lambda: graph(variable(1.0) * 2
 def test_pyplot_is_left_alone() -> None:
     code = "import sys, pyffnn.plot as p; p.learning_curve([2.0, 1.0]); assert 'matplotlib.pyplot' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_shares_are_bars_largest_first(tmp_path: Path) -> None:
+    pairs = [("a", 0.1), ("b", -2.0), ("c", 0.5)]
+    figure = plot.shares(pairs, tmp_path / "shares.png", k=2)
+    assert is_picture(tmp_path / "shares.png")
+    axes = figure.axes[0]
+    assert [bar.get_width() for bar in axes.patches] == [-2.0, 0.5]
+    assert [label.get_text() for label in axes.get_yticklabels()] == ["b", "c"]
+    with pytest.raises(ValueError, match="pairs"):
+        plot.shares([])
+
+
+def test_reliability_leaves_empty_bins_out(tmp_path: Path) -> None:
+    figure = plot.reliability([0.1, 0.5, 0.9], [0.2, 0.0, 0.8], [3, 0, 9], tmp_path / "r.svg")
+    x, y = figure.axes[0].lines[1].get_data()
+    assert list(x) == [0.1, 0.9] and list(y) == [0.2, 0.8]
+    with pytest.raises(ValueError, match="one shape"):
+        plot.reliability([0.1], [0.1, 0.2], [1])

@@ -5,12 +5,16 @@ from __future__ import annotations
 try:
     from . import _pyffnn
     from .precision import get_default_precision, set_default_precision
-except ValueError as _error:  # an unusable PYFFNN_ISA, PYFFNN_NUM_THREADS or PYFFNN_PRECISION
+except (ImportError, ValueError) as _error:  # an unusable PYFFNN_ISA, PYFFNN_NUM_THREADS or PYFFNN_PRECISION
+    import sys
+
+    if sys.argv[0].rpartition("/")[2] == "pyffnn":  # the command, which has no code before this
+        sys.exit(f"pyffnn: {_error}")
     raise ImportError(str(_error)) from None
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING as _TYPE_CHECKING
 
-from . import autograd, nn, ops, thread_control
+from . import thread_control as _thread_control
 from .runtime import (
     available_isas,
     config,
@@ -25,51 +29,97 @@ from .runtime import (
 
 __version__: str = _pyffnn.version
 
-thread_control.watch()
+_thread_control.watch()
 
 __all__ = [
     "FFNNClassifier",
+    "FFNNRegressor",
     "LanguageModel",
     "TextClassifier",
+    "TextRegressor",
     "__version__",
     "autograd",
     "available_isas",
     "config",
+    "corpus",
+    "data",
+    "features",
     "get_default_precision",
     "get_num_threads",
+    "integrations",
+    "io",
     "isa",
+    "metrics",
     "nn",
     "num_threads",
     "ops",
+    "optimizers",
+    "plot",
     "set_default_precision",
     "set_isa",
     "set_num_threads",
     "show_config",
+    "testing",
     "use_isa",
 ]
 
-if TYPE_CHECKING:
-    from .models.feedforward import FFNNClassifier
-    from .models.language_model import LanguageModel
-    from .models.text_classifier import TextClassifier
+if _TYPE_CHECKING:
+    from typing import Any
 
-# models are imported when first asked for: `import pyffnn` stays fast
+    from . import (
+        autograd,
+        corpus,
+        data,
+        features,
+        integrations,
+        io,
+        metrics,
+        nn,
+        ops,
+        optimizers,
+        plot,
+        testing,
+    )
+    from .models.feedforward import FFNNClassifier
+    from .models.feedforward_regressor import FFNNRegressor
+    from .models.language_model import LanguageModel
+    from .models.text_classifier import TextClassifier, TextRegressor
+
+# Imported when first asked for: `import pyffnn` stays fast.
 _MODELS = {
     "FFNNClassifier": ".models.feedforward",
+    "FFNNRegressor": ".models.feedforward_regressor",
     "LanguageModel": ".models.language_model",
     "TextClassifier": ".models.text_classifier",
+    "TextRegressor": ".models.text_classifier.regressor",
+}
+_MODULES = set(__all__) & {
+    "autograd",
+    "corpus",
+    "data",
+    "features",
+    "integrations",
+    "io",
+    "metrics",
+    "nn",
+    "ops",
+    "optimizers",
+    "plot",
+    "testing",
 }
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _MODELS:
-        raise AttributeError(f"module 'pyffnn' has no attribute {name!r}")
     from importlib import import_module
 
+    if name in _MODULES:
+        return import_module(f".{name}", __name__)
+    if name not in _MODELS:
+        raise AttributeError(f"module 'pyffnn' has no attribute {name!r}")
     value = getattr(import_module(_MODELS[name], __name__), name)
     globals()[name] = value
     return value
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+    return list(__all__)

@@ -110,6 +110,28 @@ def mean_pool(
     out: _Array | None,
     /,
 ) -> _Array: ...
+def max_pool(
+    table: ArrayLike, ids: ArrayLike, offsets: ArrayLike, out: _Array | None, /
+) -> _Array: ...
+def max_pool_backward(
+    dy: ArrayLike,
+    table: ArrayLike,
+    ids: ArrayLike,
+    offsets: ArrayLike,
+    out: _Array | None,
+    /,
+) -> _Array: ...
+def min_pool(
+    table: ArrayLike, ids: ArrayLike, offsets: ArrayLike, out: _Array | None, /
+) -> _Array: ...
+def min_pool_backward(
+    dy: ArrayLike,
+    table: ArrayLike,
+    ids: ArrayLike,
+    offsets: ArrayLike,
+    out: _Array | None,
+    /,
+) -> _Array: ...
 def mean_pool_backward(
     dy: ArrayLike,
     ids: ArrayLike,
@@ -120,6 +142,59 @@ def mean_pool_backward(
     /,
 ) -> _Array: ...
 def fingerprint(x: _Array, /) -> int: ...
+
+# what networks of other libraries need beside these; a curve is 0 clipped line, 1 swish, 2 hard swish, 3 MobileNet's hard swish, 4 dish,
+# 5 GELU, 6 mish, 7 the tanh form of GELU
+def curve(
+    curve: int,
+    slope: float,
+    offset: float,
+    low: float,
+    high: float,
+    x: ArrayLike,
+    out: _Array | None,
+    /,
+) -> _Array: ...
+def curve_backward(
+    curve: int,
+    slope: float,
+    offset: float,
+    low: float,
+    high: float,
+    dy: ArrayLike,
+    x: ArrayLike,
+    out: _Array | None,
+    /,
+) -> _Array: ...
+def layer_norm(
+    x: ArrayLike, gamma: ArrayLike, beta: ArrayLike, eps: float, /
+) -> tuple[_Array, _Array, _Array]:
+    """(y, mean, rstd) of each row."""
+
+def layer_norm_backward(
+    dy: ArrayLike, x: ArrayLike, gamma: ArrayLike, mean: ArrayLike, rstd: ArrayLike, /
+) -> tuple[_Array, _Array, _Array]:
+    """(dx, dgamma, dbeta)."""
+
+def adam_step(
+    weights: _Array,
+    gradient: _Array,
+    mom1: _Array,
+    mom2: _Array,
+    beta1: float,
+    beta2: float,
+    eps: float,
+    rate: float,
+    /,
+) -> None:
+    """In place; the gradient becomes 0."""
+
+def clip_norm(x: _Array, limit: float, /) -> None: ...
+def run_sums(x: ArrayLike, lengths: ArrayLike, mean: bool, /) -> _Array: ...
+def run_sums_backward(dy: ArrayLike, lengths: ArrayLike, mean: bool, /) -> _Array: ...
+def run_max(x: ArrayLike, lengths: ArrayLike, /) -> tuple[_Array, NDArray[np.int32]]: ...
+def run_max_backward(dy: ArrayLike, which: ArrayLike, lengths: ArrayLike, /) -> _Array: ...
+def gather_sum(table: ArrayLike, ids: ArrayLike, /) -> _Array: ...
 
 # data of networks: checked when made, then unchanging; they use the arrays where they lie if dtype and layout allow
 class Examples:
@@ -153,7 +228,7 @@ class Examples:
         """Example i is to predict token i from those before it."""
 
 class Targets:
-    """What examples are to be: classes, sets, rows or values, each with a weight."""
+    """What examples are to be: classes, sets, rows or values, each with a weight; or slopes."""
 
     @property
     def kind(self) -> str: ...
@@ -176,6 +251,9 @@ class Targets:
     def rows(p: ArrayLike, weight: ArrayLike | None = None) -> Targets: ...
     @staticmethod
     def values(y: ArrayLike, weight: ArrayLike | None = None) -> Targets: ...
+    @staticmethod
+    def slopes(y: ArrayLike, weight: ArrayLike | None = None) -> Targets:
+        """In place of a loss the sum of these times the outputs' values, for the outputs' own gradients."""
 
 # Example numbers; of a stream also runs (starts, lengths, offsets): batch b is the runs [offsets[b], offsets[b + 1]).
 _Order: TypeAlias = ArrayLike | tuple[ArrayLike, ArrayLike, ArrayLike]
@@ -220,14 +298,22 @@ class Network:
     def predict(
         self, examples: Examples, order: _Order | None = None, n_threads: SupportsInt = 0
     ) -> NDArray[np.float32]: ...
+    def values(
+        self,
+        examples: Examples,
+        stage: str = "output",
+        order: _Order | None = None,
+        n_threads: SupportsInt = 0,
+    ) -> NDArray[np.float32]:
+        """What the input gives ("input"), what the output reads ("hidden"), or its values before softmax or sigmoid ("output")."""
     def predict_texts(
         self,
         features: TextFeatures,
+        length: SupportsIndex,
         texts: Iterable[str],
-        length: SupportsIndex = 0,
         n_threads: SupportsInt = 0,
     ) -> NDArray[np.float32]:
-        """predict() of the corpus that `features` makes of texts; with `length`, of that many first words of each."""
+        """predict() of the corpus that `features` makes of texts; with `length` above 0, of that many first words of each."""
     def top_k(
         self,
         examples: Examples,
@@ -309,14 +395,22 @@ class Network64:
     def predict(
         self, examples: Examples, order: _Order | None = None, n_threads: SupportsInt = 0
     ) -> NDArray[np.float64]: ...
+    def values(
+        self,
+        examples: Examples,
+        stage: str = "output",
+        order: _Order | None = None,
+        n_threads: SupportsInt = 0,
+    ) -> NDArray[np.float64]:
+        """What the input gives ("input"), what the output reads ("hidden"), or its values before softmax or sigmoid ("output")."""
     def predict_texts(
         self,
         features: TextFeatures,
+        length: SupportsIndex,
         texts: Iterable[str],
-        length: SupportsIndex = 0,
         n_threads: SupportsInt = 0,
     ) -> NDArray[np.float64]:
-        """predict() of the corpus that `features` makes of texts; with `length`, of that many first words of each."""
+        """predict() of the corpus that `features` makes of texts; with `length` above 0, of that many first words of each."""
     def top_k(
         self,
         examples: Examples,
@@ -359,6 +453,44 @@ class Network64:
     def workspace_bytes(self) -> int: ...
 
 # text
+_Rows: TypeAlias = tuple[NDArray[Any], NDArray[Any], NDArray[Any]]  # indptr, columns, values
+
+def count_terms(
+    documents: list[str],
+    prepare: Callable[[str], str] | None,
+    lowercase: bool,
+    min_length: int,
+    min_n: int,
+    max_n: int,
+    stop: Iterable[str],
+    /,
+) -> tuple[list[str], _Rows]:
+    """The vocabulary in its order, and counts; `prepare` makes of documents beyond ASCII what is to be cut."""
+
+def count_known_terms(
+    documents: list[str],
+    prepare: Callable[[str], str] | None,
+    lowercase: bool,
+    min_length: int,
+    min_n: int,
+    max_n: int,
+    stop: Iterable[str],
+    known: dict[str, int],
+    /,
+) -> _Rows: ...
+def hash_terms(
+    documents: list[str],
+    prepare: Callable[[str], str] | None,
+    lowercase: bool,
+    min_length: int,
+    min_n: int,
+    max_n: int,
+    stop: Iterable[str],
+    n_features: int,
+    signs: bool,
+    /,
+) -> _Rows: ...
+
 class TextFeatures:
     @property
     def num_words(self) -> int: ...

@@ -1,6 +1,6 @@
 """The command line ``pyffnn``: finds the command, and turns what goes wrong into an exit code.
 
-Exit codes: 0, 1 (failed, with one line on standard error), 2 (usage).
+Exit codes: 0, 1 (failed, with one line on standard error), 2 (usage), 130 (interrupted).
 """
 
 from __future__ import annotations
@@ -33,8 +33,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         # `pyffnn ... | head`: nobody reads on, and Python would complain of it once more at exit
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
-    except KeyboardInterrupt:
-        return _fail("interrupted")
+    except KeyboardInterrupt as stop:
+        _fail(_one_line(stop) if str(stop) else "interrupted")
+        return 130
     except Exception as error:
         if traced:
             traceback.print_exc()
@@ -46,7 +47,7 @@ def _parser() -> Parser:
     parser = Parser(
         prog="pyffnn",
         description="Feedforward networks over text, trained and run on the CPU by SIMD kernels.",
-        epilog="Exit codes: 0, 1 (failed), 2 (usage).",
+        epilog="Exit codes: 0, 1 (failed), 2 (usage), 130 (interrupted).",
     )
     parser.add_argument("--version", action="version", version=f"pyffnn {__version__}")
     parser.add_argument(
@@ -69,11 +70,19 @@ def _fail(message: str) -> int:
     return 1
 
 
-def _one_line(error: Exception) -> str:
+def _one_line(error: BaseException) -> str:
     if isinstance(error, OSError) and error.strerror and error.filename is not None:
         return f"{os.fspath(error.filename)}: {error.strerror}"
     text = " ".join(str(error).split())
-    expected = (ValueError, TypeError, OSError, ImportError, ArithmeticError, MemoryError)
+    expected = (
+        ValueError,
+        TypeError,
+        OSError,
+        ImportError,
+        ArithmeticError,
+        MemoryError,
+        KeyboardInterrupt,
+    )
     if text and isinstance(error, expected):
         return text
     return f"{type(error).__name__}: {text}" if text else type(error).__name__

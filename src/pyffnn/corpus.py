@@ -4,7 +4,8 @@ Every language model of the package reads its data here, so that perplexities ca
 A corpus is one of
 
 * a path (``str`` or ``os.PathLike``): UTF-8 text, one sentence a line, tokens parted by white
-  space; a name ending in ``.gz`` is read through gzip; blank lines are no sentences;
+  space; packed by gzip or Zstandard or not; of .csv, .tsv, .jsonl and .parquet the lines of the
+  texts in their column (`pyffnn.text.tables`); blank lines are no sentences;
 * an iterable of token lists (``[["the", "dog"], ["it", "barks"]]``); it is gone through once;
 * a 1-D integer array: token ids, taken as they are.
 

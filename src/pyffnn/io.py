@@ -1,4 +1,7 @@
-"""Model files: one safetensors file of arrays and settings, written atomically, checked on reading."""
+"""Files: models and word vectors.
+
+Model files are one safetensors file of arrays and settings, written atomically, checked on reading.
+"""
 
 from pyffnn.formats.model_file import (
     VERSION,
@@ -8,5 +11,16 @@ from pyffnn.formats.model_file import (
     save_model,
     write_atomic,
 )
+from pyffnn.text.vector_files import save_vectors
+from pyffnn.text.vectors import load_vectors
 
-__all__ = ["VERSION", "ModelFile", "PathLike", "load_model", "save_model", "write_atomic"]
+__all__ = [
+    "VERSION",
+    "ModelFile",
+    "PathLike",
+    "load_model",
+    "load_vectors",
+    "save_model",
+    "save_vectors",
+    "write_atomic",
+]

@@ -6,7 +6,7 @@ chapter on text classification):
     precision = tp / (tp + fp),   recall = tp / (tp + fn),   F1 = 2 tp / (2 tp + fp + fn),
 
 each 0 where its denominator is. Macro averages are means over labels, micro averages pool the
-counts of all labels first.
+counts of all labels first. Of probabilities: the expected calibration error. Of numbers: R^2.
 """
 
 from __future__ import annotations
@@ -17,7 +17,14 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["Scores", "confusion_matrix", "score_labels", "score_sets"]
+__all__ = [
+    "Scores",
+    "confusion_matrix",
+    "expected_calibration_error",
+    "r2_score",
+    "score_labels",
+    "score_sets",
+]
 
 
 class Scores(NamedTuple):
@@ -117,6 +124,101 @@ def score_sets(
     both = [t & p for t, p in zip(true, pred, strict=True)]
     exact = sum(t == p for t, p in zip(true, pred, strict=True))
     return _scores(list(labels), exact / len(true), count(both), count(pred), count(true))
+
+
+def expected_calibration_error(
+    y: ArrayLike, p: ArrayLike, bins: int = 15, *, labels: Sequence[Any] | None = None
+) -> float:
+    """By how much the probability of an answer differs from the share of such answers that are right.
+
+    Examples fall into ``bins`` bins of equal width by the greatest probability of each; the error is
+    the mean over examples of |share right - mean probability| of their bins (Guo et al. 2017).
+
+    Parameters
+    ----------
+    y : array-like of shape (n,)
+        Right labels.
+    p : array-like of shape (n, classes), or (n,)
+        What ``predict_proba`` gives; of two classes the second's alone.
+    bins
+        Their number.
+    labels
+        What the columns stand for. None: the sorted labels of ``y`` where it has as many, else
+        0, 1, ...
+
+    Raises
+    ------
+    ValueError
+        Another shape or length, no example, numbers outside [0, 1] or NaN, labels without a column.
+    """
+    true = _one_each(y, "y")
+    if isinstance(bins, bool) or not isinstance(bins, (int, np.integer)) or bins < 1:
+        raise ValueError(f"bins must be an integer of at least 1, got {bins!r}")
+    rows = np.asarray(p, np.float64)
+    if rows.ndim == 2 and rows.shape[1] == 1:
+        rows = rows[:, 0]
+    if rows.ndim == 1:
+        rows = np.stack([1 - rows, rows], axis=1)
+    if rows.ndim != 2 or len(rows) != len(true) or not len(true):
+        raise ValueError(
+            f"p must have a row for each label of y, at least one, got shape {np.shape(p)} for "
+            f"{len(true)} labels"
+        )
+    if not ((rows >= 0) & (rows <= 1 + 1e-6)).all():
+        raise ValueError("p must be probabilities, numbers in [0, 1]")
+    number = {label: i for i, label in enumerate(_columns(true, rows.shape[1], labels))}
+    unknown = set(true) - number.keys()
+    if unknown:
+        raise ValueError(
+            f"y has the label {min(map(repr, unknown))}, for which p has no column: labels= says what "
+            "the columns are"
+        )
+    right = rows.argmax(axis=1) == [number[label] for label in true]
+    sure = rows.max(axis=1)
+    where = np.clip(np.ceil(sure * bins).astype(np.int64) - 1, 0, bins - 1)
+    gaps = np.bincount(where, right - sure, minlength=int(bins))
+    return float(np.abs(gaps).sum() / len(true))
+
+
+def _columns(true: list[Any], n: int, labels: Sequence[Any] | None) -> list[Any]:
+    """The label of each of ``n`` columns."""
+    if labels is None:
+        found = set(true)
+        return sorted(found) if len(found) == n else list(range(n))
+    names: list[Any] = np.asarray(labels).tolist()
+    if len(names) != n or len(set(names)) != n:
+        raise ValueError(
+            f"labels must be {n} different ones, one a column of p, got {labels!r:.80}"
+        )
+    return names
+
+
+def r2_score(
+    y_true: ArrayLike, y_pred: ArrayLike, *, sample_weight: ArrayLike | None = None
+) -> float:
+    """The coefficient of determination, R^2 = 1 - sum w (y - f)^2 / sum w (y - mean y)^2; the mean over columns.
+
+    y_true, y_pred : array-likes of shape (n,) or (n, outputs). A column of one value counts 1 where
+    it is predicted exactly, else 0. Raises ValueError for fewer than 2 examples or other shapes.
+    """
+    true, found = np.asarray(y_true, np.float64), np.asarray(y_pred, np.float64)
+    if true.shape != found.shape or true.ndim not in (1, 2):
+        raise ValueError(
+            f"y_true and y_pred must have one shape, (n,) or (n, outputs), got {true.shape} and "
+            f"{found.shape}"
+        )
+    if len(true) < 2:
+        raise ValueError(
+            f"R^2 is not defined for fewer than 2 samples, got n_samples = {len(true)}"
+        )
+    weight = np.ones(len(true)) if sample_weight is None else np.asarray(sample_weight, np.float64)
+    true, found = true.reshape(len(true), -1), found.reshape(len(true), -1)
+    lost = weight @ (true - found) ** 2
+    whole = weight @ (true - np.average(true, axis=0, weights=weight)) ** 2
+    each = np.where(
+        whole > 0, 1 - lost / np.where(whole > 0, whole, 1), np.where(lost > 0, 0.0, 1.0)
+    )
+    return float(each.mean())
 
 
 def _one_each(y: Any, name: str) -> list[Any]:

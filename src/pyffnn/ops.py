@@ -47,8 +47,12 @@ __all__ = [
     "log",
     "log_softmax",
     "matmul",
+    "max_pool",
+    "max_pool_backward",
     "mean_pool",
     "mean_pool_backward",
+    "min_pool",
+    "min_pool_backward",
     "pack",
     "relu",
     "relu_backward",
@@ -358,6 +362,42 @@ def mean_pool_backward(
     Arguments and errors as in `mean_pool`; ids lie in [0, num_rows).
     """
     return _pyffnn.mean_pool_backward(dy, ids, offsets, num_rows, weights, out)
+
+
+def max_pool(
+    table: ArrayLike, ids: ArrayLike, offsets: ArrayLike, *, out: Array | None = None
+) -> Array:
+    """The largest number of each column over bags of table rows -> [bags, d]; bags as in `mean_pool`.
+
+    An empty bag gives zeros, a NaN in a column gives NaN. table [V, d] is float32 or float64, ids and offsets int32 or int64 (max-over-time
+    pooling, Collobert & Weston 2008). Raises IndexError (an id outside [0, V)), ValueError (offsets that fall or end beyond ids, shapes)
+    and TypeError (dtype).
+    """
+    return _pyffnn.max_pool(table, ids, offsets, out)
+
+
+def max_pool_backward(
+    dy: ArrayLike, table: ArrayLike, ids: ArrayLike, offsets: ArrayLike, *, out: Array | None = None
+) -> Array:
+    """Gradient [V, d] of `max_pool`'s table [V, d] from dy [bags, d]: each number goes to the row that its maximum comes from.
+
+    Of equal numbers that is the row of the first id, at any thread count. Other arguments and errors as in `max_pool`.
+    """
+    return _pyffnn.max_pool_backward(dy, table, ids, offsets, out)
+
+
+def min_pool(
+    table: ArrayLike, ids: ArrayLike, offsets: ArrayLike, *, out: Array | None = None
+) -> Array:
+    """The smallest number of each column over bags of table rows -> [bags, d]; all else as in `max_pool`."""
+    return _pyffnn.min_pool(table, ids, offsets, out)
+
+
+def min_pool_backward(
+    dy: ArrayLike, table: ArrayLike, ids: ArrayLike, offsets: ArrayLike, *, out: Array | None = None
+) -> Array:
+    """Gradient [V, d] of `min_pool`'s table from dy [bags, d]; all else as in `max_pool_backward`."""
+    return _pyffnn.min_pool_backward(dy, table, ids, offsets, out)
 
 
 def fingerprint(x: Array) -> int:

@@ -8,6 +8,7 @@ pickled, and hold no state of a training run.
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, TypeAlias
 
@@ -124,7 +125,7 @@ def cosine(lr: float | None = None, *, final: float = 0.0, warmup: float = 0.0) 
 
 
 @dataclass(frozen=True)
-class Optimizer:
+class Optimizer(ABC):
     """Base of the settings objects. ``lr`` is a number or a `Schedule`."""
 
     lr: LearningRate
@@ -136,9 +137,9 @@ class Optimizer:
         if not isinstance(self.lr, Schedule):
             _check_positive("lr", self.lr)
 
+    @abstractmethod
     def spec(self) -> dict[str, Any]:
         """The optimizer as the compiled networks take it: its name and numbers without the rate."""
-        raise NotImplementedError
 
     def schedule(self, default: Schedule | None = None) -> Schedule:
         """The learning rate as a schedule; a plain number takes the shape of ``default``."""

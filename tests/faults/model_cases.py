@@ -62,6 +62,7 @@ KINDS: dict[str, Kind] = {
         *_TEXTS,
     ),
     "sums": Kind(TextClassifier, {"pooling": "sum", "epochs": 2, "n_threads": 1}, *_TEXTS),
+    "windows": Kind(TextClassifier, {"pooling": ("mean", "max"), "windows": 2, "word_ngrams": 2, "epochs": 2}, *_TEXTS),
     "places": Kind(TextClassifier, {"pooling": "concat", "max_tokens": 4, "hidden_layer_sizes": (5,), "epochs": 2}, *_TEXTS),
     "words": Kind(
         LanguageModel, {**_LM, "distant_kernels": 1, "distant_window": 4},

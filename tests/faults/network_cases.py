@@ -32,6 +32,13 @@ SPECS: dict[str, dict[str, Any]] = {
     "dense, real numbers": {**INPUTS["dense"], "loss": "squared", "n_outputs": 1},
     "sparse, label sets": {**INPUTS["sparse"], "loss": "sigmoid", "optimizer": "adagrad"},
     "bags": {**INPUTS["bags"], "optimizer": "adagrad", "pool": "mean", "word_dropout": 0.1},
+    "bags, extremes of windows": {
+        **INPUTS["bags"],
+        "optimizer": "adam",
+        "pool": ["mean", "max", "min"],
+        "window": 3,
+        "word_dropout": 0.1,
+    },
     "bags, sums": {
         **INPUTS["bags"],
         "optimizer": "adagrad",

@@ -28,6 +28,7 @@ import numpy as np
 from pyffnn import _pyffnn
 
 HANG = 60
+WHOLE = 600  # who has so many seconds for a case has them for every number
 FOR_EVER = 1 << 60
 
 
@@ -115,7 +116,8 @@ def walk(case: Case, seconds: float) -> Walk:
         before = _in_child(lambda: bits(case.look(case.make(folder))))
         expected = _Expected(before, *_in_child(lambda: _undisturbed(case, folder)))
         # Alone, and with all that would come after it: memory that is short stays short while errors are handled.
-        faults = [(n, times) for n in numbers(expected.allocations) for times in (1, FOR_EVER)]
+        head = 300 if seconds < WHOLE else expected.allocations
+        faults = [(n, t) for n in numbers(expected.allocations, head) for t in (1, FOR_EVER)]
         done = Walk(expected.allocations)
         end = time.monotonic() + seconds
 
@@ -125,6 +127,7 @@ def walk(case: Case, seconds: float) -> Walk:
                     break
                 place[0] = i + 1
                 faulthandler.dump_traceback_later(HANG, exit=True, file=2)
+                signal.alarm(HANG + 5)  # of this fault: all of them together may take longer
                 place[1] += _disturbed(case, folder, expected, *faults[i])
 
         while place[0] < len(faults) and time.monotonic() < end and len(done.problems) < 5:
@@ -145,7 +148,7 @@ def walk(case: Case, seconds: float) -> Walk:
     return done
 
 
-def numbers(most: int, head: int = 300) -> Iterator[int]:
+def numbers(most: int, head: int) -> Iterator[int]:
     """Numbers from 1 to ``most``: those behind the head in growing steps, then all of the head."""
     n = head + 1
     while n <= most:
@@ -215,6 +218,7 @@ def _again_and_again(case: Case, folder: Path, expected: _Expected, end: float) 
     n, raised = 1, True
     while raised:
         # When the time is up the call is left alone.
+        signal.alarm(HANG + 5)
         raised, _ = armed(case, x, n if time.monotonic() < end else 0, 1)
         if raised and case.restore is not None:
             case.restore(x)

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pytest
 
-from pyffnn import FFNNClassifier, LanguageModel, TextClassifier
+from pyffnn import FFNNClassifier, FFNNRegressor, LanguageModel, TextClassifier, TextRegressor
 from pyffnn.net import copy_arrays
 
 
@@ -28,8 +28,10 @@ class Kind(NamedTuple):
         return self.make(**more).fit(*self.data)
 
     def predictions(self, model: Any) -> Any:
-        ask = model.log_prob if hasattr(model, "log_prob") else model.predict_proba
-        return ask(self.probe)
+        for name in ("log_prob", "predict_proba", "predict"):
+            if hasattr(model, name):
+                return getattr(model, name)(self.probe)
+        raise AssertionError("it predicts nothing")
 
     def seen(self, model: Any) -> Any:
         """All that a user sees of a fitted model, for comparison with ``==``."""
@@ -83,10 +85,22 @@ KINDS = {
         TextClassifier, {"pooling": "sum", "char_ngrams": (2, 3), "epochs": 3},
         texts("red green blue old", (0, 1)), texts("one two three", ("a", "b", "c")), ["red is0", "old is1 is1", "what"],
     ),
+    "windows": Kind(
+        TextClassifier, {"pooling": ("mean", "max", "min"), "windows": 3, "word_ngrams": 2, "embedding_dim": 6, "epochs": 4, "batch_size": 16},
+        texts("red green blue old", (0, 1)), texts("one two three", ("a", "b", "c")), ["red is0", "old is1 is1", "what"],
+    ),
+    "numbers": Kind(
+        FFNNRegressor, {"hidden_layer_sizes": (8,), "activation": "tanh", "epochs": 4, "batch_size": 16},
+        _vectors(0, 3), _vectors(1, 4), _vectors(0, 3)[0][:7],
+    ),
+    "numbers of texts": Kind(
+        TextRegressor, {"embedding_dim": 6, "hidden_layer_sizes": (5,), "epochs": 4, "batch_size": 16, "word_ngrams": 2},
+        texts("red green blue old", (0.5, 1)), texts("one two three", (1, 2, 5)), ["red is0.5", "old is1 is1", "what"],
+    ),
     "words": Kind(LanguageModel, _LM, (_stream(900, 30),), (_stream(700, 40),), _stream(50, 20)),
 }  # fmt: skip
 
-CLASSIFIERS = {name: kind for name, kind in KINDS.items() if hasattr(kind.cls, "partial_fit")}
+CLASSIFIERS = {name: kind for name, kind in KINDS.items() if hasattr(kind.cls, "predict_proba")}
 
 ALL = pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
 OF_CLASSES = pytest.mark.parametrize("kind", CLASSIFIERS.values(), ids=CLASSIFIERS)

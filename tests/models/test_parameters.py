@@ -8,13 +8,18 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pyffnn import FFNNClassifier, LanguageModel, TextClassifier
+from pyffnn import FFNNClassifier, FFNNRegressor, LanguageModel, TextClassifier, TextRegressor
 from pyffnn.models.kinds import Choice, Flag, Integer, Is, Nothing, Number
 from pyffnn.models.ngram import KneserNeyLM
 from pyffnn.models.parameters import SETTINGS, Setting, check, check_one
 from pyffnn.optimizers import Adam, linear_decay
 
-MODELS = {cls.__name__: cls for cls in (FFNNClassifier, TextClassifier, LanguageModel, KneserNeyLM)}
+MODELS = {
+    cls.__name__: cls
+    for cls in (
+        FFNNClassifier, FFNNRegressor, TextClassifier, TextRegressor, LanguageModel, KneserNeyLM
+    )
+}  # fmt: skip
 NAN, INF = float("nan"), float("inf")
 
 
@@ -125,11 +130,16 @@ LIMITS: list[tuple[Any, str, list[Any], list[Any]]] = [
      [-1, 2**63, 0.0, "0", True, np.random]),
     (FFNNClassifier, "class_weight", [None, "balanced", {}, {0: 0}, {"a": np.float32(2)}],
      ["even", [1, 2], {0: -1}, {0: NAN}, {0: None}, {0: True}, 1]),
+    (FFNNClassifier, "calibrate", [True, False, np.True_], [0, 1, None, "yes"]),
+    (FFNNClassifier, "reject", [None, 0.1, np.float32(0.5)], [0, 1, -0.1, 1.5, "0.1", True, NAN]),
     (FFNNClassifier, "precision", [None, "auto", "float32", "bfloat16", "bfloat16x3"], ["", "double", 32, "float16"]),
     (FFNNClassifier, "tol", [None, 0, 1e-9], [-1, NAN, INF, "0"]),
     (FFNNClassifier, "verbose", [0, 1, True, np.True_, 2], [-1, "1", None, 1.0]),
     (TextClassifier, "char_ngrams", ["auto", None, (1, 1), [3, 6], (1, 64), (np.int8(2), 3)],
      ["3,6", 3, (3,), (3, 2), (0, 2), (1, 65), (1, 2, 3), (1.0, 2), (True, 2), "ab"]),
+    (TextClassifier, "pooling", ["auto", "max", ("mean",), ["min", "sum"], ("mean", "sqrtn", "sum", "max", "min")],
+     ["most", (), ("mean", "mean"), ("mean", "concat"), ("auto",), ("mean", 3), {"mean"}, None, 3]),
+    (TextClassifier, "windows", [None, 1, 50, np.int64(3)], [0, -1, 2.0, "3", True, (3,)]),
     (TextClassifier, "word_ngrams", [1, 16], [0, 17, None]),
     (TextClassifier, "label_prefix", ["__label__", "#"], ["", " ", "a b", None, 3, b"#"]),
     (TextClassifier, "lowercase", [True, np.False_], [0, 1, "yes", None]),
@@ -171,7 +181,8 @@ def test_limits(cls: Any, name: str, right: list[Any], wrong: list[Any]) -> None
         (FFNNClassifier(learning_rate=0), "learning_rate must be a positive, finite number, got 0"),
         (FFNNClassifier(batch_size="all"), "batch_size must be 'auto' or an integer, got 'all'"),
         (FFNNClassifier(n_threads="all"), "n_threads must be an integer or None, got 'all'"),
-        (TextClassifier(pooling="max"), "pooling must be one of 'auto', 'mean', 'sqrtn', 'sum', 'concat', got 'max'"),
+        (TextClassifier(pooling="most"), "pooling must be one of 'auto', 'mean', 'sqrtn', 'sum', 'max', 'min', 'concat' or a tuple of names among 'mean', 'sqrtn', 'sum', 'max', 'min', got 'most'"),
+        (TextClassifier(windows=3, pooling="concat"), "windows=3 needs a pooling"),
         (TextClassifier(lowercase=1), "lowercase must be True or False, got 1"),
         (TextClassifier(char_ngrams=(3, 2)), r"char_ngrams must be \(lo, hi\) with 1 <= lo <= hi <= 64, got \(3, 2\)"),
         (LanguageModel(hidden_layer_sizes=(5, 0)), r"hidden_layer_sizes must be a sequence of integers from 1 to 2147483647, got \(5, 0\)"),
@@ -192,6 +203,8 @@ def test_a_long_value_is_shortened() -> None:
 
 
 TINY = {
+    "FFNNRegressor": ({"hidden_layer_sizes": (3,), "activation": "tanh", "epochs": 2}, ([[0.0], [1.0]] * 10, [0, 1] * 10)),
+    "TextRegressor": ({"embedding_dim": 2, "epochs": 2}, (["good film", "bad film"] * 10, [0, 1] * 10)),
     # of three ReLU units all may be dead, whatever the seed
     "FFNNClassifier": ({"hidden_layer_sizes": (3,), "activation": "tanh", "epochs": 2}, ([[0.0], [1.0]] * 10, [0, 1] * 10)),
     "TextClassifier": ({"embedding_dim": 2, "epochs": 2}, (["good film", "bad film"] * 10, [0, 1] * 10)),
@@ -206,7 +219,9 @@ TINY = {
 def outcome(cls: Any, settings: dict[str, Any]) -> Any:
     tiny, data = TINY[cls.__name__]
     model = cls(**{**tiny, **settings}).fit(*data)
-    return model.log_prob("a b d c") if hasattr(model, "log_prob") else model.predict_proba(data[0])
+    if hasattr(model, "log_prob"):
+        return model.log_prob("a b d c")
+    return (model.predict_proba if hasattr(model, "classes_") else model.predict)(data[0])
 
 
 def numpy_twins(setting: Setting, value: Any) -> list[Any]:
@@ -249,7 +264,9 @@ def test_settings_whose_default_is_none_take_numpy_scalars() -> None:
             if name not in parameters(cls) or setting.kind(Nothing) is None:
                 continue
             for kind, twin in ((Integer, np.int16(1)), (Number, np.float32(0.5))):
-                if setting.kind(kind) is not None and name not in ("vocabulary", "max_vocab"):
+                if setting.kind(kind) is not None and name not in (
+                    "vocabulary", "max_vocab", "reject"
+                ):  # fmt: skip
                     more = {"embedding_dim": None} if name == "embedding_dim" else {}
                     first, second = (
                         {name: v, **dict.fromkeys(more, v)} for v in (twin.item(), twin)

@@ -243,7 +243,7 @@ CHANGED: dict[str, Any] = {
     "hidden_layer_sizes": (3,), "activation": "tanh", "residual": True, "layer_norm": True, "output": "sampled", "cutoffs": (1,),
     "samples": 2, "precision": "bfloat16", "optimizer": "sgd", "learning_rate": 0.7, "dropout": 0.4, "l2": 0.3, "clip_norm": 1e-3,
     "early_stopping": 3, "validation_fraction": 0.4, "n_threads": 2, "random_state": 5, "verbose": 0, "class_weight": {0: 9.0, 1: 0.1},
-    "epochs": 9, "batch_size": 7, "tol": 0.1, "n_iter_no_change": 3, "embedding_dim": 9, "pooling": "sqrtn", "max_tokens": 2,
+    "epochs": 9, "batch_size": 7, "tol": 0.1, "n_iter_no_change": 3, "embedding_dim": 9, "pooling": "sqrtn", "windows": 2, "max_tokens": 2,
     "word_ngrams": 3, "char_ngrams": (2, 2), "buckets": 50, "min_count": 3, "ngram_min_count": 4, "lowercase": False, "tokenizer": str.split,
     "label_prefix": "#", "word_dropout": 0.4, "multilabel": True, "pretrained_vectors": {"brand": [1.0] * 6, "new": [2.0] * 6},
     "freeze_embeddings": True,

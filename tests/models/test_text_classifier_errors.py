@@ -24,7 +24,7 @@ def path(tmp_path):
 
 
 WRONG_SETTINGS = [
-    ("embedding_dim", 0), ("embedding_dim", 2.5), ("pooling", "max"), ("max_tokens", 0), ("word_ngrams", 0),
+    ("embedding_dim", 0), ("embedding_dim", 2.5), ("pooling", "most"), ("max_tokens", 0), ("word_ngrams", 0),
     ("word_ngrams", 17), ("word_ngrams", 1.0), ("char_ngrams", 3), ("char_ngrams", (0, 2)), ("char_ngrams", (3, 2)),
     ("char_ngrams", (1, 100)), ("buckets", 0), ("min_count", 0), ("ngram_min_count", 0), ("epochs", 0),
     ("epochs", "many"), ("batch_size", 0), ("word_dropout", 1), ("word_dropout", -1), ("dropout", 1.0),

@@ -97,9 +97,20 @@ def test_words_right_behind_the_input(kind: str, output: str, direct: bool) -> N
     check(spec_of(kind, "plain", output, hidden=[], direct=direct))
 
 
-@pytest.mark.parametrize("pool", ["mean", "sqrtn", "sum"])
-def test_pools(pool: str) -> None:
-    check(make_spec("bags", pool=pool, activation="tanh"), n=33)
+POOLS = ["mean", "sqrtn", "sum", "max", "min", ["mean", "max", "min"], ["min", "sum", "sqrtn", "mean", "max"], ["sum", "mean"]]  # fmt: skip
+
+
+@pytest.mark.parametrize("window", [0, 1, 3, 100])
+@pytest.mark.parametrize("pool", POOLS, ids=str)
+def test_pools(pool: str | list[str], window: int) -> None:
+    check(make_spec("bags", pool=pool, window=window, activation="tanh"), n=33)
+
+
+@pytest.mark.parametrize("dim", [1, 15, 16, 17, 100, 113])
+@pytest.mark.parametrize("window", [0, 4])
+def test_widths_of_several_pools(dim: int, window: int, isa: str) -> None:
+    pool = ["max", "mean", "min"]
+    check(make_spec("bags", pool=pool, window=window, activation="tanh", dim=dim))
 
 
 @pytest.mark.parametrize("dim", [1, 15, 16, 17, 64, 100, 112, 113, 128, 150, 300])

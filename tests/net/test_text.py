@@ -47,7 +47,7 @@ def test_text_is_its_bags(options: dict[str, Any], compiled: Any) -> None:
     p = nets[0].predict(data[0], order)
     np.testing.assert_array_equal(p, nets[1].predict(data[1], order))
     np.testing.assert_array_equal(
-        nets[0].predict_texts(corpus.featurizer.core, texts(60)), nets[1].predict(data[1])
+        nets[0].predict_texts(corpus.featurizer.core, 0, texts(60)), nets[1].predict(data[1])
     )
     (loss, grads), (want, expected) = (n.gradients(d, y) for n, d in zip(nets, data, strict=True))
     assert loss == want
@@ -76,7 +76,7 @@ def test_concatenation_reads_the_words_in_order() -> None:
     offsets = np.arange(0, sequences.size + 1, 5)
     expected = net.predict(Examples.sequences(sequences.ravel(), offsets, rows, 5))
     np.testing.assert_array_equal(net.predict(Examples.text_sequences(other.core, 5)), expected)
-    np.testing.assert_array_equal(net.predict_texts(featurizer.core, unseen, 5), expected)
+    np.testing.assert_array_equal(net.predict_texts(featurizer.core, 5, unseen), expected)
 
 
 def test_a_corpus_must_fit_the_table() -> None:
@@ -86,17 +86,17 @@ def test_a_corpus_must_fit_the_table() -> None:
     with pytest.raises(ValueError, match=f"the network has {rows - 1} rows, the examples are for"):
         net.predict(Examples.text(corpus.core))
     with pytest.raises(ValueError, match=f"the network has {rows - 1} rows"):
-        net.predict_texts(corpus.featurizer.core, ["good"])
+        net.predict_texts(corpus.featurizer.core, 0, ["good"])
     for wrong in (None, 3, "text"):
         with pytest.raises(TypeError):
             Examples.text(wrong)
     with pytest.raises(TypeError):
-        net.predict_texts(None, ["good"])
+        net.predict_texts(None, 0, ["good"])
     for length, error in ((0, ValueError), (-1, ValueError), (2**63, ValueError), (1.5, TypeError)):
         with pytest.raises(error, match="length must"):
             Examples.text_sequences(corpus.core, length)
     with pytest.raises(ValueError, match="length must not be negative, got -1"):
-        net.predict_texts(corpus.featurizer.core, ["good"], -1)
+        net.predict_texts(corpus.featurizer.core, -1, ["good"])
     dense = _pyffnn.Network(make_spec("dense"))
     with pytest.raises(ValueError, match="the network reads dense examples, got bags of ids"):
         dense.predict(Examples.text(corpus.core))

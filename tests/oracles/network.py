@@ -82,12 +82,7 @@ class Oracle:
             return Value(data.x[order])
         table = v["output.weight"][:, : s["dim"]] if s.get("tied") else v["embedding"]
         if s["input"] == "bags":
-            shares = np.zeros((len(order), s["rows"]))
-            power = {"mean": 1, "sqrtn": 0.5, "sum": 0}[s["pool"]]
-            for b, e in enumerate(order):
-                for i in data.rows[e]:
-                    shares[b, i] += len(data.rows[e]) ** -power
-            return Value(shares) @ table
+            return self.pooled(table, [data.rows[e] for e in order])
         if s["input"] == "concat":
             ids = np.full((len(order), s["max_tokens"]), -1)
             for b, e in enumerate(order):
@@ -132,6 +127,44 @@ class Oracle:
                 bucket = mix64(h + head * golden & top) % s["ngram_rows"]
                 out[i, head] = slot * s["ngram_rows"] + bucket
         return out
+
+    def pooled(self, table: Value, bags: list[list[int]]) -> Value:
+        """Statistics of the rows of bags, or of the means of their windows."""
+        s = self.spec
+        if window := s.get("window", 0):
+            parts = [[bag[i : i + window] for i in range(0, len(bag), window)] for bag in bags]
+            means = self.sums(table, [part for of in parts for part in of], 1)
+            ends = np.cumsum([0] + [len(of) for of in parts])
+            bags = [list(range(ends[i], ends[i + 1])) for i in range(len(parts))]
+            table = means
+        pools = [s["pool"]] if isinstance(s["pool"], str) else s["pool"]
+        power = {"mean": 1, "sqrtn": 0.5, "sum": 0}
+        return tape.join(
+            [
+                self.sums(table, bags, power[p])
+                if p in power
+                else self.extremes(table, bags, np.argmax if p == "max" else np.argmin)
+                for p in pools
+            ]
+        )
+
+    @staticmethod
+    def sums(table: Value, bags: list[list[int]], power: float) -> Value:
+        shares = np.zeros((len(bags), len(table.data)))
+        for b, ids in enumerate(bags):
+            for i in ids:
+                shares[b, i] += len(ids) ** -power
+        return Value(shares) @ table
+
+    @staticmethod
+    def extremes(table: Value, bags: list[list[int]], pick: Any) -> Value:
+        dim = table.data.shape[1]
+        rows = [
+            np.array(ids)[pick(table.data[ids], axis=0)] if ids else np.zeros(dim, int)
+            for ids in bags
+        ]
+        there = np.array([bool(ids) for ids in bags])[:, None] * 1.0
+        return table[np.array(rows).reshape(len(bags), dim), np.arange(dim)] * there
 
     @staticmethod
     def word(table: Value, ids: NDArray[Any]) -> Value:

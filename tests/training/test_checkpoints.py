@@ -12,11 +12,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from models.kinds import KINDS, Kind, texts, unchanged
+from models.kinds import ALL, Kind, texts, unchanged
 
 from pyffnn import LanguageModel, TextClassifier
 
-ALL = pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
 STOPPING = {"early_stopping": 3, "validation_fraction": 0.25, "epochs": 12, "dropout": 0.2}
 
 

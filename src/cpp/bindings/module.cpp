@@ -9,7 +9,10 @@ PYBIND11_MODULE(_pyffnn, m, pybind11::mod_gil_not_used()) {
   register_rowwise(m);
   register_losses(m);
   register_embedding(m);
+  register_runs(m);
+  register_host_steps(m);
   register_text(m);
+  register_terms(m);
   register_stream(m);
   register_examples(m);
   register_network(m);

@@ -19,7 +19,9 @@ void each_key(F& f, S& s) {
   f("n_inputs", s.n_inputs);
   f("rows", s.rows);
   f("dim", s.dim);
-  f("pool", s.pool, Choices<Pool>{{"mean", Pool::mean}, {"sqrtn", Pool::sqrtn}, {"sum", Pool::sum}});
+  f("pool", s.pools,
+    Choices<Pool>{{"mean", Pool::mean}, {"sqrtn", Pool::sqrtn}, {"sum", Pool::sum}, {"max", Pool::max}, {"min", Pool::min}});
+  f("window", s.window);
   f("max_tokens", s.max_tokens);
   f("context", s.context);
   f("distant_kernels", s.distant_kernels);
@@ -94,7 +96,8 @@ net::Spec network_spec(const py::dict& dict) {
 py::dict spec_dict(const net::Spec& spec) {
   SettingsWriter writer;
   each_key(writer, spec);
-  if (spec.input != net::InputKind::bags) writer.dict.attr("pop")("pool");
+  if (spec.input != net::InputKind::bags)
+    for (const char* key : {"pool", "window"}) writer.dict.attr("pop")(key);
   return writer.dict;
 }
 

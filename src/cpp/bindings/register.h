@@ -10,7 +10,10 @@ void register_products(pybind11::module_& m);
 void register_rowwise(pybind11::module_& m);
 void register_losses(pybind11::module_& m);
 void register_embedding(pybind11::module_& m);
+void register_runs(pybind11::module_& m);
+void register_host_steps(pybind11::module_& m);
 void register_text(pybind11::module_& m);
+void register_terms(pybind11::module_& m);
 void register_stream(pybind11::module_& m);
 void register_examples(pybind11::module_& m);  // before register_network, which takes them
 void register_network(pybind11::module_& m);

@@ -1,7 +1,8 @@
-// Rows of tables by id, and means of bags of them.
+// Rows of tables by id, and means and extremes of bags of them.
 #include "bindings/ids.h"
 #include "bindings/register.h"
 #include "ops/embedding.h"
+#include "ops/pool_extremes.h"
 
 namespace pyffnn::bindings {
 namespace {
@@ -115,6 +116,50 @@ py::array mean_pool_backward(py::handle dy_in, py::handle ids_in, py::handle off
   return grad;
 }
 
+template <ops::Extreme kWhich>
+py::array extreme_pool(py::handle table_in, py::handle ids_in, py::handle offsets_in, py::handle out_in) {
+  const py::array table = as_table(matrix(table_in, "table"));
+  const int num = dtype_num(table);
+  const Bags bags(ids_in, offsets_in, py::none(), table.shape(0), num);
+  const Index count = bags.count(), d = table.shape(1);
+  py::array y = result(out_in, {count, d}, num, {&table, &bags.ids.given(), &bags.offsets.given()});
+  by_dtype(num, [&](auto tag) {
+    using T = decltype(tag);
+    const T* const rows = in<T>(table);
+    const Index ld = row_distance<T>(table);
+    const IdsView at = bags.ids.view();
+    const Index* const offsets = bags.offsets.view().int64();
+    T* const to = out<T>(y);
+    released([=] { at.visit([=](auto p) { ops::pool_extreme<T>(kWhich, rows, ld, p, offsets, count, d, to, d); }); });
+  });
+  return y;
+}
+
+template <ops::Extreme kWhich>
+py::array extreme_pool_backward(py::handle dy_in, py::handle table_in, py::handle ids_in, py::handle offsets_in, py::handle out_in) {
+  py::array dy = matrix(dy_in, "dy"), table = matrix(table_in, "table");
+  const int num = wider({&dy, &table});
+  dy = contiguous(as_dtype(dy, num));
+  table = as_table(as_dtype(table, num));
+  const Bags bags(ids_in, offsets_in, py::none(), table.shape(0), num);
+  if (bags.ids.size() > INT32_MAX) value_error("ids", "must be fewer than 2^31, got " + std::to_string(bags.ids.size()));
+  const Index count = bags.count(), d = table.shape(1), rows = table.shape(0);
+  check_shape(dy, {count, d}, "dy");
+  py::array grad = result(out_in, {rows, d}, num, {&dy, &table, &bags.ids.given(), &bags.offsets.given()});
+  by_dtype(num, [&](auto tag) {
+    using T = decltype(tag);
+    const T *const from = in<T>(dy), *const at_rows = in<T>(table);
+    const Index ld = row_distance<T>(table);
+    const IdsView at = bags.ids.view();
+    const Index* const offsets = bags.offsets.view().int64();
+    T* const to = out<T>(grad);
+    released([=] {
+      at.visit([=](auto p) { ops::pool_extreme_backward<T>(kWhich, from, at_rows, ld, p, offsets, count, rows, d, to); });
+    });
+  });
+  return grad;
+}
+
 }  // namespace
 
 void register_embedding(py::module_& m) {
@@ -122,6 +167,10 @@ void register_embedding(py::module_& m) {
   m.def("embedding_backward", &embedding_backward);
   m.def("mean_pool", &mean_pool);
   m.def("mean_pool_backward", &mean_pool_backward);
+  m.def("max_pool", &extreme_pool<ops::Extreme::largest>);
+  m.def("max_pool_backward", &extreme_pool_backward<ops::Extreme::largest>);
+  m.def("min_pool", &extreme_pool<ops::Extreme::smallest>);
+  m.def("min_pool_backward", &extreme_pool_backward<ops::Extreme::smallest>);
 }
 
 }  // namespace pyffnn::bindings

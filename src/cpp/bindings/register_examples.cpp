@@ -197,11 +197,12 @@ TargetsPtr sets(py::handle indptr, py::handle indices, py::handle outputs, py::h
   return t;
 }
 
-TargetsPtr number_rows(py::handle y, py::handle weight, bool probabilities) {
+TargetsPtr number_rows(py::handle y, py::handle weight, net::TargetKind kind) {
+  const bool probabilities = kind == net::TargetKind::rows;
   const char* const name = probabilities ? "p" : "y";
   auto t = std::make_unique<PyTargets>();
   const py::array a = numbers_of(y, name, 2);
-  t->targets.kind = probabilities ? net::TargetKind::rows : net::TargetKind::values;
+  t->targets.kind = kind;
   t->targets.n = a.shape(0);
   t->targets.n_outputs = a.shape(1);
   t->targets.numbers = numbers_at(a);
@@ -239,13 +240,18 @@ void register_examples(py::module_& m) {
       .def_static("sets", &sets, py::arg("indptr"), py::arg("indices"), py::arg("n_outputs"), py::arg("weight") = none,
                   py::arg("output_weight") = none)
       .def_static(
-          "rows", [](py::handle p, py::handle w) { return number_rows(p, w, true); }, py::arg("p"), py::arg("weight") = none)
+          "rows", [](py::handle p, py::handle w) { return number_rows(p, w, net::TargetKind::rows); }, py::arg("p"),
+          py::arg("weight") = none)
       .def_static(
-          "values", [](py::handle y, py::handle w) { return number_rows(y, w, false); }, py::arg("y"), py::arg("weight") = none)
+          "values", [](py::handle y, py::handle w) { return number_rows(y, w, net::TargetKind::values); }, py::arg("y"),
+          py::arg("weight") = none)
+      .def_static(
+          "slopes", [](py::handle y, py::handle w) { return number_rows(y, w, net::TargetKind::slopes); }, py::arg("y"),
+          py::arg("weight") = none)
       .def("__len__", [](const PyTargets& t) { return t.targets.n; })
       .def_property_readonly("n_outputs", [](const PyTargets& t) { return t.targets.n_outputs; })
       .def_property_readonly("kind", [](const PyTargets& t) {
-        constexpr const char* names[] = {"classes", "sets", "rows", "values"};
+        constexpr const char* names[] = {"classes", "sets", "rows", "values", "slopes"};
         return names[static_cast<int>(t.targets.kind)];
       });
 }

@@ -206,8 +206,28 @@ class PyNetwork {
     return result;
   }
 
+  py::array values(const PyExamples& e, const std::string& name, py::handle order, int n_threads) {
+    net::Stage stage = net::Stage::output;
+    if (name == "input")
+      stage = net::Stage::input;
+    else if (name == "hidden")
+      stage = net::Stage::hidden;
+    else if (name != "output")
+      throw py::value_error("stage must be 'input', 'hidden' or 'output', got '" + name + "'");
+    const net::Source<T>& source = e.source<T>();
+    const Order o = order_of(order, source.size(), source.kind() == net::SourceKind::stream, run());
+    py::array result = new_array({o.examples, net_->width(stage)}, kNum<T>);
+    T* const to = out<T>(result);
+    Interrupts interrupts;
+    without_gil(n_threads, [&] {
+      net_->values(source, o.visit(), stage, to, interrupts);
+      return 0;
+    });
+    return result;
+  }
+
   // predict(Examples.text(features.encode_texts(texts))) in one call, for one text or a few: what lies between costs as much as they do.
-  py::array predict_texts(const std::shared_ptr<text::Featurizer>& features, py::handle texts, Index length, int n_threads) {
+  py::array predict_texts(const std::shared_ptr<text::Featurizer>& features, Index length, py::handle texts, int n_threads) {
     if (length < 0) value_error("length", "must not be negative, got " + std::to_string(length));
     const net::TextSource<T> source(encode_texts(features, texts), length);
     const Order o = order_of(py::none(), source.size(), false, 1);
@@ -446,7 +466,8 @@ void register_of(py::module_& m, const char* name, const char* reading) {
       .def("evaluate", &N::evaluate, py::arg("examples"), py::arg("targets"), py::arg("order") = none, py::arg("accuracy") = true,
            py::arg("n_threads") = 0)
       .def("predict", &N::predict, py::arg("examples"), py::arg("order") = none, py::arg("n_threads") = 0)
-      .def("predict_texts", &N::predict_texts, py::arg("features").none(false), py::arg("texts"), py::arg("length") = 0,
+      .def("values", &N::values, py::arg("examples"), py::arg("stage") = "output", py::arg("order") = none, py::arg("n_threads") = 0)
+      .def("predict_texts", &N::predict_texts, py::arg("features").none(false), py::arg("length"), py::arg("texts"),
            py::arg("n_threads") = 0)
       .def("top_k", &N::top_k, py::arg("examples"), py::arg("k"), py::arg("threshold") = 0.0, py::arg("order") = none,
            py::arg("n_threads") = 0)

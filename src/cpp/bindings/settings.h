@@ -75,17 +75,20 @@ class SettingsReader {
   }
   template <class E>
   void operator()(const char* key, E& value, Choices<E> choices) {
+    if (has(key)) value = choice_of(key, dict_[key], choices);
+  }
+  // One choice, or a list of some.
+  template <class E>
+  void operator()(const char* key, std::vector<E>& values, Choices<E> choices) {
     if (!has(key)) return;
     const py::object x = dict_[key];
-    std::string names;
-    for (const auto& [name, choice] : choices) {
-      if (py::isinstance<py::str>(x) && py::cast<std::string>(x) == name) {
-        value = choice;
-        return;
-      }
-      names += (names.empty() ? "'" : ", '") + std::string(name) + "'";
+    values.clear();
+    if (!PyList_Check(x.ptr()) && !PyTuple_Check(x.ptr())) {
+      values.push_back(choice_of(key, x, choices));
+      return;
     }
-    throw py::value_error(std::string(key) + " must be one of " + names + ", got " + repr_of(x));
+    for (const py::handle item : x)
+      values.push_back(choice_of(std::string(key) + "[" + std::to_string(values.size()) + "]", item, choices));
   }
 
   void refuse_unknown() const {
@@ -97,6 +100,16 @@ class SettingsReader {
  private:
   const py::dict& dict_;
   const char* what_;
+  template <class E>
+  static E choice_of(const std::string& key, py::handle x, Choices<E> choices) {
+    std::string names;
+    for (const auto& [name, choice] : choices) {
+      if (py::isinstance<py::str>(x) && py::cast<std::string>(x) == name) return choice;
+      names += (names.empty() ? "'" : ", '") + std::string(name) + "'";
+    }
+    throw py::value_error(key + " must be one of " + names + ", got " + repr_of(x));
+  }
+
   std::set<std::string> known_;
 };
 
@@ -117,6 +130,15 @@ class SettingsWriter {
   void operator()(const char* key, const E& value, Choices<E> choices) {
     for (const auto& [name, choice] : choices)
       if (choice == value) dict[key] = name;
+  }
+  template <class E>
+  void operator()(const char* key, const std::vector<E>& values, Choices<E> choices) {
+    if (values.size() == 1) return (*this)(key, values.front(), choices);
+    py::list items;
+    for (const E& value : values)
+      for (const auto& [name, choice] : choices)
+        if (choice == value) items.append(name);
+    dict[key] = items;
   }
 };
 

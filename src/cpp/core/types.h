@@ -11,6 +11,16 @@ using Index = std::int64_t;
 enum class Act : int { identity = 0, sigmoid = 1, tanh = 2, relu = 3 };
 constexpr int kActs = 4;
 
+// Further activations of one number, as kernels/curves.cpp writes them out.
+enum class Curve : int { clipped = 0, swish = 1, hard_swish = 2, hard_swish_mobilenet = 3, dish = 4, gelu = 5, mish = 6 };
+constexpr int kCurves = 7;
+//   clipped: min(max(slope x + offset, low), high).   mish: x itself from `high` on.   The others have no settings.
+template <class T>
+struct CurveArgs {
+  Curve kind;
+  T slope, offset, low, high;
+};
+
 // How a product of float32 matrices is taken; float64 products take no notice.
 //   bfloat16x3: each number split into two bf16 parts, three products, float32 sums.   bfloat16: numbers rounded to bf16, float32 sums.
 //   automatic: the fastest float32-grade one, a function of the machine and the shape.
@@ -104,6 +114,51 @@ struct PoolBags {
   const T* weight;
   const T* scale;
   Index bags;
+  T* out;
+  Index ldo;
+};
+
+// Number of an entry within its bag, as wide as the numbers that it stands beside.
+template <class T>
+struct EntryOf;
+template <>
+struct EntryOf<float> {
+  using Int = std::int32_t;
+};
+template <>
+struct EntryOf<double> {
+  using Int = std::int64_t;
+};
+template <class T>
+using Entry = typename EntryOf<T>::Int;
+
+// Column by column the largest and the smallest number, and the sum, of the rows of each bag: top, low and sum, `bags` rows of ldo; null
+// where not wanted. Rows lie at table[row * ld], need no padding, and are ids[i] (already checked) or, without ids, i.
+//   top_entry, low_entry (rows of lde; may be null): the number within the bag of the entry that the extreme comes from: the first of
+//   equals, and before all the first NaN. An empty bag gives zeros.
+template <class T, class I>
+struct PoolExtremes {
+  const T* table;
+  Index ld, d;
+  const I* ids;
+  const Index* offsets;
+  Index bags;
+  T *top, *low, *sum;
+  Index ldo;
+  Entry<T>*top_entry, *low_entry;
+  Index lde;
+};
+
+// The gradients of the above by each entry's row: out_i (rows of ldo) = sum_b + [i is top_entry_b] top_b + [i is low_entry_b] low_b in each
+// column, for the entries i of bag b. sum, top, low: rows of ldg, null where there is none.
+template <class T>
+struct SpreadExtremes {
+  const Index* offsets;
+  Index bags, d;
+  const T *sum, *top, *low;
+  Index ldg;
+  const Entry<T>*top_entry, *low_entry;
+  Index lde;
   T* out;
   Index ldo;
 };

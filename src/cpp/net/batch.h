@@ -44,6 +44,8 @@ struct Batch {
   std::vector<std::int32_t> ids;
   std::vector<std::int64_t> offsets;
   std::vector<T> values;
+  // Of windows, which then are the bags: those of example i are [groups[i], groups[i + 1]). Else empty.
+  std::vector<std::int64_t> groups;
   std::vector<Place> places;
 };
 

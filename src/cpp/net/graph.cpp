@@ -1,6 +1,7 @@
 #include "net/graph.h"
 
 #include <cmath>
+#include <stdexcept>
 
 #include "core/dispatch.h"
 #include "core/random.h"
@@ -112,6 +113,26 @@ View<T> Graph<T>::forward(const Pass<T>& pass, GraphSpace<T>& space) const {
   input_->forward(pass);
   stack_.forward(pass, space.stack);
   return space.stack.y;
+}
+
+template <class T>
+Index Graph<T>::width(Stage stage) const {
+  if (stage == Stage::input) return spec_.width();
+  if (stage == Stage::output) {
+    if (spec_.of_words()) throw std::invalid_argument("stage must be 'input' or 'hidden' for an output over a vocabulary, got 'output'");
+    return spec_.n_outputs;
+  }
+  if (spec_.input == InputKind::sparse && spec_.hidden.empty())
+    throw std::invalid_argument("stage must be 'input' or 'output' for sparse examples without hidden layers, got 'hidden'");
+  return spec_.output_size();
+}
+
+template <class T>
+View<T> Graph<T>::at(Stage stage, const GraphSpace<T>& space) const {
+  if (stage == Stage::input) return space.x;
+  // Of all classes at once the last layer is the output's product.
+  const bool above = stage == Stage::output || spec_.of_words();
+  return above ? space.stack.y : space.stack.of[space.stack.active.back()]->x;
 }
 
 template <class T>

@@ -16,6 +16,10 @@ struct GraphSpace : Space<T> {
   Rows<T> spare_rows;
 };
 
+// What of a batch is looked at: the numbers that the input gives the layers, those that the output reads, or its values before the loss
+// makes probabilities of them.
+enum class Stage { input, hidden, output };
+
 template <class T>
 class Graph {
  public:
@@ -43,6 +47,9 @@ class Graph {
 
   // The pass's rows from the loaded batch to what the output reads.
   View<T> forward(const Pass<T>& pass, GraphSpace<T>& space) const;
+  // Numbers of an example at a stage. Throws std::invalid_argument where there is no such stage.
+  Index width(Stage stage) const;
+  View<T> at(Stage stage, const GraphSpace<T>& space) const;
   void losses(const Pass<T>& pass, GraphSpace<T>& space, const Targets& targets, double total, bool gradient) const;
   void backward(const Pass<T>& pass, GraphSpace<T>& space) const;
   // The member's part of the optimizer's step `step` (from 1). False, and nothing has changed, where the gradient's norm is wanted and not

@@ -102,7 +102,7 @@ void Network<T>::check(const Source<T>& source, const Targets& targets) const {
   check(source);
   if (targets.n != source.size())
     throw std::invalid_argument("targets: there are " + std::to_string(targets.n) + " for " + std::to_string(source.size()) + " examples");
-  constexpr const char* kinds[] = {"classes", "label sets", "rows of probabilities", "values"};
+  constexpr const char* kinds[] = {"classes", "label sets", "rows of probabilities", "values", "slopes"};
   if (!graph_.output().takes(targets.kind))
     throw std::invalid_argument(std::string("targets: the loss of this network does not take ") + kinds[static_cast<int>(targets.kind)]);
   if (targets.n_outputs != spec().n_outputs)
@@ -181,7 +181,7 @@ Index Network<T>::row_here(std::int64_t id) const {
 
 template <class T>
 void Network<T>::load(const Pass<T>& pass, const Source<T>& source) const {
-  source.load(pass.visit.part(pass.first, pass.last), spec().reach(), pass.member.batch, pass.space.x.row(pass.begin), pass.space.x.ld);
+  source.load(pass.visit.part(pass.first, pass.last), spec().window > 0 ? spec().window : spec().reach(), pass.member.batch, pass.space.x.row(pass.begin), pass.space.x.ld);
   if (source.kind() == SourceKind::bags || source.kind() == SourceKind::sequences || source.kind() == SourceKind::sparse)
     translate(source, pass.member.batch.ids);
 }
@@ -342,7 +342,7 @@ Evaluation Network<T>::evaluate(const Source<T>& source, const Targets& targets,
 template <class T>
 double Network<T>::correct(Space& space, const Pass<T>& pass, const Targets& targets, Index n) const {
   std::vector<T> p(static_cast<std::size_t>(pass.m * n));
-  if (spec().loss == LossKind::squared) return 0;
+  if (spec().loss == LossKind::squared || targets.kind == TargetKind::slopes) return 0;
   graph_.output().predict(pass, space.stack.y, p.data());
   std::vector<T> wanted(static_cast<std::size_t>(n));
   double sum = 0;
@@ -373,6 +373,18 @@ void Network<T>::predict(const Source<T>& source, const Visit& visit, T* out, In
   const Index n = spec().n_outputs;
   in_chunks(source, visit, interrupt,
             [&](Space& space, const Pass<T>& pass, Index first) { graph_.output().predict(pass, space.stack.y, out + first * n); });
+}
+
+template <class T>
+void Network<T>::values(const Source<T>& source, const Visit& visit, Stage stage, T* out, Interrupt& interrupt) {
+  const std::shared_lock<SharedLock> lock(lock_);
+  check(source);
+  const Index n = width(stage);
+  in_chunks(source, visit, interrupt, [&](Space& space, const Pass<T>& pass, Index first) {
+    const View<T> at = graph_.at(stage, space);
+    for (Index i = pass.begin; i < pass.end; ++i)
+      std::memcpy(out + (first + i - pass.begin) * n, at.row(i), static_cast<std::size_t>(n) * sizeof(T));
+  });
 }
 
 template <class T>

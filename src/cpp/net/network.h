@@ -60,13 +60,16 @@ class Network {
 
   // One step a batch, at rate lr[batch]. The gradient of a batch is that of the weighted mean of its losses; a batch whose weights sum to 0
   // changes nothing. losses, weights [batches.count]: of each. Returns how many were done: it stops before a step whose loss, or whose
-  // gradient's norm where clipping needs it, is not finite, and then says so in `finite`. What `interrupt` throws leaves the network after a
-  // step; std::bad_alloc may leave half of one, so train a fork of a network that must not be lost.
+  // gradient's norm where clipping needs it, is not finite, and then says so in `finite`. What `interrupt` throws leaves the network after
+  // a step; std::bad_alloc may leave half of one, so train a fork of a network that must not be lost.
   Index train(const Source<T>& source, const Targets& targets, const Batches& batches, const double* lr, double* losses, double* weights,
               bool& finite, Interrupt& interrupt);
   Evaluation evaluate(const Source<T>& source, const Targets& targets, const Visit& visit, bool accuracy, Interrupt& interrupt);
   // out [examples, n_outputs]: probabilities, or values
   void predict(const Source<T>& source, const Visit& visit, T* out, Interrupt& interrupt);
+  // out [examples, width(stage)]: the numbers at a stage; throws std::invalid_argument where there is none such.
+  Index width(Stage stage) const { return graph_.width(stage); }
+  void values(const Source<T>& source, const Visit& visit, Stage stage, T* out, Interrupt& interrupt);
   // The k greatest of at least `threshold` of each example: ids [examples, k] and p, falling; -1 and 0 where there are fewer.
   void top_k(const Source<T>& source, const Visit& visit, Index k, double threshold, std::int32_t* ids, T* p, Interrupt& interrupt);
   // out [visit's examples]: natural log-probability of each target

@@ -76,6 +76,14 @@ void check_input(const Spec& s) {
     check_size("max_tokens", s.max_tokens);
   else
     need(s.max_tokens == 0, "max_tokens", "left out unless input is 'concat'", s.max_tokens);
+  if (s.input == InputKind::bags) {
+    need(!s.pools.empty(), "pool", "one pooling or several", "none");
+    for (std::size_t i = 0; i < s.pools.size(); ++i)
+      for (std::size_t j = 0; j < i; ++j) need(s.pools[i] != s.pools[j], "pool", "different poolings", "one twice");
+    need(s.window >= 0 && s.window <= kLargest, "window", "from 0 to 2^31", s.window);
+  } else {
+    need(s.window == 0, "window", "left out unless input is 'bags'", s.window);
+  }
   if (windows) {
     check_size("context", s.context);
     need(s.distant_kernels >= 0 && s.distant_kernels <= kLargest, "distant_kernels", "from 0 to 2^31", s.distant_kernels);
@@ -144,7 +152,7 @@ Index Spec::width() const {
     case InputKind::sparse:
       return hidden.empty() ? n_outputs : residual ? last_size() : hidden.front();
     case InputKind::bags:
-      return dim;
+      return dim * static_cast<Index>(pools.size());
     case InputKind::concat:
       return max_tokens * dim;
     case InputKind::windows:

@@ -1,7 +1,8 @@
 // What a network is made of, before any memory is taken: an input, hidden layers, an output, and how they learn.
 //
 //   dense, sparse   x of n_inputs numbers. Sparse ones are multiplied by the first weight matrix as rows of a table.
-//   bags            the sum of the rows of a bag of ids, divided by their number, its root, or nothing (pool)
+//   bags            the sum of the rows of a bag of ids, divided by their number, its root, or nothing; or in each column the largest or
+//                   the smallest number (pool); several of these end to end. With `window`, of the means of windows of so many words.
 //   concat          the rows of the first max_tokens ids, end to end; zeros for missing ones
 //   windows         of a stream of ids: [E w(t-N), ..., E w(t-1), g_1, ..., g_K], g_k = sum over j = 1 .. window of a_kj E w(t-N-j):
 //   learned
@@ -20,7 +21,7 @@
 namespace pyffnn::net {
 
 enum class InputKind { dense, sparse, bags, concat, windows };
-enum class Pool { mean, sqrtn, sum };
+enum class Pool { mean, sqrtn, sum, max, min };
 enum class Nonlinearity { identity, sigmoid, tanh, relu, gelu };
 enum class OutputKind { classes, vocabulary, adaptive, sampled };
 enum class LossKind { softmax, sigmoid, squared };
@@ -29,7 +30,8 @@ struct Spec {
   InputKind input = InputKind::dense;
   Index n_inputs = 0;                             // dense, sparse
   Index rows = 0, dim = 0;                        // the embedding table
-  Pool pool = Pool::mean;                         // bags
+  std::vector<Pool> pools{Pool::mean};            // bags
+  Index window = 0;                               // bags: words a window; 0: no windows
   Index max_tokens = 0;                           // concat
   Index context = 0;                              // windows
   Index distant_kernels = 0, distant_window = 0;  // windows
@@ -74,6 +76,8 @@ struct Spec {
   Index last_size() const;
   Index output_size() const { return last_size() + (direct ? width() : 0); }
   Index ngram_width() const { return ngram_rows > 0 ? (ngram_words - 1) * ngram_heads * ngram_dim : 0; }
+  // One sum of all rows.
+  bool one_sum() const { return window == 0 && pools.size() == 1 && pools.front() != Pool::max && pools.front() != Pool::min; }
   // Words of a stream that a prediction looks back on.
   Index reach() const { return context + (distant_kernels > 0 ? distant_window : 0); }
 

@@ -1,4 +1,5 @@
-// What examples are to be: classes, sets of labels, rows of probabilities, or real numbers, each with a weight.
+// What examples are to be: classes, sets of labels, rows of probabilities, or real numbers, each with a weight; or what is to be
+// differentiated.
 #pragma once
 #include <cstdint>
 #include <vector>
@@ -7,7 +8,8 @@
 
 namespace pyffnn::net {
 
-enum class TargetKind { classes, sets, rows, values };
+// slopes: no loss of its own, the sum of these times the values of the outputs stands in its place, whose gradient is that of the outputs.
+enum class TargetKind { classes, sets, rows, values, slopes };
 
 // Numbers of either type, or none.
 struct Numbers {
@@ -26,7 +28,7 @@ class Targets {
   const std::int64_t* classes64 = nullptr;
   std::vector<std::int64_t> offsets;  // sets: labels[offsets[i] .. offsets[i + 1])
   const std::int32_t* labels = nullptr;
-  Numbers numbers;                    // rows, values: [n, n_outputs]
+  Numbers numbers;                    // rows, values, slopes: [n, n_outputs]
   Numbers weight;                     // of each example; none: 1
   std::vector<double> output_weight;  // sets: of each label's loss; empty: 1
 

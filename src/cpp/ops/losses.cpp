@@ -102,6 +102,18 @@ void squared_loss(const T* z, Index ldz, const T* t, Index ldt, const T* w, T* l
 }
 
 template <class T>
+void linear_loss(const T* z, Index ldz, const T* t, Index ldt, const T* w, T* loss, T* dz, Index lddz, Index m, Index n) {
+  for (Index i = 0; i < m; ++i) {
+    double sum = 0;
+    for (Index j = 0; j < n; ++j) {
+      sum += static_cast<double>(t[i * ldt + j]) * static_cast<double>(z[i * ldz + j]);
+      if (dz != nullptr) dz[i * lddz + j] = w[i] * t[i * ldt + j];
+    }
+    loss[i] = static_cast<T>(static_cast<double>(w[i]) * sum);
+  }
+}
+
+template <class T>
 void weighted_sigmoid_xent(const T* z, Index ldz, const T* t, Index ldt, const T* w, const double* v, T* loss, T* dz, Index lddz, Index m,
                            Index n) {
   for (Index i = 0; i < m; ++i) {
@@ -124,6 +136,7 @@ void weighted_sigmoid_xent(const T* z, Index ldz, const T* t, Index ldt, const T
   template double binary_cross_entropy(const T*, const T*, const T*, T*, Index, Index);                \
   template void soft_xent(const T*, Index, const T*, Index, const T*, T*, T*, Index, Index, Index);    \
   template void squared_loss(const T*, Index, const T*, Index, const T*, T*, T*, Index, Index, Index); \
+  template void linear_loss(const T*, Index, const T*, Index, const T*, T*, T*, Index, Index, Index);  \
   template void weighted_sigmoid_xent(const T*, Index, const T*, Index, const T*, const double*, T*, T*, Index, Index, Index);
 PYFFNN_INSTANTIATE(float)
 PYFFNN_INSTANTIATE(double)

@@ -27,6 +27,10 @@ void soft_xent(const T* z, Index ldz, const T* t, Index ldt, const T* w, T* loss
 template <class T>
 void squared_loss(const T* z, Index ldz, const T* t, Index ldt, const T* w, T* loss, T* dz, Index lddz, Index m, Index n);
 
+// loss_i = w_i sum_j t_ij z_ij;  dz_ij = w_i t_ij
+template <class T>
+void linear_loss(const T* z, Index ldz, const T* t, Index ldt, const T* w, T* loss, T* dz, Index lddz, Index m, Index n);
+
 // Sigmoid cross-entropy with a weight v_j of each output: loss_i = w_i sum_j v_j (softplus(z_ij) - t_ij z_ij)
 template <class T>
 void weighted_sigmoid_xent(const T* z, Index ldz, const T* t, Index ldt, const T* w, const double* v, T* loss, T* dz, Index lddz, Index m,

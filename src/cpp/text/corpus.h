@@ -29,6 +29,10 @@ class Corpus {
   // The rows of documents[0..n) as bags: bag b is rows[offsets[b]..offsets[b + 1]). The vectors only grow in capacity, so a reused pair
   // allocates nothing in the long run. Throws std::out_of_range for a document that is not there.
   void expand_batch(const std::int64_t* documents, Index n, std::vector<std::int32_t>& rows, std::vector<std::int64_t>& offsets) const;
+  // The same, with a bag for each `window` words of a document (its last one may have fewer; n-grams lie within a window): the bags of
+  // document i are [groups[i], groups[i + 1]).
+  void expand_windows(const std::int64_t* documents, Index n, Index window, std::vector<std::int32_t>& rows,
+                      std::vector<std::int64_t>& offsets, std::vector<std::int64_t>& groups) const;
   // The rows of the first `length` words of each document, n x length, -1 for an unknown word and behind the last.
   void sequences(const std::int64_t* documents, Index n, Index length, std::int32_t* out) const;
 
@@ -40,6 +44,8 @@ class Corpus {
     const Index begin = documents_.offsets[document];
     return {documents_.ids.data() + begin, documents_.offsets[document + 1] - begin, begin};
   }
+  // Makes room in `rows` for all that documents[0..n) may expand to.
+  void make_room(const std::int64_t* documents, Index n, std::vector<std::int32_t>& rows) const;
   IdBags bags() const { return {documents_.ids.data(), documents_.offsets.data(), size(), features_->num_words()}; }
 
   FeaturesPtr features_;

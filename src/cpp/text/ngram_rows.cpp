@@ -212,14 +212,16 @@ Index NgramRows::expand(const RowData& data, const Document& document, bool all_
   for (std::size_t order = 0; order < gram_rows_.size(); ++order) {
     const std::int32_t* const end = data.gram_ends[order].data() + document.begin;
     const RowMap& rows = gram_rows_[order];
+    // Those that end at the first words began before: in a part of a document they are another part's.
+    const auto begin = static_cast<Index>(order) + 1;
     if (rows.is_run()) {
       const std::int32_t first = rows.first();
-      for (Index i = 0; i < n; ++i) {
+      for (Index i = begin; i < n; ++i) {
         *at = first + end[i];
         at += end[i] >= 0;
       }
     } else {
-      for (Index i = 0; i < n; ++i)
+      for (Index i = begin; i < n; ++i)
         if (end[i] >= 0) *at++ = rows[end[i]];
     }
   }

@@ -22,7 +22,7 @@ struct RowData {
   Pages<std::int32_t> piece_list;
 };
 
-// A document of a corpus: words ids[0..n), which are the words begin.. of the corpus.
+// A document of a corpus, or a part of one: words ids[0..n), which are the words begin.. of the corpus.
 struct Document {
   const std::int32_t* ids;
   Index n;

@@ -9,4 +9,4 @@ from __future__ import annotations
 
 __all__ = ["COMMANDS"]
 
-COMMANDS = ("demo", "train", "test", "predict", "lm", "info", "bench")
+COMMANDS = ("demo", "train", "test", "predict", "vectors", "lm", "info", "bench")

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import argparse
+import difflib
 import errno
 import importlib
 import inspect
 import os
+import re
 from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
 
 if TYPE_CHECKING:
     from pyffnn.models.parameters import Setting
@@ -48,7 +50,28 @@ class Parser(argparse.ArgumentParser):
 
     def parse_known_args(self, *args: Any, **settings: Any) -> Any:
         self._add_settings()
-        return super().parse_known_args(*args, **settings)
+        known, others = super().parse_known_args(*args, **settings)
+        if others:  # said here, where the command's own usage and flags are known
+            self.error(f"unrecognized arguments: {' '.join(others)}")
+        return known, others
+
+    def error(self, message: str) -> NoReturn:
+        """Write the usage and the message, with what may have been meant, and exit with code 2."""
+        super().error(message + self._meant(message))
+
+    def _meant(self, message: str) -> str:
+        if message.startswith("unrecognized arguments: "):
+            wrong = [word.split("=")[0] for word in message.split()[2:] if word.startswith("-")]
+            known = [flag for action in self._actions for flag in action.option_strings]
+        elif found := re.search(r"invalid choice: '(.*?)' \(choose from (.*)\)", message):
+            wrong, known = [found[1]], re.findall(r"[^\s,']+", found[2])
+        elif found := re.search(r"invalid value '(.*?)': (\S+)", message):
+            wrong, known = [found[1]], found[2].split("/")
+        else:
+            return ""
+        close = [difflib.get_close_matches(word, known, 1, 0.6) for word in wrong]
+        meant = [near[0] for near in close if near]
+        return f"; did you mean {', '.join(meant)}?" if meant else ""
 
     def format_help(self) -> str:
         self._add_settings()
@@ -136,6 +159,12 @@ def _sizes(text: str) -> tuple[int, ...]:
     return tuple(int(size) for size in text.split(","))
 
 
+def _names(text: str) -> tuple[str, ...]:
+    if "," not in text:
+        raise ValueError(text)
+    return tuple(text.split(","))
+
+
 # kind of value -> what it is called in the usage, and how it is read
 _READ: list[tuple[str, str, Callable[[str], Any]]] = [
     ("Integers", "N,N", _sizes),
@@ -143,6 +172,7 @@ _READ: list[tuple[str, str, Callable[[str], Any]]] = [
     ("Integer", "N", int),
     ("Number", "X", float),
     ("Text", "TEXT", str),
+    ("Choices", "NAME,NAME", _names),
 ]
 
 

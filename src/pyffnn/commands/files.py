@@ -10,9 +10,78 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from tempfile import NamedTemporaryFile
 from types import TracebackType
-from typing import overload
+from typing import TYPE_CHECKING, Any, overload
 
-__all__ = ["Files", "note"]
+if TYPE_CHECKING:
+    import argparse
+
+    from pyffnn.text.labelled import LabelledFile
+
+__all__ = ["FORMS", "Files", "add_columns", "kept_if_interrupted", "load_any", "note", "opened"]
+
+FORMS = (
+    "FILE: UTF-8, plain or packed (.gz, .zst): fastText's form (words that begin with __label__ are "
+    "labels), label, tab, text, CSV or TSV with quotes, JSON lines, or Parquet (with pyarrow)"
+)
+
+
+def add_columns(parser: argparse.ArgumentParser, *, labelled: bool = True) -> None:
+    """Options that say how texts, and labels, stand in a file; `opened` obeys them."""
+    group = parser.add_argument_group("the file")
+    group.add_argument(
+        "--format",
+        choices=("fasttext", "csv", "tsv", "jsonl", "parquet"),
+        help="form of the file (default: told by its first line and its name)",
+    )
+    group.add_argument(
+        "--text-column", metavar="C", help="name of the text's column, or its number from 1"
+    )
+    if labelled:
+        group.add_argument(
+            "--label-column", metavar="C", help="name of the label's column, or its number from 1"
+        )
+    header = group.add_mutually_exclusive_group()
+    header.add_argument(
+        "--header", action="store_true", default=None, help="the first row names the columns"
+    )
+    header.add_argument(
+        "--no-header", dest="header", action="store_false", help="the first row is an example"
+    )
+
+
+@contextmanager
+def kept_if_interrupted(args: argparse.Namespace) -> Iterator[None]:
+    """Training under it that is interrupted leaves its best model so far in ``args.model``, and says so."""
+    try:
+        yield
+    except KeyboardInterrupt as stop:
+        model = getattr(stop, "model", None)
+        if model is None:
+            raise
+        model.save(args.model)
+        again = (
+            "the same command with --resume goes on"
+            if args.checkpoint is not None
+            else "with --checkpoint a run can go on later, by --resume"
+        )
+        done = len(model.history_)
+        raise KeyboardInterrupt(
+            f"interrupted after {done} whole epoch{'' if done == 1 else 's'}: {args.model} has the best "
+            f"state so far; {again}"
+        ) from None
+
+
+def opened(args: argparse.Namespace, path: str) -> LabelledFile:
+    """A file, open for reading, as the options of `add_columns` say."""
+    from pyffnn.text.labelled import LabelledFile
+
+    return LabelledFile(
+        path,
+        text_column=args.text_column,
+        label_column=getattr(args, "label_column", None),
+        header=args.header,
+        format=args.format,
+    )
 
 
 def note(text: str) -> None:
@@ -68,3 +137,23 @@ def _copied(path: str) -> Iterator[str]:
         except ValueError as error:  # it names the file
             name = "standard input" if path == "-" else path
             raise ValueError(str(error).replace(copy.name, name)) from error
+
+
+def load_any(path: str) -> Any:
+    """The model in a file, of whatever class."""
+    from importlib import import_module
+
+    from pyffnn.formats.model_file import load_model
+    from pyffnn.training import checkpoint_kind
+
+    modules = {
+        "TextClassifier": "text_classifier",
+        "TextRegressor": "text_classifier",
+        "FFNNClassifier": "feedforward",
+        "FFNNRegressor": "feedforward_regressor",
+        "LanguageModel": "language_model",
+    }
+    kinds = {checkpoint_kind(name): name for name in modules}
+    kind = load_model(path, [*modules, *kinds]).model
+    name = kinds.get(kind, kind)
+    return getattr(import_module(f"pyffnn.models.{modules[name]}"), name).load(path)

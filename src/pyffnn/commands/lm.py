@@ -16,7 +16,7 @@ from .arguments import (
     checkpoint_of,
     options_of,
 )
-from .files import Files
+from .files import Files, kept_if_interrupted
 
 if TYPE_CHECKING:
     from pyffnn.corpus import Evaluation
@@ -44,7 +44,8 @@ def _add_train(actions: Commands) -> None:
         usage="%(prog)s FILE --model M [options]",
         help="train a model on a text file",
         description="Train a language model. FILE: UTF-8 text, one sentence a line, words parted "
-        "by white space; .gz is read through gzip.",
+        "by white space; plain or packed (.gz, .zst), or the text column of a .csv, .tsv, .jsonl or "
+        ".parquet file.",
     )
     parser.add_argument("file", metavar="FILE", help="training text")
     add_model(parser, "where to write the model (.safetensors)")
@@ -143,7 +144,7 @@ def _train(args: argparse.Namespace) -> None:
         if path is not None:
             check_can_write(path)
     model = LanguageModel(verbose=not args.quiet, **options_of(args))
-    with Files() as files:
+    with Files() as files, kept_if_interrupted(args):
         model.fit(
             files.readable(args.file),
             valid=files.readable(args.valid),

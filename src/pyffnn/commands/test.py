@@ -6,10 +6,13 @@ import argparse
 from typing import TYPE_CHECKING
 
 from .arguments import Commands, add_model
-from .files import Files, note
+from .files import add_columns, note, opened
 
 if TYPE_CHECKING:
     from pyffnn.metrics import Scores
+
+
+_NONE = "(none of these)"
 
 
 def add_parser(commands: Commands) -> None:
@@ -22,6 +25,7 @@ def add_parser(commands: Commands) -> None:
     )
     parser.add_argument("file", metavar="FILE", help="labelled texts; -: standard input")
     add_model(parser, "a model of `pyffnn train`")
+    add_columns(parser)
     parser.add_argument("--json", action="store_true", help="as one JSON object")
     parser.set_defaults(run=run)
 
@@ -32,9 +36,8 @@ def run(args: argparse.Namespace) -> None:
     from pyffnn.text.labelled import read_labelled
 
     model = TextClassifier.load(args.model)
-    with Files() as files:
-        path = files.readable(args.file)
-        found = read_labelled(path, model.label_prefix, several=model.multilabel, note=note)
+    with opened(args, args.file) as file:
+        found = read_labelled(file, model.label_prefix, several=model.multilabel, note=note)
     predicted = model.predict(found.texts)
     known = [str(label) for label in model.classes_]
     others = sorted({label for labels in found.labels for label in labels} - set(known))
@@ -42,7 +45,9 @@ def run(args: argparse.Namespace) -> None:
         sets = [[str(label) for label in labels] for labels in predicted]
         scores = score_sets(found.labels, sets, known + others)
     else:
-        names = [str(label) for label in predicted]
+        names = [_NONE if label is None else str(label) for label in predicted]
+        if _NONE in names and _NONE not in others:
+            others.append(_NONE)
         scores = score_labels(found.single(args.file), names, known + others)
     (_print_json if args.json else _print)(scores, len(found.texts))
 

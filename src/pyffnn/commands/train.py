@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from contextlib import ExitStack
 
 from .arguments import (
     Commands,
@@ -13,7 +14,7 @@ from .arguments import (
     checkpoint_of,
     options_of,
 )
-from .files import Files, note
+from .files import FORMS, add_columns, kept_if_interrupted, note, opened
 
 
 def add_parser(commands: Commands) -> None:
@@ -23,15 +24,15 @@ def add_parser(commands: Commands) -> None:
         without=("tokenizer", "verbose"),
         usage="%(prog)s FILE --model M [options]",
         help="train a text classifier",
-        description="Train a text classifier. FILE: UTF-8, a text a line, either in fastText's "
-        "form (words that begin with __label__ are labels) or as label, tab, text, where a first "
-        "line that names the columns is a header.",
+        description=f"Train a text classifier. {FORMS}. A first row that names a text and a label "
+        "is a header.",
     )
     parser.add_argument(
         "file", metavar="FILE", help="labelled texts to train on; -: standard input"
     )
     add_model(parser, "where to write the model (.safetensors)")
     parser.add_argument("--valid", metavar="FILE", help="labelled texts to look at each epoch")
+    add_columns(parser)
     add_checkpoint(parser)
     add_quiet(parser)
     parser.set_defaults(run=run, parser=parser)
@@ -41,23 +42,24 @@ def run(args: argparse.Namespace) -> None:
     from typing import Any
 
     from pyffnn.models.text_classifier import TextClassifier
-    from pyffnn.text.labelled import is_fasttext, read_labelled
+    from pyffnn.text.labelled import read_labelled
 
     checkpoint = checkpoint_of(args)
     check_can_write(args.model)
     model = TextClassifier(verbose=not args.quiet, **options_of(args))
 
     def data(path: str) -> tuple[Any, Any]:
-        if is_fasttext(path, model.label_prefix):
-            return path, None  # read in C++
-        found = read_labelled(path, model.label_prefix, several=model.multilabel, note=note)
+        file = files.enter_context(opened(args, path))
+        if file.is_fasttext(model.label_prefix):
+            return file, None  # read in C++
+        found = read_labelled(file, model.label_prefix, several=model.multilabel, note=note)
         return found.texts, found.labels if model.multilabel else found.single(path)
 
-    with Files() as files:
-        texts, labels = data(files.readable(args.file))
-        valid = files.readable(args.valid)
-        held_out, held_out_labels = (None, None) if valid is None else data(valid)
-        model.fit(texts, labels, X_val=held_out, y_val=held_out_labels, **checkpoint)
+    with ExitStack() as files:
+        texts, labels = data(args.file)
+        held_out, held_out_labels = (None, None) if args.valid is None else data(args.valid)
+        with kept_if_interrupted(args):
+            model.fit(texts, labels, X_val=held_out, y_val=held_out_labels, **checkpoint)
     model.save(args.model)
     print(f"labels       {len(model.classes_):,}")
     print(f"vocabulary   {len(model.vocabulary_):,} words")

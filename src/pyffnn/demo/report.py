@@ -26,6 +26,11 @@ def table(rows: Sequence[Sequence[object]]) -> None:
         print("  ".join([first, *rest]).rstrip(), flush=True)
 
 
+def share(p: float) -> str:
+    """A probability in per cent; nothing is sure."""
+    return "> 99.9%" if p > 0.999 else f"{p:.1%}"
+
+
 class Clock:
     """Seconds since it was made."""
 

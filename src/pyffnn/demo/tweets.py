@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from pyffnn.demo.report import Clock, heading, table, value
+from pyffnn.demo.report import Clock, heading, share, table, value
 from pyffnn.metrics import Scores, confusion_matrix, score_labels
 from pyffnn.models.text_classifier import TextClassifier
 
@@ -81,6 +81,7 @@ def run(path: Path, output: Path, *, quick: bool = False, verbose: int = 1) -> N
         learning_rate=0.05,
         epochs=10,
         early_stopping=5,
+        calibrate=True,
         random_state=_SEED,
         verbose=verbose,
     )
@@ -125,7 +126,7 @@ def run(path: Path, output: Path, *, quick: bool = False, verbose: int = 1) -> N
     print()
     for text, p in zip(_SENTENCES, model.predict_proba(list(_SENTENCES)), strict=True):
         best = int(p.argmax())
-        print(f"{model.classes_[best]:<10}{p[best]:4.0%}  {text}", flush=True)
+        print(f"{model.classes_[best]:<10}{share(float(p[best])):>7}  {text}", flush=True)
     print()
     output.mkdir(parents=True, exist_ok=True)
     saved = output / "tweets.safetensors"

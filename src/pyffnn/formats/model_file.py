@@ -91,8 +91,8 @@ def save_model(
     write_atomic(path, [data])
 
 
-def load_model(path: PathLike, models: str | Iterable[str]) -> ModelFile:
-    """Read a file written by `save_model` for one of the classes ``models``.
+def load_model(path: PathLike, models: str | Iterable[str] | None) -> ModelFile:
+    """Read a file written by `save_model` for one of the classes ``models``; None: for any.
 
     Raises OSError (no such file, ...), ValueError (not a pyffnn model file, damaged, written by a
     newer layout version, or of another class), naming the path.
@@ -116,8 +116,8 @@ def load_model(path: PathLike, models: str | Iterable[str]) -> ModelFile:
             f"{where!r} is not a pyffnn model file (a safetensors file of another origin)"
         )
     header = _read_entry(where, entry, tensors)
-    wanted = [models] if isinstance(models, str) else list(models)
-    if header["model"] not in wanted:
+    wanted = [models] if isinstance(models, str) else list(models or ())
+    if models is not None and header["model"] not in wanted:
         raise ValueError(f"{where!r} holds a {header['model']}, not a {' or '.join(wanted)}")
     file = ModelFile(header["model"], header["config"], tensors)
     file.version, file.library = header["version"], str(header.get("library", "pyffnn"))

@@ -15,6 +15,7 @@ __all__ = [
     "check_fraction",
     "check_integer",
     "check_non_negative",
+    "check_share",
     "is_number",
     "patience_of",
     "sizes_of",
@@ -47,6 +48,13 @@ def check_fraction(name: str, value: Any, *, zero: bool) -> float:
     """``value`` as a float below 1, above 0 or (``zero``) not below it; ValueError otherwise."""
     if not is_number(value) or not (0 <= value < 1) or (value == 0 and not zero):
         raise ValueError(f"{name} must be in {'[' if zero else '('}0, 1), got {value!r}")
+    return float(value)
+
+
+def check_share(name: str, value: Any) -> float:
+    """``value`` as a float from 0 to 1, both included; ValueError otherwise."""
+    if not is_number(value) or not 0 <= value <= 1:
+        raise ValueError(f"{name} must be in [0, 1], got {value!r}")
     return float(value)
 
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from pyffnn.models.labels import Targets
 
-__all__ = ["blocks", "likely_sets", "top_classes"]
+__all__ = ["blocks", "likely_sets", "top_classes", "top_probabilities"]
 
 _BYTES = 32 << 20
 
@@ -25,12 +25,29 @@ def blocks(size: int, n_outputs: int) -> Iterator[NDArray[np.int64]]:
         yield np.arange(start, min(start + step, size))
 
 
-def top_classes(predict: Predict, size: int, n_outputs: int) -> NDArray[np.int64]:
-    """The number of the most probable class of each example, int64 [size]; the first of equal ones."""
+def top_classes(
+    predict: Predict, size: int, n_outputs: int, floor: float | None = None
+) -> NDArray[np.int64]:
+    """The number of the most probable class of each example, int64 [size]; the first of equal ones.
+
+    -1 where its probability is below ``floor``.
+    """
     out = np.empty(size, np.int64)
     for part in blocks(size, n_outputs):
-        out[part] = predict(_unless_all(part, size)).argmax(axis=1)
+        p = predict(_unless_all(part, size))
+        out[part] = p.argmax(axis=1)
+        if floor is not None:
+            out[part[p.max(axis=1) < floor]] = -1
     return out
+
+
+def top_probabilities(
+    predict: Predict, order: NDArray[np.int64], n_outputs: int
+) -> NDArray[np.float32]:
+    """The greatest probability of each of the examples ``order``."""
+    parts = blocks(order.size, n_outputs)
+    found = [predict(order[part]).max(axis=1) for part in parts]
+    return np.concatenate([np.zeros(0, np.float32), *found])
 
 
 def likely_sets(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 import warnings
 from collections.abc import Mapping
@@ -44,6 +45,15 @@ class Features(NamedTuple):
         indptr, indices, data = self.arrays
         return Examples.sparse(indptr, indices, data, self.width)
 
+    def row(self, i: int) -> Features:
+        """One of the vectors."""
+        if self.kind == "dense":
+            return self._replace(arrays=(self.arrays[0][i : i + 1],), size=1)
+        indptr, indices, data = self.arrays
+        part = slice(int(indptr[i]), int(indptr[i + 1]))
+        own = np.array([0, part.stop - part.start], np.int64)
+        return self._replace(arrays=(own, indices[part], data[part]), size=1)
+
     def as_kind(self, kind: str) -> Features:
         """The same vectors, dense or sparse."""
         if self.kind == kind:
@@ -66,11 +76,14 @@ def check_features(X: Any, *, expected: int | None = None, owner: str) -> Featur
     Raises ValueError (rank, no sample, no feature, another number of features than ``expected``,
     NaN, infinity, complex or non-numeric values) and TypeError (what cannot be an array).
     """
-    if hasattr(X, "tocsr"):
+    if type(X) is np.ndarray:
+        array = X
+    elif hasattr(X, "tocsr"):
         return _check_sparse(X, expected, owner)
-    if hasattr(X, "shape") and hasattr(X, "indptr"):
+    elif hasattr(X, "shape") and hasattr(X, "indptr"):
         raise TypeError(f"X must be an array or a SciPy sparse matrix, got {type(X).__name__}")
-    array = np.asarray(X)
+    else:
+        array = np.asarray(X)
     _refuse_complex(array)
     if array.dtype.kind in "USV":
         # numbers written as text are not taken for numbers
@@ -135,8 +148,8 @@ def _check_shape(shape: tuple[int, ...], expected: int | None, owner: str) -> No
 
 
 def _check_finite(values: NDArray[np.float32]) -> None:
-    # one pass: the sum of finite numbers times 0 is 0
-    if np.isfinite(values).all():
+    # a finite sum of squares has finite terms only; large numbers overflow it and are looked at one by one
+    if math.isfinite(np.vdot(values, values)) or np.isfinite(values).all():
         return
     if np.isnan(values).any():
         raise ValueError("Input X contains NaN.")

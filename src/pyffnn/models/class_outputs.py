@@ -42,6 +42,11 @@ def output_spec(model: OutputSettings, targets: Targets, *, one_unit: bool) -> d
             f"output={model.output!r} has one class an example: it must be 'softmax' with "
             "multi-label y"
         )
+    if model.output != "softmax" and targets.probabilities is not None:
+        raise ValueError(
+            f"output={model.output!r} has one class an example: it must be 'softmax' with y as "
+            "rows of probabilities"
+        )
     one_unit = one_unit and n_classes == 2 and not multilabel and model.output == "softmax"
     spec = {
         "n_outputs": 1 if one_unit else n_classes,
@@ -88,10 +93,24 @@ def network_targets(
             weight,
             output_weight=outputs,
         )
+    if targets.probabilities is not None:
+        p = _reweighted(targets.probabilities, by_class)
+        if spec["output"] != "classes":
+            raise ValueError("y must be one label an example, as in fit, got rows of probabilities")
+        return NetTargets.rows(p[:, 1:] if spec["loss"] == "sigmoid" else p, weight)
     assert targets.codes is not None
     if spec["loss"] == "sigmoid":
         return NetTargets.rows(targets.codes.astype(np.float32)[:, None], weight)
     return NetTargets.classes(targets.codes, spec["n_outputs"], weight)
+
+
+def _reweighted(p: NDArray[np.float32], by_class: Any) -> NDArray[np.float32]:
+    """Rows in which a class counts by its weight, summing to 1 again: the example's weight has the rest."""
+    if by_class is None:
+        return p
+    weighted = p * by_class
+    total = weighted.sum(axis=1, keepdims=True)
+    return np.where(total > 0, weighted / np.where(total > 0, total, 1), p).astype(np.float32)
 
 
 def guess(spec: Mapping[str, Any]) -> float:

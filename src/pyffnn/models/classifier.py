@@ -1,62 +1,34 @@
-"""What the classifiers share: settings, the network, training, prediction, the model file."""
+"""What the classifiers share: classes, prediction, accuracy, what their model files say of classes."""
 
 from __future__ import annotations
 
 import functools
 import sys
-from abc import abstractmethod
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import Any, Self, TypeVar
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from pyffnn.formats import version_one
-from pyffnn.formats.model_file import ModelFile, PathLike, load_model, save_model
-from pyffnn.formats.settings_json import params_from_json, params_to_json
-from pyffnn.models.arguments import patience_of, sizes_of
-from pyffnn.models.blocks import likely_sets, top_classes
+from pyffnn.formats.model_file import ModelFile
+from pyffnn.models.answers import Answers
+from pyffnn.models.blocks import likely_sets, top_classes, top_probabilities
+from pyffnn.models.calibration import Trust, conformal_floor, divide_logits, fit_temperature, folds
 from pyffnn.models.checks import check_same_length, check_sample_weight
-from pyffnn.models.class_outputs import by_frequency, guess, output_spec
-from pyffnn.models.fitted import Fitted, FittedModel
+from pyffnn.models.class_outputs import by_frequency, guess, network_targets, output_spec
+from pyffnn.models.fitted import Fitted
 from pyffnn.models.labels import ClassWeight, Targets, given_classes
-from pyffnn.models.parameters import check, check_one
-from pyffnn.net import Examples, Network, arrays_of, set_arrays
-from pyffnn.optimizers import LearningRate, Optimizer, Schedule, constant, resolve_optimizer
-from pyffnn.precision import precision_code, precision_name
-from pyffnn.training import (
-    BEST,
-    Callbacks,
-    Data,
-    Plan,
-    Progress,
-    Record,
-    Run,
-    Saved,
-    Saving,
-    Shuffled,
-    State,
-    as_callbacks,
-    by_accuracy,
-    checkpoint_kind,
-    seed_of,
-    split,
-)
+from pyffnn.models.logits import logits
+from pyffnn.models.supervised import STRUCTURE, Numbers, Rehearsal, Supervised
+from pyffnn.models.weighting import combined, weights_of_classes
+from pyffnn.net import Examples, Network
+from pyffnn.net import Targets as NetTargets
+from pyffnn.training import Data, DivergedError, Record, by_accuracy
 
-__all__ = ["Classifier", "ClassifierFitted"]
+__all__ = ["Classifier", "ClassifierFitted", "named"]
 
-# what a fitted model's network and data are made of; other settings concern training alone
-_STRUCTURE = (
-    "hidden_layer_sizes",
-    "activation",
-    "residual",
-    "layer_norm",
-    "output",
-    "cutoffs",
-    "optimizer",
-)
+_MOST_LOGITS = 4_000_000  # of validation data that a temperature is fitted to
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,6 +37,7 @@ class ClassifierFitted(Fitted):
 
     classes: NDArray[Any]
     multilabel: bool
+    trust: Trust = field(default=Trust(), kw_only=True)
 
     @functools.cached_property
     def one_unit(self) -> bool:
@@ -75,220 +48,65 @@ class ClassifierFitted(Fitted):
 F = TypeVar("F", bound=ClassifierFitted)
 
 
-class Classifier(FittedModel[F]):
+class Classifier(Answers[F], Supervised[F]):
     """Base of `FFNNClassifier` and `TextClassifier`; they turn their input into examples."""
 
-    hidden_layer_sizes: int | Sequence[int]
-    activation: str
-    residual: bool
-    layer_norm: bool
     output: str
     cutoffs: Sequence[int] | None
     samples: int
-    optimizer: str | Optimizer
-    learning_rate: LearningRate | None
-    dropout: float
-    l2: float
-    clip_norm: float | None
     class_weight: ClassWeight
-    early_stopping: bool | int
-    validation_fraction: float
-    precision: str | None
-    n_threads: int | None
-    random_state: Any
-    verbose: int
+    calibrate: bool
+    reject: float | None
 
     # one output that says "the second of two classes" instead of two that compete
     _one_unit_for_two_classes = False
-    _default_schedule: Schedule = constant()
-    _structure: tuple[str, ...] = _STRUCTURE
+    _structure: tuple[str, ...] = (*STRUCTURE, "output", "cutoffs")
 
     @property
     def classes_(self) -> NDArray[Any]:
         return self._state().classes
 
-    # settings -----------------------------------------------------------------------------------
+    @property
+    def temperature_(self) -> float:
+        return self._state().trust.temperature
 
-    def _hidden(self) -> list[int]:
-        return sizes_of(self.hidden_layer_sizes)
+    @property
+    def reject_threshold_(self) -> float | None:
+        return self._state().trust.floor
 
-    def _default_rate(self) -> float | None:
-        """The rate of an optimizer given by name; None: the optimizer's own."""
-        return None
+    # targets ------------------------------------------------------------------------------------
 
-    def _optimizer(self) -> Optimizer:
-        return resolve_optimizer(
-            self.optimizer, self.learning_rate, default_lr=self._default_rate()
-        )
+    def _output_spec(self, targets: Targets) -> dict[str, Any]:
+        if self.reject is not None and targets.multilabel:
+            raise ValueError(
+                f"reject must be None with multi-label y, where no label is an answer, got {self.reject!r}"
+            )
+        if self.calibrate and self.output == "adaptive":
+            raise ValueError("calibrate must be False with output='adaptive', got True")
+        return output_spec(self, targets, one_unit=self._one_unit_for_two_classes)
 
-    def _patience(self) -> int | None:
-        return patience_of(self.early_stopping)
+    def _order_of_outputs(self, targets: Targets, weights: Any) -> NDArray[np.int64] | None:
+        return by_frequency(self, targets, weights)
 
-    def _threads(self) -> int:
-        n = self.n_threads
-        if n is None:
-            return 0
-        if type(n) is not int or n < 1:  # a prediction of one text has no time for more
-            check_one(self, "n_threads")
-        return int(n)
+    def _net_targets(
+        self, targets: Targets, spec: Any, weight: Any = None, by_class: Any = None
+    ) -> NetTargets:
+        return network_targets(targets, spec, weight, by_class)
 
-    def _check_settings(self) -> None:
-        """ValueError or TypeError for a constructor argument that is wrong, naming it."""
-        check(self, fitted=self._fitted is not None)
-        precision_code(self.precision)  # warns where the machine lacks it
+    def _weigh(
+        self, targets: Targets, sample_weight: Any
+    ) -> tuple[NDArray[np.float32] | None, NDArray[np.float64] | None]:
+        by_class = weights_of_classes(self.class_weight, targets, sample_weight)
+        return combined(by_class, targets, sample_weight), by_class
 
-    def _structure_json(self) -> dict[str, Any]:
-        """The settings that a fitted model cannot change, as JSON has them; others than JSON can express are left out."""
-        params = {name: getattr(self, name) for name in self._structure}
-        params["hidden_layer_sizes"] = self._hidden()
-        params["optimizer"] = self._optimizer().spec()["optimizer"]
-        return params_to_json(params)
+    def _better(self, record: Record) -> list[float]:
+        return by_accuracy(record)
 
-    def _check_structure(self, fitted: F) -> None:
-        """ValueError, naming it, for a setting that was changed since ``fit`` and cannot be obeyed."""
-        now = self._structure_json()
-        for name in self._structure:
-            if name in fitted.settings and fitted.settings[name] != now.get(name):
-                raise ValueError(
-                    f"{name} cannot change between fit and partial_fit: the model was fitted with "
-                    f"{fitted.settings[name]!r}, now it is {now.get(name, getattr(self, name))!r}"
-                )
+    def _weigh_again(self, by_class: Any, targets: Targets, sample_weight: Any) -> Any:
+        return combined(by_class, targets, sample_weight)
 
-    def _seed(self, saved: Saved | None) -> int:
-        """That of ``random_state``; where it is none itself, that of the run which is gone on with."""
-        seed = seed_of(self.random_state)
-        fixed = isinstance(self.random_state, (int, np.integer))
-        return seed if saved is None or fixed else saved.seed
-
-    # the network --------------------------------------------------------------------------------
-
-    def _training_spec(self) -> dict[str, Any]:
-        """Settings of the network that concern training alone."""
-        spec = self._optimizer().spec()
-        del spec["optimizer"]
-        return {
-            "precision": precision_name(self.precision),
-            "l2": float(self.l2),
-            "clip": 0.0 if self.clip_norm is None else float(self.clip_norm),
-            "dropout": float(self.dropout),
-            **spec,
-        }
-
-    def _make_network(
-        self, inputs: dict[str, Any], targets: Targets, seed: int, weights: Any
-    ) -> Network:
-        """A network without weights for the classes of ``targets`` over the given kind of input."""
-        if inputs["input"] == "sparse" and not self._hidden():
-            # the weights are read as rows of a table: there is no product for these to follow
-            for name, only in (("residual", False), ("output", "softmax")):
-                value = getattr(self, name)
-                if value != only:
-                    raise ValueError(
-                        f"{name} must be {only!r} for sparse features without hidden layers, "
-                        f"got {value!r}"
-                    )
-        spec: dict[str, Any] = {
-            **inputs,
-            "hidden": self._hidden(),
-            "activation": self.activation,
-            "residual": bool(self.residual),
-            "layer_norm": bool(self.layer_norm),
-            "optimizer": self._optimizer().spec()["optimizer"],
-            "seed": seed,
-            **self._training_spec(),
-            **output_spec(self, targets, one_unit=self._one_unit_for_two_classes),
-        }
-        return Network(spec, by_frequency(self, targets, weights))
-
-    # training -----------------------------------------------------------------------------------
-
-    def _fit_network(
-        self,
-        fitted: F,
-        data: Data,
-        *,
-        numbers: NDArray[np.int64] | None,
-        batch_size: int,
-        epochs: int,
-        schedule: Schedule,
-        validate: Callable[[Network], Record] | None,
-        restart: Callable[[], None],
-        saving: Saving,
-        saved: Saved | None,
-        data_id: dict[str, str],
-        callbacks: Callbacks,
-        tol: float | None = None,
-        no_change: int = 10,
-    ) -> None:
-        """Train a new network and keep the state it belongs to."""
-        model = type(self).__name__
-        patience = self._patience() if validate is not None else None
-        state, best = State(history=fitted.history), None
-        if saved is not None:
-            # of another default precision the bits would be others
-            params = {**self._params_json(), "precision": fitted.network.spec["precision"]}
-            saved.check({"params": params, "data": data_id})
-            state, best = saved.state(), saved.best()
-            fitted = replace(fitted, history=state.history)
-            saved_run = saved
-
-            def restart() -> None:
-                saved_run.continue_in(fitted.network)
-
-        restart()
-        spec = fitted.network.spec
-        plan = Plan(
-            epochs=epochs,
-            batches=Shuffled(_all(data) if numbers is None else numbers, batch_size, fitted.seed),
-            schedule=schedule,
-            validate=validate,
-            score=by_accuracy,
-            keep_best=patience is not None,
-            patience=patience,
-            tol=tol,
-            no_change=no_change,
-            guess=guess(spec),
-            outputs=spec["n_outputs"] if spec["loss"] == "sigmoid" else 1,
-            n_threads=self._threads(),
-        )
-        checkpoints = saving.checkpoints(
-            model, lambda: (self._file_config(fitted), self._file_tensors(fitted)), data_id
-        )
-        run = Run(
-            fitted.network,
-            data,
-            plan,
-            restart=restart,
-            state=state,
-            best=best,
-            progress=Progress(self.verbose),
-            checkpoints=checkpoints,
-        )
-        self._train(run, fitted, as_callbacks(callbacks))
-
-    def _one_pass(
-        self, network: Network, fitted: F, data: Data, batch_size: int, rate: float
-    ) -> list[Record]:
-        """Train ``network`` once over the data; the history with this epoch."""
-        seed, epochs = fitted.seed, len(fitted.history)
-        plan = Plan(
-            epochs=1,
-            batches=Shuffled(_all(data), batch_size, seed, epochs),
-            schedule=constant(rate),
-            first_epoch=epochs,
-            n_threads=self._threads(),
-        )
-        run = Run(network, data, plan, progress=Progress(self.verbose))
-        run.train()
-        return fitted.history + run.state.history
-
-    def _held_out(
-        self, targets: Targets, weight: NDArray[Any] | None, seed: int
-    ) -> tuple[NDArray[np.int64], NDArray[np.int64]] | None:
-        """Numbers of the examples to train on and of those held out for early stopping, where it needs them."""
-        if self._patience() is None:
-            return None
-        return split(targets.codes, targets.size, self.validation_fraction, seed, weight)
+    def _guess(self, spec: Any) -> float:
+        return guess(spec)
 
     def _validator(
         self, data: Data, order: NDArray[np.int64] | None = None
@@ -300,6 +118,70 @@ class Classifier(FittedModel[F]):
             return {"val_loss": loss / weight, "val_accuracy": correct / weight}
 
         return validate
+
+    def _wants_held_out(self) -> bool:
+        return super()._wants_held_out() or self.reject is not None
+
+    def _finisher(
+        self, fitted: F, data: Data, rehearsal: Rehearsal, train: Callable[[Numbers], None]
+    ) -> Callable[[F], F] | None:
+        if not self.calibrate and self.reject is None:
+            return None
+        given = rehearsal.validation
+        temperature = 1.0
+        if self.calibrate and given is None:
+            temperature = self._rehearsed(fitted, data, rehearsal, train)
+
+        def finish(fitted: F) -> F:
+            found, floor = temperature, None
+            if self.calibrate:
+                if given is not None:
+                    z, some = self._unseen(fitted, given[0], np.arange(given[1].size))
+                    found = fit_temperature(z, given[1].take(some))
+                divide_logits(fitted.network, found)
+            if self.reject is not None:
+                examples, order = (
+                    (data.examples, rehearsal.held_out) if given is None else (given[0], None)
+                )
+                numbers = np.arange(len(examples)) if order is None else order
+
+                def predict(order: Numbers | None) -> NDArray[np.float32]:
+                    return self._probabilities(fitted, examples, order)
+
+                sure = top_probabilities(predict, numbers, fitted.classes.size)
+                floor = conformal_floor(sure, float(self.reject))
+            return replace(fitted, trust=Trust(found, floor))
+
+        return finish
+
+    def _rehearsed(
+        self, fitted: F, data: Data, rehearsal: Rehearsal, train: Callable[[Numbers], None]
+    ) -> float:
+        """The temperature of models like the one to be trained."""
+        targets, weight = rehearsal.targets, rehearsal.weight
+        numbers = np.arange(targets.size) if rehearsal.numbers is None else rehearsal.numbers
+        if weight is not None:
+            numbers = numbers[weight[numbers] > 0]
+        unseen = []
+        for some, others in folds(targets.strata, numbers, fitted.seed):
+            try:
+                train(some)
+            except DivergedError:  # so will the training proper, and say it
+                break
+            unseen.append(self._unseen(fitted, data.examples, others))
+        if not unseen:
+            return 1.0
+        z = np.concatenate([part for part, _ in unseen])
+        order = np.concatenate([part for _, part in unseen])
+        return fit_temperature(z, targets.take(order), None if weight is None else weight[order])
+
+    def _unseen(
+        self, fitted: F, examples: Examples, numbers: Numbers
+    ) -> tuple[NDArray[np.float64], Numbers]:
+        """Logits of these examples, or of as many as there is memory for, and which they are."""
+        most = max(_MOST_LOGITS // fitted.classes.size, 1)
+        some = numbers[:: max(-(-numbers.size // most), 1)]
+        return logits(fitted, examples, some, self._threads()), some
 
     def _known_classes(self, classes: ArrayLike | None, fitted: F) -> None:
         owner = type(self).__name__
@@ -330,7 +212,9 @@ class Classifier(FittedModel[F]):
         size = len(examples)
         if fitted.multilabel:
             return likely_sets(predict, size, fitted.classes)
-        return Targets(fitted.classes, top_classes(predict, size, fitted.classes.size))
+        return Targets(
+            fitted.classes, top_classes(predict, size, fitted.classes.size, fitted.trust.floor)
+        )
 
     def _score(self, fitted: F, examples: Examples, targets: Targets, sample_weight: Any) -> float:
         check_same_length(X=len(examples), y=targets.size)
@@ -338,110 +222,27 @@ class Classifier(FittedModel[F]):
 
     # the model file -----------------------------------------------------------------------------
 
-    def _params_json(self) -> dict[str, Any]:
-        return params_to_json(self.get_params(deep=False))
-
     def _file_config(self, fitted: F) -> dict[str, Any]:
-        """Settings of the fitted model that the model file holds; a subclass adds its own."""
         labels = fitted.classes
+        trust = {} if fitted.trust == Trust() else {"trust": asdict(fitted.trust)}
         return {
-            "params": self._params_json(),
-            "spec": dict(fitted.network.spec),
-            "seed": fitted.seed,
-            "settings": fitted.settings,
+            **super()._file_config(fitted),
+            **trust,
             "multilabel": fitted.multilabel,
             "classes": None if labels.dtype.kind in "biuf" else _strings(labels),
-            "history": [
-                {k: v if v is None or np.isfinite(v) else None for k, v in record.items()}
-                for record in fitted.history
-            ],
         }
 
     def _file_tensors(self, fitted: F) -> dict[str, NDArray[Any]]:
-        """Arrays of the model file beside those of the network."""
-        tensors = {"classes": fitted.classes} if fitted.classes.dtype.kind in "biuf" else {}
-        if fitted.network.by_frequency is not None:
-            tensors["by_frequency"] = fitted.network.by_frequency
-        return tensors
+        numbers = {"classes": fitted.classes} if fitted.classes.dtype.kind in "biuf" else {}
+        return {**numbers, **super()._file_tensors(fitted)}
 
-    @abstractmethod
-    def _restored(self, parts: dict[str, Any], file: ModelFile) -> F:
-        """The state from its common parts and what else is in a model file; KeyError where it has gaps."""
-
-    def _restore(self, file: ModelFile) -> None:
-        config, tensors = file.config, file.tensors
-        spec = config["spec"]
-        if file.version < 2:
-            spec = version_one.classifier_spec(spec)
-            tensors = version_one.classifier_tensors(tensors, len(spec["hidden"]) + 1)
-        names = config["classes"]
-        network = Network(spec, tensors.pop("by_frequency", None))
-        best = {n.removeprefix(BEST): a for n, a in tensors.items() if n.startswith(BEST)}
-        set_arrays(network, tensors)
-        if best:
-            set_arrays(network, best)
-        parts = {
-            "network": network,
-            "seed": config["seed"],
-            "history": config["run"]["history"] if "run" in config else config["history"],
-            "settings": config["settings"] if file.version > 1 else self._structure_json(),
-            "classes": tensors["classes"] if names is None else np.array(names),
-            "multilabel": config["multilabel"],
+    def _target_parts(self, file: ModelFile) -> dict[str, Any]:
+        names = file.config["classes"]
+        return {
+            "classes": file.tensors["classes"] if names is None else np.array(names),
+            "multilabel": file.config["multilabel"],
+            "trust": Trust(**file.config.get("trust", {})),
         }
-        self._keep(self._restored(parts, file))
-
-    def save(self, path: PathLike, *, optimizer_state: bool = True) -> None:
-        """Write the fitted model to one ``.safetensors`` file, atomically.
-
-        Parameters
-        ----------
-        path
-            Where to; an existing file is replaced once the new one is complete.
-        optimizer_state
-            Keep what `partial_fit` needs to go on as if nothing had happened. Without it the file
-            is smaller (by half or two thirds for momentum and Adam).
-
-        Raises
-        ------
-        ValueError
-            The model is not fitted.
-        TypeError
-            Classes that are neither numbers nor strings.
-        OSError
-            The file cannot be written.
-        """
-        with (network := self._state().network).reading():
-            fitted = self._of(network)
-            tensors = {
-                **self._file_tensors(fitted),
-                **arrays_of(fitted.network, state=optimizer_state),
-            }
-            save_model(path, type(self).__name__, self._file_config(fitted), tensors)
-
-    @classmethod
-    def load(cls, path: PathLike) -> Self:
-        """Read a model that `save`, or a checkpoint that `fit`, wrote.
-
-        Raises OSError when there is no such file, ValueError when it is no model of this class,
-        damaged, or written by a newer version.
-        """
-        return cls._load(path)
-
-    @classmethod
-    def _load(cls, path: PathLike, **arguments: Any) -> Self:
-        file = load_model(path, [cls.__name__, checkpoint_kind(cls.__name__)])
-        try:
-            params = params_from_json(file.config["params"])
-            model = cls(**{**params, **cls._arguments(file.config, arguments)})
-            model._restore(file)
-        except (KeyError, TypeError, IndexError, AttributeError, ValueError) as error:
-            raise ValueError(f"{str(Path(path))!r} is damaged: {error}") from error
-        return model
-
-    @classmethod
-    def _arguments(cls, config: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
-        """Constructor arguments that the file's parameters do not hold, from what `load` was given."""
-        return given
 
     # scikit-learn -------------------------------------------------------------------------------
 
@@ -454,17 +255,22 @@ class Classifier(FittedModel[F]):
             estimator_type="classifier",
             target_tags=utils.TargetTags(required=True),
             classifier_tags=utils.ClassifierTags(multi_label=True),
+            transformer_tags=utils.TransformerTags(preserves_dtype=[]),
             input_tags=utils.InputTags(**input_tags),
         )
+
+
+def named(fitted: ClassifierFitted, codes: NDArray[np.int64]) -> NDArray[Any]:
+    """The classes of these numbers; where a model may reject, -1 is None."""
+    if fitted.trust.floor is None:
+        return np.asarray(fitted.classes[codes])
+    names = np.array([*fitted.classes.tolist(), None], dtype=object)
+    return np.asarray(names[codes])
 
 
 def accuracy(right: NDArray[np.bool_], sample_weight: ArrayLike | None) -> float:
     """Share of the weight that is right; ``right`` [n]."""
     return float(np.average(right, weights=check_sample_weight(sample_weight, right.size)))
-
-
-def _all(data: Data) -> NDArray[np.int64]:
-    return np.arange(len(data.examples), dtype=np.int64)
 
 
 def _strings(labels: NDArray[Any]) -> list[str]:

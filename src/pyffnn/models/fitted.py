@@ -7,12 +7,14 @@ network, so that they see one of the two, never a vocabulary beside the rows of 
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, Self, TypeVar
 
 from pyffnn.models.estimator import not_fitted
 from pyffnn.models.one_state import OneState
+from pyffnn.models.summary import Summary, summarise
 from pyffnn.net import Network
 from pyffnn.training import Callback, DivergedError, Interrupted, Record, Run, call_all
 
@@ -66,7 +68,8 @@ class FittedModel(OneState[F]):
         kept: F | None = self._fitted if own.get("_shown") else own.get("_kept")
         if kept is None:
             raise not_fitted(self)
-        return self._of(kept.network)
+        owner: F = kept.network.owner
+        return owner
 
     def _consistently(self, use: Callable[[F], R]) -> R:
         """``use(fitted)`` of one state: what it computed with the network belongs to what it read in the state.
@@ -105,13 +108,44 @@ class FittedModel(OneState[F]):
         if kept is not None and kept.network is network:  # no other fit came between
             self._kept = fitted
 
+    @abstractmethod
+    def _threads(self) -> int:
+        """Threads of a call; 0: those of the process."""
+
     @property
     def history_(self) -> list[Record]:
         return self._state().history
 
+    @property
+    def n_iter_(self) -> int:
+        """Epochs of training done."""
+        return len(self._state().history)
+
+    @property
+    def loss_curve_(self) -> list[float]:
+        """The mean training loss of each epoch."""
+        return [record["loss"] for record in self._state().history]
+
+    def summary(self) -> Summary:
+        """Layers, parameters and memory; prints as a table. Raises ValueError when not fitted."""
+        with (network := self._state().network).reading():
+            notes = self._notes(self._of(network))
+            frozen = bool(getattr(self, "freeze_embeddings", False))
+            return summarise(type(self).__name__, network, notes, frozen=frozen)
+
+    def _notes(self, fitted: F) -> tuple[tuple[str, str], ...]:
+        """Further lines of `summary`."""
+        return ()
+
     # training
 
-    def _train(self, run: Run, fitted: F, callbacks: list[Callback]) -> None:
+    def _train(
+        self,
+        run: Run,
+        fitted: F,
+        callbacks: list[Callback],
+        finish: Callable[[F], F] | None = None,
+    ) -> None:
         """Train ``fitted`` and keep it; what ends training early leaves a usable model behind."""
 
         def after_epoch(record: Record) -> bool:
@@ -132,7 +166,7 @@ class FittedModel(OneState[F]):
             diverged = DivergedError(f"{error}; {where} is at its last good state")
             diverged.model = model
             raise diverged from None
-        self._keep(fitted)
+        self._keep(fitted if finish is None else finish(fitted))
 
     def _interrupted(self, run: Run, fitted: F) -> Interrupted:
         try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 import reprlib
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -17,6 +18,7 @@ __all__ = [
     "FLOAT",
     "SIZE",
     "Choice",
+    "Choices",
     "Flag",
     "Integer",
     "IntegerPair",
@@ -38,7 +40,7 @@ FLOAT = float(np.finfo(np.float32).max)
 """The largest number that the networks can hold."""
 
 
-class Kind:
+class Kind(ABC):
     """A kind of value.
 
     Attributes
@@ -59,9 +61,9 @@ class Kind:
     def values(self) -> str:
         return self.words
 
+    @abstractmethod
     def fits(self, value: Any) -> bool:
         """Whether the value's type is right."""
-        raise NotImplementedError
 
     def wrong(self, value: Any) -> str | None:
         """For a value that `fits`: None, or what it must be instead ("": one of the setting's kinds)."""
@@ -183,6 +185,29 @@ class Choice(Kind):
 
     def wrong(self, value: Any) -> str | None:
         return None if value in self.names else ""
+
+
+@dataclass(frozen=True)
+class Choices(Kind):
+    """A list or tuple of some different names, at least one."""
+
+    names: tuple[str, ...]
+
+    @property
+    def words(self) -> str:
+        return f"a tuple of names among {', '.join(map(repr, self.names))}"
+
+    @property
+    def values(self) -> str:
+        return "a tuple of some of " + ", ".join(f'"{name}"' for name in self.names)
+
+    def fits(self, value: Any) -> bool:
+        return isinstance(value, (tuple, list))
+
+    def wrong(self, value: Any) -> str | None:
+        if not value or not all(isinstance(name, str) and name in self.names for name in value):
+            return self.words
+        return None if len(set(value)) == len(value) else self.words + ", each once"
 
 
 @dataclass(frozen=True)

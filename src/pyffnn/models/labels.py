@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,6 +21,7 @@ __all__ = [
     "find_classes",
     "given_classes",
     "is_missing",
+    "shares_to_weights",
     "to_labels",
 ]
 
@@ -31,7 +32,7 @@ _SHOWN = 5
 
 @dataclass(frozen=True)
 class Targets:
-    """What examples are to be taken for: one class each, or any number of them.
+    """What examples are to be taken for: one class each, any number of them, or each with a probability.
 
     Attributes
     ----------
@@ -43,12 +44,15 @@ class Targets:
     indptr, indices
         int64 [N + 1] and int32: ``indices[indptr[i]:indptr[i + 1]]`` are the numbers of example
         i's classes, rising. None where an example has one class.
+    probabilities
+        float32 [N, classes], rows that sum to 1, where an example has a probability for each class.
     """
 
     classes: NDArray[Any]
     codes: NDArray[np.int64] | None = None
     indptr: NDArray[np.int64] | None = None
     indices: NDArray[np.int32] | None = None
+    probabilities: NDArray[np.float32] | None = None
 
     @classmethod
     def of_sets(
@@ -63,17 +67,31 @@ class Targets:
 
     @property
     def multilabel(self) -> bool:
-        return self.codes is None
+        return self.indptr is not None
+
+    @property
+    def strata(self) -> NDArray[np.int64] | None:
+        """The (likeliest) class of each example, of which a held-out part gets its share."""
+        return self.codes if self.probabilities is None else self.probabilities.argmax(axis=1)
 
     @property
     def arrays(self) -> tuple[NDArray[Any], ...]:
         """All of it, to tell it from others."""
-        parts = (self.classes, self.codes, self.indptr, self.indices)
+        parts = (self.classes, self.codes, self.indptr, self.indices, self.probabilities)
         return tuple(array for array in parts if array is not None)
 
     @property
     def size(self) -> int:
+        if self.probabilities is not None:
+            return len(self.probabilities)
         return int(self._indptr.size - 1 if self.codes is None else self.codes.size)
+
+    @property
+    def each(self) -> Sequence[NDArray[Any]] | NDArray[Any]:
+        """What each example is to be, one entry an example."""
+        if self.probabilities is not None:
+            return self.probabilities
+        return self.rows() if self.codes is None else self.codes
 
     @property
     def _indptr(self) -> NDArray[np.int64]:
@@ -87,6 +105,8 @@ class Targets:
 
     def take(self, order: NDArray[np.int64]) -> Targets:
         """The targets of the examples numbered ``order``."""
+        if self.probabilities is not None:
+            return Targets(self.classes, probabilities=self.probabilities[order])
         if self.codes is not None:
             return Targets(self.classes, self.codes[order])
         rows = self.rows()
@@ -96,9 +116,9 @@ class Targets:
         return Targets(self.classes, indptr=indptr, indices=indices)
 
     def same(self, other: Targets) -> NDArray[np.bool_]:
-        """Whether each example has the same class, or the same set of classes, in both; bool [N]."""
-        if self.codes is not None:
-            return np.asarray(self.codes == other.codes)
+        """Whether each example has the same (likeliest) class, or the same set of classes, in both; bool [N]."""
+        if not self.multilabel:
+            return np.asarray(self.strata == other.strata)
         pairs = zip(self.rows(), other.rows(), strict=True)
         return np.fromiter((np.array_equal(a, b) for a, b in pairs), bool, self.size)
 
@@ -264,10 +284,14 @@ def _numbers(values: list[Any], number: dict[Any, int]) -> NDArray[np.int64]:
 
 def balanced_weights(codes: NDArray[np.integer[Any]], n_classes: int) -> NDArray[np.float64]:
     """Weight n / (classes * count) of each class, so that all classes weigh the same; 0 for none."""
-    counts = np.bincount(codes, minlength=n_classes)
+    return shares_to_weights(np.bincount(codes, minlength=n_classes))
+
+
+def shares_to_weights(counts: NDArray[Any]) -> NDArray[np.float64]:
+    """The weights that make classes of these counts, or sums of weights, weigh the same; 0 for none."""
     present = counts > 0
-    weights = np.zeros(n_classes)
-    weights[present] = codes.size / (present.sum() * counts[present])
+    weights = np.zeros(counts.size)
+    weights[present] = counts.sum() / (present.sum() * counts[present])
     return weights
 
 
@@ -286,6 +310,8 @@ def class_weights(class_weight: ClassWeight, targets: Targets) -> NDArray[np.flo
             raise ValueError(
                 f"class_weight must be None, 'balanced' or a dict, got {class_weight!r}"
             )
+        if targets.probabilities is not None:
+            return shares_to_weights(targets.probabilities.sum(axis=0, dtype=np.float64))
         codes = targets.indices if targets.codes is None else targets.codes
         assert codes is not None
         return balanced_weights(codes, classes.size)

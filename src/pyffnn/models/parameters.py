@@ -19,6 +19,7 @@ from pyffnn.corpus import IdVocabulary, WordVocabulary
 from pyffnn.models.arguments import ArgumentTypeError
 from pyffnn.models.kinds import (
     Choice,
+    Choices,
     Flag,
     Integer,
     IntegerPair,
@@ -80,6 +81,7 @@ def _of(*kinds: Kind, doc: str) -> Setting:
 
 
 NONE, FLAG, COUNT = Nothing(), Flag(), Integer(1)
+POOLINGS = ("mean", "sqrtn", "sum", "max", "min")
 RATE = Number(0, 1, open_high=True)  # of dropout: 1 would leave nothing
 POSITIVE = Number(0, open_low=True)
 
@@ -127,7 +129,7 @@ _TRAINING = {
     ),
     "validation_fraction": _of(
         Number(0, 1, open_low=True, open_high=True),
-        doc="share of the data held out for early stopping where there are no validation data",
+        doc="share of the data held out for early stopping and reject where there are no validation data",
     ),
     "n_threads": _of(
         Integer(1, 1024),
@@ -146,6 +148,12 @@ _TRAINING = {
 _CLASSES = {
     "class_weight": _of(
         Choice(("balanced",)), Weights(), NONE, doc="weights of the classes; none: 1 each"
+    ),
+    "calibrate": _of(FLAG, doc="fit a temperature to unseen examples, for probabilities that hold"),
+    "reject": _of(
+        Number(0, 1, open_low=True, open_high=True),
+        NONE,
+        doc="share of examples like those of training that may be answered 'none of these'; none: no such answer",
     ),
 }
 
@@ -170,7 +178,7 @@ _VOCABULARY = {
     "lowercase": _of(FLAG, doc="lower-case all words"),
 }
 
-SETTINGS: Mapping[str, Mapping[str, Setting]] = {
+_OWN: dict[str, dict[str, Setting]] = {
     "FFNNClassifier": {
         **_NETWORK,
         **_TRAINING,
@@ -192,7 +200,15 @@ SETTINGS: Mapping[str, Mapping[str, Setting]] = {
             COUNT, NONE, doc="numbers a word; none: those of the pretrained vectors, else 16"
         ),
         "pooling": _of(
-            Choice(("auto", "mean", "sqrtn", "sum", "concat")), doc="how words become one input"
+            Choice(("auto", *POOLINGS, "concat")),
+            Choices(POOLINGS),
+            doc="how words become one input; several poolings stand side by side",
+        ),
+        "windows": _of(
+            COUNT,
+            NONE,
+            doc="words of a window: rows are averaged in each, and the pooling is over the windows; "
+            "none: over the rows of the whole text",
         ),
         "max_tokens": _of(
             COUNT, NONE, doc="first words of a text that count; none: all (concat: at most 100)"
@@ -279,6 +295,28 @@ SETTINGS: Mapping[str, Mapping[str, Setting]] = {
 }
 
 
+_OF_CLASSES = ("class_weight", "calibrate", "reject", "output", "cutoffs", "samples", "multilabel")
+_VALUES = {
+    "loss": _of(
+        Choice(("squared", "logistic")),
+        doc="squared error, or the cross-entropy of a sigmoid unit for targets in [0, 1]",
+    ),
+}
+
+
+def _of_values(classifier: str) -> dict[str, Setting]:
+    """The settings of a regressor, from those of the classifier of the same input."""
+    shared = {n: s for n, s in _OWN[classifier].items() if n not in _OF_CLASSES}
+    return {**_VALUES, **shared}
+
+
+SETTINGS: Mapping[str, Mapping[str, Setting]] = {
+    **_OWN,
+    "FFNNRegressor": _of_values("FFNNClassifier"),
+    "TextRegressor": _of_values("TextClassifier"),
+}
+
+
 # Rules of several settings ----------------------------------------------------------------------
 
 
@@ -288,6 +326,13 @@ def _concat_has_no_ngrams(model: Any, fitted: bool) -> None:
         raise ValueError(
             "pooling='concat' has a place for each word and none for n-grams: word_ngrams must "
             "be 1 and char_ngrams None"
+        )
+
+
+def _windows_are_pooled(model: Any, fitted: bool) -> None:
+    if model.windows is not None and model.pooling == "concat":
+        raise ValueError(
+            f"windows={model.windows} needs a pooling: pooling='concat' keeps the words apart"
         )
 
 
@@ -324,8 +369,11 @@ def _special_tokens_differ(model: Any, fitted: bool) -> None:
 
 RULES: Mapping[str, tuple[Callable[[Any, bool], None], ...]] = {
     "FFNNClassifier": (),
+    "FFNNRegressor": (),
+    "TextRegressor": (_concat_has_no_ngrams, _windows_are_pooled, _frozen_embeddings_come_from_somewhere),
     "TextClassifier": (
         _concat_has_no_ngrams,
+        _windows_are_pooled,
         _frozen_embeddings_come_from_somewhere,
         _clusters_need_one_label,
     ),

@@ -10,19 +10,20 @@ from numpy.typing import NDArray
 
 from pyffnn.models.checks import Features
 from pyffnn.models.labels import Targets
+from pyffnn.models.values import Values
 
 __all__ = ["merge_repeats"]
 
 
 def merge_repeats(
-    features: Features, targets: Targets, weights: NDArray[np.floating[Any]] | None
-) -> tuple[Features, Targets, NDArray[np.float64]]:
+    features: Features, targets: Targets | Values, weights: NDArray[np.floating[Any]] | None
+) -> tuple[Features, Any, NDArray[np.float64]]:
     """The same weighted set of examples without repeats and weights of zero, in a canonical order.
 
     In one batch this changes the rounding of the mean loss only, and makes it depend on the set
     alone: a weight of 3 then gives the same bits as three copies.
     """
-    y = targets.rows() if targets.codes is None else targets.codes
+    y: Any = targets.each
     total: dict[tuple[bytes, ...], float] = {}
     at: dict[tuple[bytes, ...], int] = {}
     for i, row in enumerate(_rows(features)):

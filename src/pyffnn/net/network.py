@@ -137,11 +137,30 @@ class Network:
         """Probabilities, shape (examples, n_outputs)."""
         return self._core.predict(examples, order, n_threads)
 
+    def values(
+        self,
+        examples: Examples,
+        stage: str = "output",
+        order: NDArray[np.int64] | None = None,
+        n_threads: int = 0,
+    ) -> NDArray[np.float32]:
+        """Numbers of each example: "input", what the input gives the layers; "hidden", what the output reads; "output", logits."""
+        return self._core.values(examples, stage, order, n_threads)
+
+    def gradients(
+        self, examples: Examples, targets: Targets, order: NDArray[np.int64] | None = None
+    ) -> tuple[float, Views]:
+        """The loss of the examples as one batch, and its gradient by each parameter."""
+        return self._core.gradients(examples, targets, order)
+
     def of_texts(
-        self, features: _pyffnn.TextFeatures
-    ) -> Callable[[list[str], int, int], NDArray[np.float32]]:
-        """``f(texts, length, n_threads)``: `predict` of the corpus that ``features`` makes of texts, without what lies between."""
-        return partial(self._core.predict_texts, features)
+        self, features: _pyffnn.TextFeatures, length: int
+    ) -> Callable[[list[str], int], NDArray[np.float32]]:
+        """``f(texts, n_threads)``: `predict` of the corpus that ``features`` makes of texts, without what lies between.
+
+        With ``length`` above 0, of that many first words of each.
+        """
+        return partial(self._core.predict_texts, features, length)
 
     def top_k(
         self,

@@ -8,6 +8,7 @@ from .confusion import confusion_matrix
 from .curves import learning_curve
 from .embeddings import embedding_map
 from .graphs import computation_graph
+from .predictions import reliability, shares
 from .spaces import decision_boundary, hidden_space
 
 __all__ = [
@@ -17,4 +18,6 @@ __all__ = [
     "embedding_map",
     "hidden_space",
     "learning_curve",
+    "reliability",
+    "shares",
 ]

@@ -118,6 +118,18 @@ def bags(shape: Shape, rng: np.random.Generator) -> Inputs:
     }
 
 
+def bags_with_ties(shape: Shape, rng: np.random.Generator) -> Inputs:
+    """As `bags`, of whole numbers of which many are equal."""
+    inputs = bags(shape, rng)
+    inputs["table"] = np.rint(2 * inputs["table"])
+    return inputs
+
+
+def extremes_backward(shape: Shape, rng: np.random.Generator) -> Inputs:
+    inputs = bags_with_ties(shape, rng)
+    return {"dy": rng.standard_normal((shape["bags"], shape["d"])), **inputs}
+
+
 def weighted(inputs: Inputs, rng: np.random.Generator) -> Inputs:
     return {**inputs, "weights": rng.uniform(0, 2, len(inputs["ids"]))}
 

@@ -127,6 +127,33 @@ def mean_pool(table: Array, ids: Array, offsets: Array, weights: Array | None = 
     return np.array(rows, table.dtype).reshape(len(inside), table.shape[1])
 
 
+def extreme_entries(table: Array, ids: Array, offsets: Array, largest: bool) -> tuple[Array, Array]:
+    """Of each bag that is not empty its number; of each of its columns the id that the extreme is from."""
+    full = [bag for bag in range(len(offsets) - 1) if offsets[bag] < offsets[bag + 1]]
+    pick = np.argmax if largest else np.argmin
+    where = []
+    for bag in full:
+        of = ids[offsets[bag] : offsets[bag + 1]]
+        where.append(of[pick(table[of], axis=0)] if table.shape[1] else np.zeros(0, np.int64))
+    return np.array(full, np.int64), np.array(where, np.int64).reshape(len(full), table.shape[1])
+
+
+def extreme_pool(table: Array, ids: Array, offsets: Array, *, largest: bool) -> Array:
+    bags, where = extreme_entries(table, ids, offsets, largest)
+    out = np.zeros((len(offsets) - 1, table.shape[1]), table.dtype)
+    out[bags] = table[where, np.arange(table.shape[1])]
+    return out
+
+
+def extreme_pool_backward(
+    dy: Array, table: Array, ids: Array, offsets: Array, *, largest: bool
+) -> Array:
+    bags, where = extreme_entries(table, ids, offsets, largest)
+    grad = np.zeros(table.shape, dy.dtype)
+    np.add.at(grad, (where, np.arange(table.shape[1])), dy[bags])
+    return grad
+
+
 def mean_pool_backward(
     dy: Array, ids: Array, offsets: Array, num_rows: int, weights: Array | None = None
 ) -> Array:

@@ -232,6 +232,46 @@ def _gathered(s: Shape) -> float:
     return float(s["bags"] * s["length"] * s["d"])
 
 
+def _extreme_pool(name: str, largest: bool) -> tuple[Kernel, Kernel]:
+    forward, backward = getattr(ops, name), getattr(ops, f"{name}_backward")
+    forward_kernel = Kernel(
+        name=name,
+        family="embedding",
+        run=_first(forward),
+        oracle=lambda **a: (oracles.extreme_pool(**a, largest=largest),),
+        draw=draw.bags,
+        bound=lambda a, outputs, eps: (np.zeros_like(outputs[0]),),
+        shapes=_BAG_SHAPES,
+        large=_BAG_LARGE,
+        bench=_BAG_BENCH,
+        flops=_gathered,
+        bytes=lambda s, item: item * (_gathered(s) + s["bags"] * s["d"]) + 8.0 * s["bags"] * s["length"],
+        gradient=lambda a, dy: {"table": backward(dy, a["table"], a["ids"], a["offsets"])},
+        into=True,
+    )
+    backward_kernel = Kernel(
+        name=f"{name}_backward",
+        family="embedding",
+        run=_first(backward),
+        oracle=lambda **a: (oracles.extreme_pool_backward(**a, largest=largest),),
+        draw=draw.extremes_backward,
+        bound=lambda a, outputs, eps: (
+            eps * (len(a["dy"]) + 2)
+            * oracles.extreme_pool_backward(**{**a, "dy": np.abs(a["dy"])}, largest=largest),
+        ),
+        shapes=_BAG_SHAPES,
+        large=_BAG_LARGE,
+        bench=_BAG_BENCH,
+        flops=_gathered,
+        bytes=lambda s, item: (
+            item * (_gathered(s) + float(s["bags"] + s["rows"]) * s["d"])
+            + 8.0 * s["bags"] * s["length"]
+        ),
+        into=True,
+    )
+    return forward_kernel, backward_kernel
+
+
 KERNELS: tuple[Kernel, ...] = (
     _product("matmul", False, False),
     _product("matmul_ta", True, False),
@@ -348,6 +388,8 @@ KERNELS: tuple[Kernel, ...] = (
         },
         into=True,
     ),
+    *_extreme_pool("max_pool", True),
+    *_extreme_pool("min_pool", False),
     Kernel(
         name="weighted_mean_pool",
         family="embedding",

@@ -151,7 +151,7 @@ class Featurizer:
         """Learns vocabulary and n-grams from texts (list, iterator, Arrow or pandas column); their corpus."""
         if self.tokenizer is None:
             return self._fitted(_pyffnn.fit_texts(_column(texts), self._options))
-        return self._fitted(_pyffnn.fit_words(self._tokens(texts), self._options))
+        return self._fitted(_pyffnn.fit_words(self.tokens(texts), self._options))
 
     def fit_tokens(self, documents: Iterable[Iterable[str]]) -> Corpus:
         """The same from documents that are token lists already."""
@@ -183,7 +183,7 @@ class Featurizer:
         """Other texts with the vocabulary and n-grams learned."""
         if self.tokenizer is None:
             return Corpus(self.core.encode_texts(_column(texts)), self)
-        return Corpus(self.core.encode_words(self._tokens(texts)), self)
+        return Corpus(self.core.encode_words(self.tokens(texts)), self)
 
     def encode_tokens(self, documents: Iterable[Iterable[str]]) -> Corpus:
         return Corpus(self.core.encode_words(documents), self)
@@ -219,7 +219,7 @@ class Featurizer:
         least = self._least(min_count, ngram_min_count)
         if self.tokenizer is None:
             return self._extended(self.core.extend_texts(_column(texts), *least))
-        return self._extended(self.core.extend_words(self._tokens(texts), *least))
+        return self._extended(self.core.extend_words(self.tokens(texts), *least))
 
     def extend_tokens(
         self,
@@ -371,7 +371,8 @@ class Featurizer:
             raise TypeError(f"path must be a path or a file, got {type(path).__name__}")
         return file, name, label_prefix or "", errors == "replace"
 
-    def _tokens(self, texts: Iterable[str]) -> Iterator[Iterable[str]]:
+    def tokens(self, texts: Iterable[str]) -> Iterator[Iterable[str]]:
+        """The tokens of each text that the tokenizer, which there must be, cuts it into."""
         tokenizer = self.tokenizer
         assert tokenizer is not None
         if isinstance(texts, str | bytes):

@@ -4,7 +4,8 @@ Every language model of the package reads its data here, so that perplexities ca
 Text is one of
 
 * a path (``str`` or ``os.PathLike``): UTF-8 text, one sentence a line, tokens parted by white
-  space; a name ending in ``.gz`` is read through gzip; blank lines are no sentences; it is read
+  space; packed by gzip or Zstandard or not; of .csv, .tsv, .jsonl and .parquet the lines of the
+  texts in their column (`pyffnn.text.tables`); blank lines are no sentences; it is read
   once, so a pipe will do;
 * an iterable of token lists (``[["the", "dog"], ["it", "barks"]]``); it is gone through once;
 * a 1-D integer array: token ids, taken as they are.
@@ -18,11 +19,9 @@ and counted like any other. The words are cut and counted in C++ (``src/cpp/text
 
 from __future__ import annotations
 
-import gzip
 import os
 from array import array
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
@@ -30,6 +29,8 @@ from numpy.typing import NDArray
 
 from pyffnn import _pyffnn
 from pyffnn.text.id_file import BLOCK, IdFile, replace_ids
+from pyffnn.text.labelled import TABLES, read_texts
+from pyffnn.text.opened import Opened, is_packed, suffix_of
 from pyffnn.text.vocabulary import (
     IdArray,
     IdVocabulary,
@@ -250,12 +251,16 @@ def _read(
     if not isinstance(corpus, (str, os.PathLike)):
         core.read_sentences(corpus, name, block, sink)
         return
-    path = Path(corpus)
-    if path.suffix != ".gz":
-        core.read_file(str(path), str(path), block, sink)
-        return
-    with gzip.open(path, "rb") as file:
-        core.read_file(file, str(path), block, sink)
+    path = os.fspath(corpus)
+    if suffix_of(path) in TABLES:
+        texts = read_texts(path)
+        lines = (line.split() for text in texts for line in text.splitlines() if line.strip())
+        core.read_sentences(lines, name, block, sink)
+    elif not is_packed(path):
+        core.read_file(path, path, block, sink)
+    else:
+        with Opened(path) as file:
+            core.read_file(file, path, block, sink)
 
 
 def _whole(corpus: Any, core: _pyffnn.TextStream, name: str) -> IdArray:

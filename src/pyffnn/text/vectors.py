@@ -10,7 +10,10 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["PretrainedVectors", "find_vectors", "vectors_dim"]
+from pyffnn.text.static_embeddings import StaticEmbeddings
+from pyffnn.text.vector_files import kind_of, lines_of, open_lines, read_array, read_words
+
+__all__ = ["PretrainedVectors", "find_vectors", "load_vectors", "vectors_dim"]
 
 PretrainedVectors: TypeAlias = (
     str | os.PathLike[str] | Mapping[str, ArrayLike] | tuple[Sequence[str], ArrayLike]
@@ -20,7 +23,8 @@ PretrainedVectors: TypeAlias = (
 def vectors_dim(vectors: PretrainedVectors) -> int:
     """Numbers in a vector. Raises as `find_vectors`."""
     if isinstance(vectors, (str, os.PathLike)):
-        return _open(Path(vectors))[1]
+        path = Path(vectors)
+        return open_lines(path)[1] if kind_of(path) == "text" else int(read_array(path).shape[1])
     if isinstance(vectors, Mapping):
         for word, vector in vectors.items():
             return _vector(word, vector, None).size
@@ -29,20 +33,28 @@ def vectors_dim(vectors: PretrainedVectors) -> int:
 
 
 def find_vectors(
-    vectors: PretrainedVectors, words: Sequence[str]
+    vectors: PretrainedVectors, words: Sequence[str], *, tokens: bool = False
 ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
     """The numbers of those of ``words`` that have a vector, and the vectors [found, dim].
 
     ``vectors`` is a path to a file in word2vec's text format (a word and its numbers a line, parted
-    by spaces, UTF-8; a first line with two numbers is a header), a mapping from words to vectors,
-    or words and an array [words, dim]. Words of a file that stand there twice count the first time.
+    by spaces, UTF-8; a first line with two numbers is a header; also gzipped), a ``.npy`` or
+    ``.safetensors`` file (see `pyffnn.text.vector_files`), a mapping from words to vectors, or words
+    and an array [words, dim]. Words of a file that stand there twice count the first time. Of
+    model2vec's format a word has the mean of its tokens' vectors; ``tokens``: the words are its
+    tokenizer's tokens.
 
     Raises OSError (no such file), ValueError (malformed, not finite, different lengths).
     """
     number = {word: i for i, word in enumerate(words)}
     found: dict[int, NDArray[np.float32]] = {}
     if isinstance(vectors, (str, os.PathLike)):
-        return _read(Path(vectors), number)
+        path = Path(vectors)
+        if kind_of(path) == "text":
+            return _read_text(path, number)
+        if kind_of(path) == "safetensors" and read_words(path) is None:
+            return StaticEmbeddings(path).find(words, tokens=tokens)
+        vectors = load_vectors(path)
     if isinstance(vectors, Mapping):
         dim = vectors_dim(vectors)
         for word, vector in vectors.items():
@@ -53,6 +65,27 @@ def find_vectors(
     rows = [(number[word], i) for i, word in enumerate(names) if word in number]
     ours = np.array([row for row, _ in rows], np.int64)
     return ours, matrix[[i for _, i in rows]].reshape(len(rows), matrix.shape[1])
+
+
+def load_vectors(path: str | os.PathLike[str]) -> tuple[list[str], NDArray[np.float32]]:
+    """Words and their vectors [words, dim] from a file that `save_vectors` or another program wrote.
+
+    Of model2vec's format these are the tokens of its tokenizer.
+
+    Raises OSError (no such file), ValueError (malformed, not finite, words and vectors of another number).
+    """
+    path = Path(path)
+    if kind_of(path) == "text":
+        return _load_text(path)
+    matrix = read_array(path)
+    words = read_words(path)
+    if words is None:
+        static = StaticEmbeddings(path)
+        names = static.tokens
+        return names, static.of_tokens(names)
+    if len(words) != len(matrix):
+        raise ValueError(f"{str(path)!r} has {len(matrix)} vectors for {len(words)} words")
+    return words, matrix
 
 
 def _stack(
@@ -95,55 +128,20 @@ def _pair(vectors: Any) -> tuple[list[str], NDArray[np.float32]]:
     return names, matrix
 
 
-def _open(path: Path) -> tuple[int, int]:
-    """Lines before the first vector, and the numbers in it."""
-    if path.exists() and not path.is_file():
-        raise ValueError(f"{str(path)!r} must be a regular file: word vectors are read twice")
-    with path.open(encoding="utf-8-sig") as file:
-        first = _line(path, file, 1)
-        parts = first.rstrip().split(" ")
-        if len(parts) == 2 and all(part.isdigit() for part in parts):
-            return 1, int(parts[1])
-    if len(parts) < 2:
-        raise ValueError(
-            f"{str(path)!r}, line 1: a word and its numbers expected, got {first[:60]!r}"
-        )
-    return 0, len(parts) - 1
-
-
-def _line(path: Path, file: Any, number: int) -> str:
-    try:
-        return str(file.readline())
-    except UnicodeDecodeError as error:
-        raise ValueError(f"{str(path)!r} is not UTF-8 near line {number}: {error}") from None
-
-
-def _read(path: Path, number: Mapping[str, int]) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-    skip, dim = _open(path)
+def _read_text(
+    path: Path, number: Mapping[str, int]
+) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    dim = open_lines(path)[1]
     found: dict[int, NDArray[np.float32]] = {}
-    with path.open(encoding="utf-8-sig") as file:
-        at = 0
-        while line := _line(path, file, at + 1):
-            at += 1
-            text = line.rstrip()
-            if at <= skip or not text:
-                continue
-            # a word may hold spaces, its numbers do not
-            word, *numbers = text.rsplit(" ", dim)
-            if len(numbers) != dim:
-                raise ValueError(
-                    f"{str(path)!r}, line {at}: a word and {dim} numbers expected, got {text[:60]!r}"
-                )
-            row = number.get(word)
-            if row is None or row in found:
-                continue
-            try:
-                vector = np.array(numbers, dtype=np.float32)
-            except ValueError:
-                raise ValueError(
-                    f"{str(path)!r}, line {at}: {dim} numbers expected, got {text[:60]!r}"
-                ) from None
-            if not np.isfinite(vector).all():
-                raise ValueError(f"{str(path)!r}, line {at}: the numbers must be finite")
-            found[row] = vector
+    for word, vector in lines_of(path, lambda word: word in number and number[word] not in found):
+        found[number[word]] = vector
     return _stack(found, dim)
+
+
+def _load_text(path: Path) -> tuple[list[str], NDArray[np.float32]]:
+    found: dict[str, NDArray[np.float32]] = {}
+    dim = 0
+    for word, vector in lines_of(path, lambda word: word not in found):
+        found[word] = vector
+        dim = vector.size
+    return list(found), np.array(list(found.values()), np.float32).reshape(len(found), dim)

@@ -23,7 +23,7 @@ GROUP = 8
 a few places at a time and no permutation of all of it exists."""
 
 
-class BatchGroup:
+class BatchGroup(ABC):
     """Some batches of an epoch, with their numbers of examples and their learning rates."""
 
     def __init__(self, sizes: NDArray[np.int64], rates: NDArray[np.float64]) -> None:
@@ -33,9 +33,9 @@ class BatchGroup:
     def __len__(self) -> int:
         return len(self.sizes)
 
+    @abstractmethod
     def order(self, begin: int, end: int) -> Order:
         """Batches ``begin .. end - 1`` as a network takes them."""
-        raise NotImplementedError
 
 
 class Batches(ABC):

@@ -10,7 +10,7 @@ namespace pyffnn::net {
 
 template <class T>
 BagInput<T>::BagInput(const Spec& spec, ParamSet<T>& params)
-    : pool_(spec.pool),
+    : pool_(spec.pools.front()),
       dim_(spec.dim),
       dropout_(spec.embedding_dropout),
       word_dropout_(spec.word_dropout),

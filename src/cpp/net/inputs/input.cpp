@@ -7,6 +7,7 @@
 #include "net/inputs/bags.h"
 #include "net/inputs/concat.h"
 #include "net/inputs/dense.h"
+#include "net/inputs/pooled.h"
 #include "net/inputs/sparse.h"
 #include "net/inputs/windows.h"
 
@@ -25,6 +26,7 @@ std::unique_ptr<Input<T>> make_input(const Spec& spec, ParamSet<T>& params) {
     case InputKind::sparse:
       return std::make_unique<SparseInput<T>>(spec, params);
     case InputKind::bags:
+      if (!spec.one_sum()) return std::make_unique<PooledInput<T>>(spec, params);
       return std::make_unique<BagInput<T>>(spec, params);
     case InputKind::concat:
       return std::make_unique<ConcatInput<T>>(spec, params);
@@ -93,21 +95,27 @@ void drop_ids(const Pass<T>& pass, double rate, std::int32_t padding) {
   const std::uint64_t threshold = random::threshold(rate);
   std::int32_t* const ids = pass.member.batch.ids.data();
   std::int64_t* const offsets = pass.member.batch.offsets.data();
+  const std::vector<std::int64_t>& groups = pass.member.batch.groups;
+  // A bag is an example, or a window of one.
+  const auto first_bag = [&groups](Index example) { return groups.empty() ? example : groups[static_cast<std::size_t>(example)]; };
   Index at = 0, begin = 0;
-  for (Index b = 0; b < pass.size(); ++b) {
-    const Index end = offsets[b + 1];
-    for (Index i = begin; i < end; ++i) {
-      const std::uint64_t counter = static_cast<std::uint64_t>(pass.begin + b) << 32 | static_cast<std::uint64_t>(i - begin);
-      const bool keep = random::bits32(key, counter) >= threshold;
-      if (padding >= 0) {
-        if (!keep) ids[i] = padding;
-      } else {
-        ids[at] = ids[i];
-        at += keep;
+  for (Index example = 0; example < pass.size(); ++example) {
+    const Index first = begin;
+    for (Index b = first_bag(example); b < first_bag(example + 1); ++b) {
+      const Index end = offsets[b + 1];
+      for (Index i = begin; i < end; ++i) {
+        const std::uint64_t counter = static_cast<std::uint64_t>(pass.begin + example) << 32 | static_cast<std::uint64_t>(i - first);
+        const bool keep = random::bits32(key, counter) >= threshold;
+        if (padding >= 0) {
+          if (!keep) ids[i] = padding;
+        } else {
+          ids[at] = ids[i];
+          at += keep;
+        }
       }
+      begin = end;
+      if (padding < 0) offsets[b + 1] = at;
     }
-    begin = end;
-    if (padding < 0) offsets[b + 1] = at;
   }
 }
 

@@ -10,6 +10,7 @@ namespace pyffnn::net {
 
 template <class T>
 bool ClassesOutput<T>::takes(TargetKind kind) const {
+  if (kind == TargetKind::slopes) return true;
   switch (loss_) {
     case LossKind::softmax:
       return kind == TargetKind::classes || kind == TargetKind::rows;
@@ -47,7 +48,9 @@ void ClassesOutput<T>::forward(const Pass<T>& pass, const Targets& targets, View
   } else {
     room.values.resize(count * static_cast<std::size_t>(n_));
     visit.each([&](Index example, Index i) { targets.row(example, room.values.data() + i * n_); });
-    if (loss_ == LossKind::softmax)
+    if (targets.kind == TargetKind::slopes)
+      ops::linear_loss<T>(z, h.ld, room.values.data(), n_, room.weight.data(), room.loss.data(), dz, dh.ld, m, n_);
+    else if (loss_ == LossKind::softmax)
       ops::soft_xent<T>(z, h.ld, room.values.data(), n_, room.weight.data(), room.loss.data(), dz, dh.ld, m, n_);
     else if (loss_ == LossKind::squared)
       ops::squared_loss<T>(z, h.ld, room.values.data(), n_, room.weight.data(), room.loss.data(), dz, dh.ld, m, n_);

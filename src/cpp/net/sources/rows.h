@@ -23,7 +23,7 @@ class BagSource final : public Source<T> {
   Index size() const override { return rows_.n(); }
   Index width() const override { return width_; }
   Index max_entries(std::int64_t example) const override { return begin(example + 1) - begin(example); }
-  void load(const Visit& visit, Index, Batch<T>& batch, T*, Index) const override {
+  void load(const Visit& visit, Index window, Batch<T>& batch, T*, Index) const override {
     Index total = 0;
     batch.offsets.resize(static_cast<std::size_t>(visit.examples()) + 1);
     batch.offsets[0] = 0;
@@ -36,9 +36,23 @@ class BagSource final : public Source<T> {
       if (values_ != nullptr) std::copy_n(values_ + from, n, batch.values.data() + at);
     });
     check_ids(batch.ids.data(), total, 0, width_);
+    if (window > 0) cut(window, batch);
   }
 
  private:
+  // Bags of `window` ids in place of those that there are.
+  static void cut(Index window, Batch<T>& batch) {
+    const std::size_t n = batch.offsets.size() - 1;
+    batch.groups.resize(n + 1);
+    batch.groups[0] = 0;
+    std::vector<std::int64_t> offsets{0};
+    for (std::size_t i = 0; i < n; ++i) {
+      for (std::int64_t at = batch.offsets[i]; at < batch.offsets[i + 1]; at += window)
+        offsets.push_back(std::min<std::int64_t>(at + window, batch.offsets[i + 1]));
+      batch.groups[i + 1] = static_cast<std::int64_t>(offsets.size()) - 1;
+    }
+    batch.offsets = std::move(offsets);
+  }
   Index begin(Index example) const { return rows_.offsets[static_cast<std::size_t>(example)]; }
   const RowArrays& rows_;
   const T* values_;

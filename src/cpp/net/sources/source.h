@@ -19,7 +19,8 @@ class Source {
   virtual Index length() const { return 0; }
   // Ids that an example has at most; 0 for dense ones and streams.
   virtual Index max_entries(std::int64_t example) const = 0;
-  // Fills `batch`, for dense examples x [m, ldx]. reach: words that a window looks back on. Allocates nothing once a batch as large was
+  // Fills `batch`, for dense examples x [m, ldx]. reach: words that a window over a stream
+  // looks back on; of bags, words of a window that they are cut into (0: they are not). Allocates nothing once a batch as large was
   // there. Throws std::out_of_range for an id that is not there.
   virtual void load(const Visit& visit, Index reach, Batch<T>& batch, T* x, Index ldx) const = 0;
 };

@@ -18,9 +18,10 @@ class TextSource final : public Source<T> {
   Index width() const override { return corpus_->num_rows(); }
   Index length() const override { return length_; }
   Index max_entries(std::int64_t example) const override { return length_ > 0 ? length_ : corpus_->max_rows(example); }
-  void load(const Visit& visit, Index, Batch<T>& batch, T*, Index) const override {
+  void load(const Visit& visit, Index window, Batch<T>& batch, T*, Index) const override {
     // A text is an example of its own: there are no runs of them.
     const Index m = visit.count;
+    if (window > 0) return corpus_->expand_windows(visit.start, m, window, batch.ids, batch.offsets, batch.groups);
     if (length_ == 0) return corpus_->expand_batch(visit.start, m, batch.ids, batch.offsets);
     batch.ids.resize(static_cast<std::size_t>(m * length_));
     batch.offsets.resize(static_cast<std::size_t>(m + 1));

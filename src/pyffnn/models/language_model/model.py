@@ -22,6 +22,7 @@ from pyffnn.formats.model_file import PathLike
 from pyffnn.models.arguments import check_integer, patience_of
 from pyffnn.models.decoding import best_ids
 from pyffnn.models.language_model import recipe
+from pyffnn.models.language_model.answers import WordVectors
 from pyffnn.models.language_model.state import LanguageModelFitted
 from pyffnn.models.language_model.storage import StoredLanguageModel
 from pyffnn.models.language_model.unseen import stand_in
@@ -48,7 +49,7 @@ __all__ = ["LanguageModel"]
 _ADAMW = Adam(2e-3, weight_decay=0.1)
 
 
-class LanguageModel(StoredLanguageModel):
+class LanguageModel(WordVectors, StoredLanguageModel):
     """Feedforward language model (Bengio et al. 2003; Jurafsky & Martin, chapter on neural networks).
 
     The embeddings of the last ``context`` words, end to end, and of ``distant_kernels`` learned

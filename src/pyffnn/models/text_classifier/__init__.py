@@ -1,5 +1,6 @@
-"""Feedforward classifier of raw text."""
+"""Feedforward models of raw text."""
 
 from pyffnn.models.text_classifier.model import TextClassifier
+from pyffnn.models.text_classifier.regressor import TextRegressor
 
-__all__ = ["TextClassifier"]
+__all__ = ["TextClassifier", "TextRegressor"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, Literal, Self
 
@@ -10,16 +10,15 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from pyffnn.formats.model_file import PathLike
-from pyffnn.models.checks import check_sample_weight, check_texts
-from pyffnn.models.class_outputs import network_targets
+from pyffnn.models.checks import check_sample_weight
 from pyffnn.models.classifier import Classifier
-from pyffnn.models.labels import ClassWeight, Targets
+from pyffnn.models.labels import ClassWeight
+from pyffnn.models.supervised import Rehearsal
 from pyffnn.models.text_classifier import recipe
+from pyffnn.models.text_classifier.answers import TextAnswers
 from pyffnn.models.text_classifier.reading import Reader, ReadTexts, Texts, collected
 from pyffnn.models.text_classifier.start import begin, start_rows
 from pyffnn.models.text_classifier.state import TextFitted, is_sums
-from pyffnn.models.text_classifier.storage import StoredTextClassifier
-from pyffnn.models.weighting import combined, weights_of_classes
 from pyffnn.net import Network
 from pyffnn.optimizers import LearningRate, Optimizer, linear_decay
 from pyffnn.text.featurizer import TokenizerLike
@@ -28,20 +27,16 @@ from pyffnn.training import Callbacks, Data, Saving
 
 __all__ = ["TextClassifier"]
 
-_STRUCTURE = (
-    "embedding_dim", "pooling", "max_tokens", "word_ngrams", "char_ngrams", "buckets", "lowercase", "tokenizer", "multilabel",
-)  # fmt: skip
+_STRUCTURE = (*recipe.STRUCTURE, "multilabel")
 
 
-class TextClassifier(StoredTextClassifier):
+class TextClassifier(TextAnswers):
     """Classifier of raw text: mean or concatenation of embeddings, hidden layers, softmax.
 
-    A text is cut into words; each word, and each n-gram that is asked for, is a row of an embedding
-    table. ``pooling="mean"`` averages the rows of a text (a deep averaging network, Iyyer et al.
-    2015; without hidden layers the linear model of fastText, Joulin et al. 2017);
-    ``pooling="concat"`` puts the embeddings of the first ``max_tokens`` words side by side, zeros
-    for missing ones (Jurafsky & Martin, "Neural Networks", the sentiment classifier with
-    concatenated embeddings). Then h[i] = g(h[i-1] W[i] + b[i]) for each hidden layer, and softmax
+    Each word, and each n-gram that is asked for, is a row of an embedding table. ``pooling="mean"``
+    averages the rows of a text (a deep averaging network, Iyyer et al. 2015; without hidden layers
+    the linear model of fastText, Joulin et al. 2017); ``pooling="concat"`` puts those of the first
+    ``max_tokens`` words side by side, zeros for missing ones (Jurafsky & Martin). Then h[i] = g(h[i-1] W[i] + b[i]) for each hidden layer, and softmax
     over the classes, all trained on the cross-entropy.
 
     Parameters
@@ -59,11 +54,15 @@ class TextClassifier(StoredTextClassifier):
         "softmax", all classes at each step, or for very many classes "adaptive" or "sampled", as in
         `LanguageModel`.
     pooling
-        "mean", "sqrtn", "sum", "concat" or "auto". "sqrtn" divides the sum of the rows by the square
-        root of their number, "sum" by nothing: more words make the model surer, which suits short
-        texts. "auto": "sum" for short training texts (fewer than 25 words on average, 100,000
-        words or more in all), "mean" for others; always "mean" with hidden layers, pretrained vectors, another optimizer than
-        "adagrad" by name, or a ``learning_rate``, which was then chosen for the mean.
+        "mean", "sqrtn", "sum", "max", "min", a tuple of these side by side, "concat" or "auto".
+        "sqrtn" divides the sum of the rows by the square root of their number, "sum" by nothing:
+        more words make the model surer, which suits short texts. "auto": "sum" for short training
+        texts (fewer than 25 words on average, 100,000 words or more in all), "mean" for others, and
+        with hidden layers, windows, pretrained vectors, another optimizer than "adagrad" by name,
+        or a ``learning_rate``.
+    windows
+        Words of a window: the rows of each are averaged, and pooled are those means, not the rows;
+        a shorter text is one window. N-grams lie within a window. None: no windows.
     max_tokens
         Only the first so many words of a text count. None: all of them; for "concat" as many as
         the longest training text has, at most 100.
@@ -129,7 +128,7 @@ class TextClassifier(StoredTextClassifier):
         False, or for how many epochs without a better validation accuracy (then loss) training
         goes on (True: 5). The weights of the best epoch are restored.
     validation_fraction
-        Share of the texts held out for early stopping when no validation data are given.
+        Share of the texts held out for early stopping and ``reject`` when no validation data are given.
     precision
         How the products of the layers are taken (see `pyffnn.ops`): "float32", "bfloat16x3", "bfloat16",
         or "auto", the fastest of the first two, which are of float32's grade, on this machine. None:
@@ -144,9 +143,20 @@ class TextClassifier(StoredTextClassifier):
         RandomState or Generator, or None for a fresh one.
     verbose
         0 is silent; 1 shows a progress bar on a terminal, a line an epoch anywhere else.
+    calibrate
+        Divide the logits by the temperature that suits unseen texts best (Guo et al. 2017), so that
+        of those with probability 0.8 about 80 % have that label: ``X_val``, else texts that up to five
+        further models, trained on four fifths each, have not seen. Not with ``output="adaptive"``.
+    reject
+        None, or the share of texts like those of training, between 0 and 1, that may be answered "none
+        of these" (`predict` gives None): those less sure than that share of the validation data.
 
     Attributes
     ----------
+    temperature_ : float
+        What the logits were divided by; 1 without ``calibrate``.
+    reject_threshold_ : float or None
+        Least probability of an answer other than "none of these".
     classes_ : array of shape (n_classes,)
         The sorted labels; those of a file without their prefix.
     history_ : list of dict
@@ -168,7 +178,8 @@ class TextClassifier(StoredTextClassifier):
         embedding_dim: int | None = None,
         hidden_layer_sizes: int | Sequence[int] = (),
         activation: str = "relu",
-        pooling: str = "auto",
+        pooling: str | Sequence[str] = "auto",
+        windows: int | None = None,
         max_tokens: int | None = None,
         word_ngrams: int = 1,
         char_ngrams: tuple[int, int] | Literal["auto"] | None = "auto",
@@ -201,11 +212,14 @@ class TextClassifier(StoredTextClassifier):
         cutoffs: Sequence[int] | None = None,
         samples: int = 4096,
         clip_norm: float | None = None,
+        calibrate: bool = False,
+        reject: float | None = None,
     ) -> None:
         self.embedding_dim = embedding_dim
         self.hidden_layer_sizes = hidden_layer_sizes
         self.activation = activation
         self.pooling = pooling
+        self.windows = windows
         self.max_tokens = max_tokens
         self.word_ngrams = word_ngrams
         self.char_ngrams = char_ngrams
@@ -238,6 +252,8 @@ class TextClassifier(StoredTextClassifier):
         self.cutoffs = cutoffs
         self.samples = samples
         self.clip_norm = clip_norm
+        self.calibrate = calibrate
+        self.reject = reject
 
     def fit(
         self,
@@ -262,12 +278,14 @@ class TextClassifier(StoredTextClassifier):
             the path of a file in fastText's format, a text a line with its labels among the words, or
             such a file opened for reading bytes.
         y
-            A label a text; with ``multilabel`` a list of labels a text, a dict from label to 0 or 1,
-            or a matrix of zeros and ones [n, labels], dense or of SciPy.
+            A label a text, or a row of probabilities, one for each class (soft labels; the classes
+            are 0, 1, ... or the names of a data frame's columns). With ``multilabel`` a list of labels
+            a text, a dict from label to 0 or 1, or a matrix of zeros and ones [n, labels], dense or of
+            SciPy.
         sample_weight : array-like of shape (n,)
             Weight of each text in the mean loss, at least 0.
         X_val, y_val
-            Validation data in the same forms, for ``history_`` and early stopping.
+            Validation data in the same forms, for ``history_``, early stopping, ``calibrate`` and ``reject``.
         callbacks
             A function or several, called as ``callback(model, record)`` after each epoch with its
             entry of ``history_``; the model then shows the state being trained. Training ends when
@@ -296,8 +314,7 @@ class TextClassifier(StoredTextClassifier):
         read = reader.training(recipe.featurizer(self), X, y, None)
         corpus, targets, _ = read
         weights = check_sample_weight(sample_weight, targets.size)
-        by_class = weights_of_classes(self.class_weight, targets, weights)
-        weight = combined(by_class, targets, weights)
+        weight, by_class = self._weigh(targets, weights)
         others = None
         if X_val is not None:
             others = reader.known(corpus.featurizer, X_val, y_val, targets.classes, "_val")
@@ -306,13 +323,14 @@ class TextClassifier(StoredTextClassifier):
         fitted, restart = begin(self, read, weight, self._seed(saved))
         network = fitted.network
         spec = network.spec
-        data = Data(fitted.examples(corpus), network_targets(targets, spec, weight, by_class))
-        numbers, validate, data_id = None, None, {}
+        data = Data(fitted.examples(corpus), self._net_targets(targets, spec, weight, by_class))
+        numbers, held, validate, validation, data_id = None, None, None, None, {}
         if saving.wanted:
             data_id["train"] = read.identity(weight)
         if others is not None:
-            theirs = network_targets(others.targets, spec, None, None)
-            validate = self._validator(Data(fitted.examples(others.corpus), theirs))
+            theirs = self._net_targets(others.targets, spec)
+            validation = fitted.examples(others.corpus), others.targets
+            validate = self._validator(Data(validation[0], theirs))
             if saving.wanted:
                 data_id["valid"] = others.identity(None)
         elif (held_out := self._held_out(targets, weight, fitted.seed)) is not None:
@@ -333,6 +351,7 @@ class TextClassifier(StoredTextClassifier):
             saved=saved,
             data_id=data_id,
             callbacks=callbacks,
+            rehearsal=Rehearsal(targets, weight, numbers, held, validation),
         )
         return self
 
@@ -351,13 +370,16 @@ class TextClassifier(StoredTextClassifier):
         texts of the call. The first call, unless after `fit`, needs the labels of all later calls:
         those of ``classes``, else of ``y``. ``class_weight="balanced"`` counts the texts of the call.
         Settings that concern training alone may change between calls. A call that fails leaves the
-        model as it was; others predict meanwhile, with the state before it.
+        model as it was; others predict meanwhile, with the state before it. A temperature and the
+        threshold of ``reject`` stay those of `fit`, from whose calibrated weights training goes on.
         """
         self._check_settings()
         X = collected(X)
         if self._fitted is None:
             read = self._reader().training(recipe.featurizer(self), X, y, classes)
-            weight, by_class = self._weights(read.targets, sample_weight)
+            weight, by_class = self._weigh(
+                read.targets, check_sample_weight(sample_weight, read.targets.size)
+            )
             fitted, restart = begin(self, read, weight, self._seed(None))
             restart()
             history = self._learn(fitted.network, fitted, read, weight, by_class)
@@ -373,7 +395,9 @@ class TextClassifier(StoredTextClassifier):
             }
             read = self._reader(fitted).growing(fitted.features, X, y, fitted.classes, least)
             features = read.corpus.featurizer
-            weight, by_class = self._weights(read.targets, sample_weight)
+            weight, by_class = self._weigh(
+                read.targets, check_sample_weight(sample_weight, read.targets.size)
+            )
             fork = fitted.network.fork(
                 fitted.examples(read.corpus),
                 rows=features.num_rows,
@@ -383,66 +407,6 @@ class TextClassifier(StoredTextClassifier):
             history = self._learn(fork, fitted, read, weight, by_class)
             self._replace(fork, replace(fitted, history=history, features=features))
         return self
-
-    def predict_proba(self, X: Iterable[str]) -> NDArray[np.float32]:
-        """Probability of each class for each text, shape (n, n_classes); rows sum to 1 unless multi-label.
-
-        Raises ValueError when not fitted, TypeError for what is not a collection of texts.
-        """
-        if type(X) is not list:
-            X = self._texts(X)
-        n_threads = 0 if self.n_threads is None else self._threads()
-        fitted = self._state()
-        p = fitted.probabilities(X, n_threads)
-        if fitted.network.owner is fitted:
-            return p
-        return self._consistently(lambda fitted: fitted.probabilities(X, n_threads))
-
-    def predict(self, X: Iterable[str]) -> Any:
-        """The most probable class of each text, shape (n,).
-
-        With ``multilabel`` the labels of probability above 1/2, in the form of the training data: a
-        list of tuples, or a matrix of zeros and ones [n, n_classes].
-        """
-        X = self._texts(X)
-        fitted, found = self._consistently(
-            lambda fitted: (fitted, self._predicted(fitted, fitted.encoded(X)))
-        )
-        if found.codes is not None:
-            return fitted.classes[found.codes]
-        if not fitted.as_sets:
-            return found.matrix().astype(np.int64)
-        names = fitted.classes.tolist()
-        return [tuple(names[i] for i in row) for row in found.rows()]
-
-    def score(self, X: Texts, y: Any = None, sample_weight: ArrayLike | None = None) -> float:
-        """Accuracy; with ``multilabel`` a text counts as right if all its labels are.
-
-        Labels that training has not met count as wrong. Raises ValueError for labels of another
-        number, or of a type that no class has.
-        """
-        self._check_fitted()
-        X = collected(X)
-        with (network := self._state().network).reading():
-            fitted = self._of(network)
-            read = self._reader(fitted).known(fitted.features, X, y, fitted.classes, others=True)
-            return self._score(fitted, fitted.examples(read.corpus), read.targets, sample_weight)
-
-    def _texts(self, X: Any) -> Any:
-        if type(X) is list:
-            return X
-        self._check_fitted()
-        check_texts(X)
-        return collected(X)
-
-    @property
-    def vocabulary_(self) -> list[str]:
-        return self._state().features.vocabulary
-
-    @property
-    def embeddings_(self) -> NDArray[np.float32]:
-        table: NDArray[np.float32] = self._state().network.parameters()["embedding"]
-        return table
 
     # settings -----------------------------------------------------------------------------------
 
@@ -469,13 +433,6 @@ class TextClassifier(StoredTextClassifier):
         as_sets = None if fitted is None else fitted.as_sets
         return Reader(type(self).__name__, self.label_prefix, multilabel, as_sets)
 
-    def _weights(
-        self, targets: Targets, sample_weight: ArrayLike | None
-    ) -> tuple[NDArray[np.float32] | None, NDArray[np.float64] | None]:
-        weights = check_sample_weight(sample_weight, targets.size)
-        by_class = weights_of_classes(self.class_weight, targets, weights)
-        return combined(by_class, targets, weights), by_class
-
     def _learn(
         self,
         network: Network,
@@ -487,7 +444,7 @@ class TextClassifier(StoredTextClassifier):
         """One pass of ``network`` over the texts; the history with it."""
         data = Data(
             fitted.examples(read.corpus),
-            network_targets(read.targets, network.spec, weight, by_class),
+            self._net_targets(read.targets, network.spec, weight, by_class),
         )
         optimizer = recipe.optimizer(self, sums=is_sums(network))
         rate = optimizer.schedule(self._default_schedule).lr

@@ -12,12 +12,14 @@ from numpy.typing import ArrayLike, NDArray
 from pyffnn.models.checks import check_same_length, check_texts
 from pyffnn.models.label_sets import is_matrix, matrix_targets, set_targets
 from pyffnn.models.labels import Targets, encode, find_classes, given_classes, to_labels
+from pyffnn.models.soft_labels import is_soft, soft_targets
+from pyffnn.models.values import check_values
 from pyffnn.text.corpus import Corpus
 from pyffnn.text.featurizer import Featurizer
-from pyffnn.text.labelled import name_of, read_fasttext
+from pyffnn.text.labelled import LabelledFile, name_of, read_labelled
 from pyffnn.training import fingerprint
 
-__all__ = ["ReadTexts", "Reader", "Texts", "collected", "is_path"]
+__all__ = ["RawValues", "ReadTexts", "Reader", "Texts", "ValueReader", "collected", "is_path"]
 
 Texts: TypeAlias = Iterable[str] | str | os.PathLike[str]
 
@@ -26,7 +28,7 @@ class ReadTexts(NamedTuple):
     """A corpus with its targets; ``as_sets``: labels came as a list a text."""
 
     corpus: Corpus
-    targets: Targets
+    targets: Any
     as_sets: bool
 
     def identity(self, weight: NDArray[np.float32] | None) -> str:
@@ -145,9 +147,13 @@ class Reader(NamedTuple):
         others: bool,
         least: dict[str, int],
     ) -> ReadTexts:
+        if not isinstance(path, LabelledFile):
+            with LabelledFile(path) as opened:
+                return self._file(features, opened, classes, how, others, least)
         corpus: Corpus
-        if features.tokenizer is not None:
-            texts, sets = read_fasttext(path, self.label_prefix)
+        fasttext = path.form(self.label_prefix, otherwise="fasttext") == "fasttext"
+        if features.tokenizer is not None or not fasttext:
+            texts, sets = read_labelled(path, self.label_prefix, several=self.multilabel)
             corpus = getattr(features, how)(texts, **least)
             names = sorted({label for labels in sets for label in labels})
             numbers = {name: i for i, name in enumerate(names)}
@@ -157,7 +163,9 @@ class Reader(NamedTuple):
             offsets = np.cumsum([0, *map(len, sets)])
         else:
             read = getattr(features, f"{how}_file")
-            corpus = read(path, label_prefix=self.label_prefix, **least)
+            # a plain file is read where it lies, without Python
+            source = path.path or path
+            corpus = read(source, label_prefix=self.label_prefix, **least)
             names = [name[len(self.label_prefix) :] for name in corpus.label_names]
             ids, offsets = corpus.labels
         targets = self._file_targets(path, names, ids, offsets, classes, others)
@@ -176,7 +184,7 @@ class Reader(NamedTuple):
         if classes is None:
             if not names:
                 raise ValueError(
-                    f"{where!r} has no labels (words that begin with {self.label_prefix!r})"
+                    f"{where!r} has no labels (words that begin with {self.label_prefix!r}, or a column)"
                 )
             classes = np.array(sorted(names))
         number = encode(np.array(names, dtype=object), classes, where, others=others)
@@ -199,6 +207,9 @@ class Reader(NamedTuple):
         self, y: Any, classes: NDArray[Any] | None, name: str, others: bool
     ) -> tuple[Targets, bool]:
         if not self.multilabel:
+            # a matrix of zeros and ones is one of labels, unless its type says that they are shares
+            if is_soft(y, hard_too=True):
+                return soft_targets(y, classes, name), False
             labels = to_labels(y, self.owner, name, warn=not others)
             if classes is None:
                 return Targets(*find_classes(labels)), False
@@ -207,6 +218,54 @@ class Reader(NamedTuple):
         if is_matrix(y) and not (self.as_sets and isinstance(y, (list, tuple))):
             return matrix_targets(y, classes, name), False
         return set_targets(y, classes, name, others=others), True
+
+
+class RawValues(NamedTuple):
+    """Targets of real numbers [N, outputs] in the unit that they came in; ``flat``: one number an example."""
+
+    numbers: NDArray[np.float64]
+    flat: bool
+
+    @property
+    def size(self) -> int:
+        return len(self.numbers)
+
+    @property
+    def given(self) -> NDArray[np.float64]:
+        """In the shape that they came in."""
+        return self.numbers[:, 0] if self.flat else self.numbers
+
+
+class ValueReader(Reader):
+    """How texts and real numbers are read. In a file, labels are the numbers: one a text, or as many for each."""
+
+    def _targets(self, y: Any, classes: Any, name: str, others: bool) -> tuple[Any, bool]:
+        return RawValues(*check_values(y, self.owner, name)), False
+
+    def _file_targets(
+        self,
+        path: Any,
+        names: list[str],
+        ids: NDArray[Any],
+        offsets: NDArray[np.int64],
+        classes: NDArray[Any] | None,
+        others: bool,
+    ) -> Any:
+        counts = np.diff(offsets)
+        if not counts.size:
+            return RawValues(np.zeros((0, 1)), True)
+        if (counts != counts[0]).any() or not counts[0]:
+            odd = int((counts != max(counts[0], 1)).argmax())
+            raise ValueError(
+                f"{name_of(path)!r}: text number {odd + 1} has {counts[odd]} labels "
+                f"({self.label_prefix!r} and a number) where {max(counts[0], 1)} must be"
+            )
+        try:
+            values = np.array([float(name) for name in names], np.float64)
+        except ValueError as error:
+            raise ValueError(f"{name_of(path)!r}: a label must be a number: {error}") from None
+        rows = values[ids].reshape(counts.size, counts[0])
+        return RawValues(*check_values(rows[:, 0] if counts[0] == 1 else rows, self.owner, "y"))
 
 
 def is_path(X: Any) -> TypeGuard[str | os.PathLike[str]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any, Protocol
 
 from pyffnn.optimizers import LearningRate, Optimizer, resolve_optimizer
@@ -14,6 +15,7 @@ __all__ = [
     "CHAR_RATE",
     "DIM",
     "MOST_TOKENS",
+    "STRUCTURE",
     "SUM_SCALE",
     "Settings",
     "epochs",
@@ -21,8 +23,13 @@ __all__ = [
     "may_sum",
     "optimizer",
     "pool",
+    "pooling",
 ]
 
+STRUCTURE = (
+    "embedding_dim", "pooling", "windows", "max_tokens", "word_ngrams", "char_ngrams", "buckets", "lowercase", "tokenizer",
+)  # fmt: skip
+"""Settings that a fitted model keeps."""
 DIM = 16
 # These rates, no dropout and a little l2 were chosen on development splits of TREC, MR, SST-2, AG News and IMDB. How far Adagrad gets
 # grows with the rate and the root of the steps: fewer passes take a larger rate.
@@ -48,7 +55,8 @@ class Settings(Protocol):
     """The constructor arguments of `TextClassifier` that are looked at here."""
 
     hidden_layer_sizes: Any
-    pooling: str
+    pooling: str | Sequence[str]
+    windows: int | None
     max_tokens: int | None
     word_ngrams: int
     char_ngrams: Any
@@ -66,10 +74,19 @@ class Settings(Protocol):
     def _hidden(self) -> list[int]: ...
 
 
+def pooling(s: Settings) -> str | tuple[str, ...]:
+    """The setting, where one pooling in a tuple is that pooling."""
+    if isinstance(s.pooling, str):
+        return s.pooling
+    return tuple(s.pooling) if len(s.pooling) > 1 else s.pooling[0]
+
+
 def may_sum(s: Settings) -> bool:
     """Whether these settings sum the rows of a text, if the training texts are short."""
+    if s.windows is not None:
+        return False
     if s.pooling != "auto":
-        return s.pooling == "sum"
+        return pooling(s) == "sum"
     return (
         not s._hidden()
         and s.optimizer == "adagrad"
@@ -78,10 +95,10 @@ def may_sum(s: Settings) -> bool:
     )
 
 
-def pool(s: Settings, corpus: Corpus) -> str:
-    """How the rows of a text become one."""
+def pool(s: Settings, corpus: Corpus) -> str | tuple[str, ...]:
+    """How the rows of a text become one, or one each."""
     if s.pooling != "auto":
-        return s.pooling
+        return pooling(s)
     return "sum" if corpus.has_short_texts and may_sum(s) else "mean"
 
 

@@ -1,4 +1,4 @@
-"""The fitted state of a `TextClassifier`."""
+"""The fitted states of the models of texts."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pyffnn.models.classifier import ClassifierFitted
+from pyffnn.models.fitted import Fitted
+from pyffnn.models.regressor import RegressorFitted
 from pyffnn.models.text_classifier import recipe
 from pyffnn.net import Examples, Network
 from pyffnn.text.corpus import Corpus
 from pyffnn.text.featurizer import Featurizer
 
-__all__ = ["TextFitted", "is_sums", "set_row_rates"]
+__all__ = ["TextFitted", "TextRegressorFitted", "TextState", "is_sums", "set_row_rates"]
 
 
 @dataclass(frozen=True, eq=False)
-class TextFitted(ClassifierFitted):
-    """The state of a `TextClassifier`."""
+class TextState(Fitted):
+    """What the state of a model of texts holds of them."""
 
     features: Featurizer
-    as_sets: bool
-    """Multi-label predictions are lists of labels, not a matrix."""
     length: int | None
     """Words of a text that a concatenation has places for; None: rows are pooled."""
 
@@ -42,25 +42,13 @@ class TextFitted(ClassifierFitted):
         """Texts as the network reads them."""
         return self.examples(self.features.encode(texts))
 
-    @functools.cached_property
-    def _predict_texts(self) -> Callable[[list[str], int, int], NDArray[np.float32]] | None:
-        """From lists of texts to probabilities in one call, where no tokenizer stands between."""
-        if self.features.tokenizer is not None:
-            return None
-        return self.network.of_texts(self.features.core)
-
-    def probabilities(self, texts: Any, n_threads: int) -> NDArray[np.float32]:
-        """Of each class for each text."""
-        predict = self._predict_texts
-        if predict is not None and type(texts) is list:
-            p = predict(texts, self.length or 0, n_threads)
-        else:
-            p = self.network.predict(self.encoded(texts), None, n_threads)
-        return p if not self.one_unit else np.concatenate([1 - p, p], axis=1)
+    def outputs(self, texts: Any, n_threads: int) -> NDArray[np.float32]:
+        """Of the network for each text."""
+        return self.network.predict(self.encoded(texts), None, n_threads)
 
     def __getstate__(self) -> dict[str, Any]:
         state = dict(self.__dict__)
-        state.pop("_predict_texts", None)
+        state.pop("of_list", None)
         state["features"] = (self.features.state(), self.features.tokenizer)
         return state
 
@@ -69,10 +57,35 @@ class TextFitted(ClassifierFitted):
         self.__dict__.update(state, features=Featurizer.from_state(arrays, tokenizer=tokenizer))
 
 
+@dataclass(frozen=True, eq=False)
+class TextFitted(TextState, ClassifierFitted):
+    """The state of a `TextClassifier`."""
+
+    as_sets: bool
+    """Multi-label predictions are lists of labels, not a matrix."""
+
+    @functools.cached_property
+    def of_list(self) -> Callable[[list[str], int], NDArray[np.float32]]:
+        """``f(texts, n_threads)``: `probabilities` of a list, in one call where no tokenizer stands between."""
+        if self.features.tokenizer is not None or self.one_unit:
+            return self.probabilities
+        return self.network.of_texts(self.features.core, self.length or 0)
+
+    def probabilities(self, texts: Any, n_threads: int) -> NDArray[np.float32]:
+        """Of each class for each text."""
+        p = self.outputs(texts, n_threads)
+        return p if not self.one_unit else np.concatenate([1 - p, p], axis=1)
+
+
+@dataclass(frozen=True, eq=False)
+class TextRegressorFitted(TextState, RegressorFitted):
+    """The state of a `TextRegressor`."""
+
+
 def is_sums(network: Network) -> bool:
     """Whether it is a linear model of sums of rows."""
     spec = network.spec
-    return spec.get("pool") == "sum" and not spec["hidden"]
+    return spec.get("pool") == "sum" and not spec["window"] and not spec["hidden"]
 
 
 def set_row_rates(network: Network, features: Featurizer) -> None:

@@ -1,23 +1,29 @@
-"""What a `TextClassifier` adds to the model file of the classifiers."""
+"""What the models of texts add to the model file."""
 
 from __future__ import annotations
 
-from typing import Any, Self
+from abc import abstractmethod
+from typing import Any, Self, TypeVar
 
 from numpy.typing import NDArray
 
 from pyffnn.formats.model_file import ModelFile, PathLike
 from pyffnn.models.classifier import Classifier
-from pyffnn.models.text_classifier.state import TextFitted, set_row_rates
+from pyffnn.models.supervised import Supervised
+from pyffnn.models.text_classifier.reading import ReadTexts
+from pyffnn.models.text_classifier.state import TextFitted, TextState, set_row_rates
 from pyffnn.text.featurizer import Featurizer, TokenizerLike
 from pyffnn.text.vectors import PretrainedVectors
 
-__all__ = ["StoredTextClassifier"]
+__all__ = ["StoredText", "StoredTextClassifier"]
 
 _FEATURES = "features."
 
 
-class StoredTextClassifier(Classifier[TextFitted]):
+F = TypeVar("F", bound=TextState)
+
+
+class StoredText(Supervised[F]):
     """Writes and reads words, n-grams and tokenizer."""
 
     tokenizer: TokenizerLike | None
@@ -45,18 +51,21 @@ class StoredTextClassifier(Classifier[TextFitted]):
             params.pop("pretrained_vectors", None)
         return params
 
-    def _file_config(self, fitted: TextFitted) -> dict[str, Any]:
+    @abstractmethod
+    def _state_of(self, **parts: Any) -> F:
+        """The state of these parts."""
+
+    def _file_config(self, fitted: F) -> dict[str, Any]:
         return {
             **super()._file_config(fitted),
             "tokenizer": _tokenizer_to_json(fitted.features.tokenizer),
-            "as_sets": fitted.as_sets,
         }
 
-    def _file_tensors(self, fitted: TextFitted) -> dict[str, NDArray[Any]]:
+    def _file_tensors(self, fitted: F) -> dict[str, NDArray[Any]]:
         state = {_FEATURES + name: array for name, array in fitted.features.state().items()}
         return {**super()._file_tensors(fitted), **state}
 
-    def _restored(self, parts: dict[str, Any], file: ModelFile) -> TextFitted:
+    def _restored(self, parts: dict[str, Any], file: ModelFile) -> F:
         state = {
             name.removeprefix(_FEATURES): array
             for name, array in file.tensors.items()
@@ -67,16 +76,34 @@ class StoredTextClassifier(Classifier[TextFitted]):
         if features.num_rows != network.spec["rows"]:
             raise ValueError("its vocabulary and its embeddings differ in size")
         set_row_rates(network, features)
-        return TextFitted(
+        return self._state_of(
             **parts,
             features=features,
-            as_sets=file.config["as_sets"],
             length=network.spec["max_tokens"] or None,
         )
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Self:
         memo[id(self.tokenizer)] = self.tokenizer  # that of the state stays the same one
         return super().__deepcopy__(memo)
+
+
+class StoredTextClassifier(StoredText[TextFitted], Classifier[TextFitted]):
+    """Writes and reads classes beside them."""
+
+    def _new_state(self, read: ReadTexts, **parts: Any) -> TextFitted:
+        targets = read.targets
+        return TextFitted(
+            classes=targets.classes, multilabel=targets.multilabel, as_sets=read.as_sets, **parts
+        )
+
+    def _state_of(self, **parts: Any) -> TextFitted:
+        return TextFitted(**parts)
+
+    def _file_config(self, fitted: TextFitted) -> dict[str, Any]:
+        return {**super()._file_config(fitted), "as_sets": fitted.as_sets}
+
+    def _target_parts(self, file: ModelFile) -> dict[str, Any]:
+        return {**super()._target_parts(file), "as_sets": file.config["as_sets"]}
 
 
 def _tokenizer_to_json(tokenizer: TokenizerLike | None) -> Any:

@@ -1,0 +1,373 @@
+#include "text/terms.h"
+
+#include <algorithm>
+#include <cstring>
+#include <numeric>
+#include <utility>
+
+#include "core/thread_pool.h"
+#include "text/hash.h"
+
+namespace pyffnn::text {
+namespace {
+
+std::uint64_t hash_of(std::string_view term) {
+  const char* p = term.data();
+  std::size_t n = term.size();
+  std::uint64_t h = static_cast<std::uint64_t>(n) * kHashA;
+  for (; n >= 8; p += 8, n -= 8) h = fold(load_word(p) ^ h, kHashB);
+  char rest[8] = {};
+  std::memcpy(rest, p, n);
+  return fold(load_word(rest) ^ h ^ kHashC, kHashB);
+}
+
+// Words of one document, one after another with a space between, in UTF-8.
+struct Words {
+  struct Span {
+    std::size_t begin, end;
+  };
+  std::string bytes;
+  std::vector<Span> spans;
+
+  void clear() {
+    bytes.clear();
+    spans.clear();
+  }
+  std::string_view between(std::size_t first, std::size_t last) const {
+    return {bytes.data() + spans[first].begin, spans[last].end - spans[first].begin};
+  }
+};
+
+void append_utf8(std::string& to, std::uint32_t c) {
+  if (c < 0x80) {
+    to.push_back(static_cast<char>(c));
+  } else if (c < 0x800) {
+    to.push_back(static_cast<char>(0xC0 | c >> 6));
+    to.push_back(static_cast<char>(0x80 | (c & 0x3F)));
+  } else if (c < 0x10000) {
+    to.push_back(static_cast<char>(0xE0 | c >> 12));
+    to.push_back(static_cast<char>(0x80 | (c >> 6 & 0x3F)));
+    to.push_back(static_cast<char>(0x80 | (c & 0x3F)));
+  } else {
+    to.push_back(static_cast<char>(0xF0 | c >> 18));
+    to.push_back(static_cast<char>(0x80 | (c >> 12 & 0x3F)));
+    to.push_back(static_cast<char>(0x80 | (c >> 6 & 0x3F)));
+    to.push_back(static_cast<char>(0x80 | (c & 0x3F)));
+  }
+}
+
+// What an ASCII byte is in a word, 0 where it is in none.
+struct AsciiTable {
+  char of[128];
+  explicit AsciiTable(const TermOptions& options) {
+    for (int c = 0; c < 128; ++c) {
+      const bool word = (options.words[c >> 3] >> (c & 7) & 1) != 0;
+      const bool upper = options.lowercase && c >= 'A' && c <= 'Z';
+      of[c] = static_cast<char>(!word ? 0 : upper ? c + 32 : c);
+    }
+  }
+};
+
+class Cut {
+ public:
+  Cut(const TermOptions& options, const TermTable& stop) : options_(options), stop_(stop), ascii_(options) {}
+
+  // f(term) for each term of the document.
+  template <class F>
+  void each(const Characters& document, Words& words, F f) const {
+    words.clear();
+    if (document.ascii)
+      cut_ascii(static_cast<const char*>(document.data), document.length, words);
+    else if (document.width == 1)
+      cut_wide(static_cast<const std::uint8_t*>(document.data), document.length, words);
+    else if (document.width == 2)
+      cut_wide(static_cast<const std::uint16_t*>(document.data), document.length, words);
+    else
+      cut_wide(static_cast<const std::uint32_t*>(document.data), document.length, words);
+    const std::size_t count = words.spans.size(), most = static_cast<std::size_t>(options_.max_n);
+    for (std::size_t n = static_cast<std::size_t>(options_.min_n); n <= std::min(most, count); ++n)
+      for (std::size_t i = 0; i + n <= count; ++i) f(words.between(i, i + n - 1));
+  }
+
+ private:
+  void keep(Words& words, std::size_t begin) const {
+    if (stop_.size() > 0 && stop_.find({words.bytes.data() + begin, words.bytes.size() - begin}) >= 0) {
+      words.bytes.resize(begin);
+      return;
+    }
+    words.spans.push_back({begin, words.bytes.size()});
+    words.bytes.push_back(' ');
+  }
+
+  void cut_ascii(const char* p, Index length, Words& words) const {
+    words.bytes.reserve(static_cast<std::size_t>(length) + 16);
+    for (Index i = 0; i < length;) {
+      if (ascii_.of[static_cast<unsigned char>(p[i])] == 0) {
+        ++i;
+        continue;
+      }
+      Index end = i + 1;
+      while (end < length && ascii_.of[static_cast<unsigned char>(p[end])] != 0) ++end;
+      if (end - i >= options_.min_length) {
+        const std::size_t begin = words.bytes.size();
+        words.bytes.resize(begin + static_cast<std::size_t>(end - i));
+        char* to = words.bytes.data() + begin;
+        for (Index k = i; k < end; ++k) *to++ = ascii_.of[static_cast<unsigned char>(p[k])];
+        keep(words, begin);
+      }
+      i = end;
+    }
+  }
+
+  template <class C>
+  void cut_wide(const C* p, Index length, Words& words) const {
+    const auto is_word = [this](std::uint32_t c) { return (options_.words[c >> 3] >> (c & 7) & 1) != 0; };
+    for (Index i = 0; i < length;) {
+      if (!is_word(p[i])) {
+        ++i;
+        continue;
+      }
+      Index end = i + 1;
+      while (end < length && is_word(p[end])) ++end;
+      if (end - i >= options_.min_length) {
+        const std::size_t begin = words.bytes.size();
+        for (Index k = i; k < end; ++k) append_utf8(words.bytes, p[k]);
+        keep(words, begin);
+      }
+      i = end;
+    }
+  }
+
+  const TermOptions& options_;
+  const TermTable& stop_;
+  AsciiTable ascii_;
+};
+
+// What one thread counted: entries of its documents as (number << 32 | count), in the order of coming.
+struct Part {
+  TermTable terms;
+  std::vector<std::uint64_t> entries;
+  std::vector<Index> ends;
+  Index begin = 0;
+};
+
+// Counts of one document at a time, of terms by number.
+class Counter {
+ public:
+  // To be called with rising `document`.
+  void count(std::vector<std::uint64_t>& entries, Index document, Index number) {
+    const std::size_t k = static_cast<std::size_t>(number);
+    if (k >= seen_.size()) seen_.resize(k * 2 + 64, {-1, 0});
+    Seen& s = seen_[k];
+    if (s.document == document) {
+      ++entries[s.at];
+      return;
+    }
+    s = {document, entries.size()};
+    entries.push_back(static_cast<std::uint64_t>(number) << 32 | 1);
+  }
+
+ private:
+  struct Seen {
+    Index document;
+    std::size_t at;
+  };
+  std::vector<Seen> seen_;
+};
+
+int parts_for(const Characters* documents, Index n) {
+  double size = 0;
+  for (Index i = 0; i < n; ++i) size += static_cast<double>(documents[i].length + 64);
+  return static_cast<int>(std::min<Index>(threads::threads_for(size * 20), std::max<Index>(n, 1)));
+}
+
+// work(part, begin, end) for each of the parts' documents.
+template <class P, class F>
+void in_parts(std::vector<P>& parts, Index n, F work) {
+  const Index count = static_cast<Index>(parts.size());
+  threads::parallel_for(count, static_cast<int>(count), [&](Index b, Index e) {
+    for (Index k = b; k < e; ++k) work(parts[static_cast<std::size_t>(k)], n * k / count, n * (k + 1) / count);
+  });
+}
+
+// The parts' entries as rows; columns[k][number] is the column of a part's term.
+TermRows<std::int64_t> joined(std::vector<Part>& parts, Index n, const std::vector<std::vector<std::int32_t>>& columns, bool same) {
+  TermRows<std::int64_t> rows;
+  rows.indptr.reserve(static_cast<std::size_t>(n) + 1);
+  rows.indptr.push_back(0);
+  std::vector<Index> starts;
+  Index total = 0;
+  for (const Part& part : parts) {
+    starts.push_back(total);
+    for (const Index end : part.ends) rows.indptr.push_back(total + end);
+    total += static_cast<Index>(part.entries.size());
+  }
+  rows.columns.resize(static_cast<std::size_t>(total));
+  rows.values.resize(static_cast<std::size_t>(total));
+  in_parts(parts, n, [&](Part& part, Index, Index) {
+    const std::size_t k = static_cast<std::size_t>(&part - parts.data());
+    const std::vector<std::int32_t>& column = columns[same ? 0 : k];
+    for (std::uint64_t& e : part.entries)
+      e = static_cast<std::uint64_t>(static_cast<std::uint32_t>(column[e >> 32])) << 32 | (e & 0xFFFFFFFFu);
+    Index begin = 0;
+    for (const Index end : part.ends) {
+      std::sort(part.entries.begin() + begin, part.entries.begin() + end);
+      begin = end;
+    }
+    std::size_t at = static_cast<std::size_t>(starts[k]);
+    for (const std::uint64_t e : part.entries) {
+      rows.columns[at] = static_cast<std::int32_t>(e >> 32);
+      rows.values[at++] = static_cast<std::int64_t>(e & 0xFFFFFFFFu);
+    }
+    std::vector<std::uint64_t>().swap(part.entries);
+  });
+  return rows;
+}
+
+}  // namespace
+
+Index TermTable::add(std::string_view term) {
+  const std::uint64_t hash = hash_of(term);
+  std::size_t at = place(term, hash);
+  if (slots_[at].number >= 0) return slots_[at].number;
+  if ((ends_.size() + 1) * 2 > slots_.size()) {
+    grow();
+    at = place(term, hash);
+  }
+  const Index number = size();
+  bytes_.insert(bytes_.end(), term.begin(), term.end());
+  ends_.push_back(bytes_.size());
+  slots_[at] = {static_cast<std::uint32_t>(hash >> 32), static_cast<std::int32_t>(number)};
+  return number;
+}
+
+Index TermTable::find(std::string_view term) const { return slots_[place(term, hash_of(term))].number; }
+
+void TermTable::grow() {
+  std::vector<Slot> old(slots_.empty() ? 64 : slots_.size() * 4);
+  old.swap(slots_);
+  for (const Slot& slot : old)
+    if (slot.number >= 0) {
+      const std::string_view t = term(slot.number);
+      slots_[place(t, hash_of(t))] = slot;
+    }
+}
+
+std::size_t TermTable::place(std::string_view term_, std::uint64_t hash) const {
+  const std::size_t mask = slots_.size() - 1;
+  const std::uint32_t check = static_cast<std::uint32_t>(hash >> 32);
+  for (std::size_t at = hash & mask;; at = (at + 1) & mask) {
+    const Slot& slot = slots_[at];
+    if (slot.number < 0 || (slot.check == check && term(slot.number) == term_)) return at;
+  }
+}
+
+TermRows<std::int64_t> count_terms(const Characters* documents, Index n, const TermOptions& options, const TermTable& stop,
+                                   std::vector<std::string>& vocabulary) {
+  const Cut cut(options, stop);
+  std::vector<Part> parts(static_cast<std::size_t>(parts_for(documents, n)));
+  in_parts(parts, n, [&](Part& part, Index begin, Index end) {
+    Words words;
+    Counter counter;
+    for (Index i = begin; i < end; ++i) {
+      cut.each(documents[i], words, [&](std::string_view term) { counter.count(part.entries, i, part.terms.add(term)); });
+      part.ends.push_back(static_cast<Index>(part.entries.size()));
+    }
+  });
+  // One numbering for all parts, then the order of the bytes.
+  TermTable all;
+  std::vector<std::vector<std::int32_t>> columns;
+  for (const Part& part : parts) {
+    std::vector<std::int32_t>& column = columns.emplace_back();
+    for (Index i = 0; i < part.terms.size(); ++i) column.push_back(static_cast<std::int32_t>(all.add(part.terms.term(i))));
+  }
+  std::vector<std::int32_t> order(static_cast<std::size_t>(all.size())), rank(order.size());
+  std::iota(order.begin(), order.end(), 0);
+  std::sort(order.begin(), order.end(), [&](std::int32_t a, std::int32_t b) { return all.term(a) < all.term(b); });
+  vocabulary.clear();
+  for (std::size_t i = 0; i < order.size(); ++i) {
+    rank[static_cast<std::size_t>(order[i])] = static_cast<std::int32_t>(i);
+    vocabulary.emplace_back(all.term(order[i]));
+  }
+  for (auto& column : columns)
+    for (std::int32_t& c : column) c = rank[static_cast<std::size_t>(c)];
+  return joined(parts, n, columns, false);
+}
+
+TermRows<std::int64_t> count_known(const Characters* documents, Index n, const TermOptions& options, const TermTable& stop,
+                                   const TermTable& known, const std::vector<std::int32_t>& columns) {
+  const Cut cut(options, stop);
+  std::vector<Part> parts(static_cast<std::size_t>(parts_for(documents, n)));
+  in_parts(parts, n, [&](Part& part, Index begin, Index end) {
+    Words words;
+    Counter counter;
+    for (Index i = begin; i < end; ++i) {
+      cut.each(documents[i], words, [&](std::string_view term) {
+        const Index number = known.find(term);
+        if (number >= 0) counter.count(part.entries, i, number);
+      });
+      part.ends.push_back(static_cast<Index>(part.entries.size()));
+    }
+  });
+  return joined(parts, n, {columns}, true);
+}
+
+TermRows<double> hash_terms(const Characters* documents, Index n, const TermOptions& options, const TermTable& stop, Index n_features,
+                            bool signs) {
+  const Cut cut(options, stop);
+  std::vector<TermRows<double>> parts(static_cast<std::size_t>(parts_for(documents, n)));
+  const std::uint64_t width = static_cast<std::uint64_t>(n_features);
+  in_parts(parts, n, [&](TermRows<double>& part, Index begin, Index end) {
+    Words words;
+    std::vector<std::uint64_t> entries;
+    for (Index i = begin; i < end; ++i) {
+      entries.clear();
+      cut.each(documents[i], words, [&](std::string_view term) {
+        const std::uint32_t h = murmur3_32(term, 0);
+        const bool negative = h >> 31 != 0;
+        entries.push_back((negative ? std::uint64_t{0x100000000u} - h : h) % width << 1 | static_cast<std::uint64_t>(negative && signs));
+      });
+      std::sort(entries.begin(), entries.end());
+      for (std::size_t k = 0; k < entries.size();) {
+        const std::uint64_t column = entries[k] >> 1;
+        double value = 0;
+        for (; k < entries.size() && entries[k] >> 1 == column; ++k) value += (entries[k] & 1) != 0 ? -1 : 1;
+        part.columns.push_back(static_cast<std::int32_t>(column));
+        part.values.push_back(value);
+      }
+      part.indptr.push_back(static_cast<Index>(part.columns.size()));
+    }
+  });
+  TermRows<double> rows;
+  rows.indptr.push_back(0);
+  for (const TermRows<double>& part : parts) {
+    const Index start = static_cast<Index>(rows.columns.size());
+    for (const Index end : part.indptr) rows.indptr.push_back(start + end);
+    rows.columns.insert(rows.columns.end(), part.columns.begin(), part.columns.end());
+    rows.values.insert(rows.values.end(), part.values.begin(), part.values.end());
+  }
+  return rows;
+}
+
+std::uint32_t murmur3_32(std::string_view bytes, std::uint32_t seed) {
+  constexpr std::uint32_t c1 = 0xcc9e2d51u, c2 = 0x1b873593u;
+  const auto rotated = [](std::uint32_t x, int r) { return x << r | x >> (32 - r); };
+  const auto mixed = [&](std::uint32_t k) { return rotated(k * c1, 15) * c2; };
+  const unsigned char* p = reinterpret_cast<const unsigned char*>(bytes.data());
+  std::size_t n = bytes.size();
+  std::uint32_t h = seed;
+  for (; n >= 4; p += 4, n -= 4) {
+    const std::uint32_t k = static_cast<std::uint32_t>(p[0]) | static_cast<std::uint32_t>(p[1]) << 8 |
+                            static_cast<std::uint32_t>(p[2]) << 16 | static_cast<std::uint32_t>(p[3]) << 24;
+    h = rotated(h ^ mixed(k), 13) * 5 + 0xe6546b64u;
+  }
+  std::uint32_t rest = 0;
+  for (std::size_t i = 0; i < n; ++i) rest |= static_cast<std::uint32_t>(p[i]) << (8 * i);
+  if (n > 0) h ^= mixed(rest);
+  h ^= static_cast<std::uint32_t>(bytes.size());
+  h = (h ^ h >> 16) * 0x85ebca6bu;
+  h = (h ^ h >> 13) * 0xc2b2ae35u;
+  return h ^ h >> 16;
+}
+
+}  // namespace pyffnn::text

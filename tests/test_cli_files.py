@@ -1,0 +1,126 @@
+"""The command line on files of every form, on what stops it, and on model files."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from pyffnn import TextClassifier
+from pyffnn.cli import main
+
+ROWS = [(f"word{i % 7}, of {'good bad'.split()[i % 2]}", "pn"[i % 2]) for i in range(60)]
+FILES = {
+    "x.csv": "text,label\n" + "".join(f'"{text}",{label}\n' for text, label in ROWS),
+    "y.csv": "id,stars,words\n" + "".join(f'1,{label},"{text}"\n' for text, label in ROWS),
+    "z.tsv": "".join(f"{label}\t{text}\n" for text, label in ROWS),
+    "x.jsonl": "".join(json.dumps({"text": t, "label": label}) + "\n" for t, label in ROWS),
+    "x.txt": "".join(f"__label__{label} {text}\n" for text, label in ROWS),
+}
+MORE = {"y.csv": ["--text-column", "words", "--label-column", "2"]}
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_train_test_predict(tmp_path: Path, name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / name).write_text("\ufeff" + FILES[name], "utf-8")
+    path, model, more = str(tmp_path / name), str(tmp_path / "m"), MORE.get(name, [])
+    assert main(["train", path, "-m", model, "-q", "--seed", "0", "--epochs", "3", *more]) == 0
+    assert "labels       2\n" in capsys.readouterr().out
+    assert main(["test", path, "-m", model, "--json", *more]) == 0
+    assert json.loads(capsys.readouterr().out)["accuracy"] == 1
+    columns = [] if name != "y.csv" else more[:2]
+    assert main(["predict", path, "-m", model, *columns]) == 0
+    labels = capsys.readouterr().out.split()
+    if name in ("x.csv", "y.csv", "x.jsonl"):
+        assert labels == [label for _, label in ROWS]
+
+
+def test_standard_input(tmp_path: Path) -> None:
+    model = str(tmp_path / "m")
+    for args in (
+        ["train", "-", "-m", model, "-q", "--epochs", "2"],
+        ["test", "/dev/stdin", "-m", model],
+    ):
+        subprocess.run(
+            [sys.executable, "-m", "pyffnn", *args],
+            input=FILES["x.jsonl"].encode(), check=True, capture_output=True, timeout=120,
+        )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("args", "said"),
+    [
+        (["trian"], "did you mean train?"),
+        (["train", "f", "-m", "m", "--epcohs", "3"], "pyffnn train: error: unrecognized arguments: --epcohs 3; did you mean --epochs?"),
+        (["train", "f", "-m", "m", "--pooling", "men"], "did you mean mean?"),
+        (["train", "f", "-m", "m", "--format", "cvs"], "did you mean csv?"),
+        (["lm", "generat"], "did you mean generate?"),
+        (["train", "f", "-m", "m", "--xyzzy"], "unrecognized arguments: --xyzzy\n"),
+    ],
+)  # fmt: skip
+def test_what_was_meant(args: list[str], said: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(args) == 2
+    shown = capsys.readouterr().err
+    assert said in shown and shown.startswith("usage: pyffnn")
+
+
+def test_info_of_a_model(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    texts, labels = map(list, zip(*ROWS, strict=True))
+    path = tmp_path / "m"
+    model = TextClassifier(epochs=3, random_state=1, hidden_layer_sizes=(8,)).fit(texts, labels)
+    model.save(path)
+    assert main(["info", str(path), "--json"]) == 0
+    report = json.loads(capsys.readouterr().out)
+    assert report["sha256"] == hashlib.sha256(path.read_bytes()).hexdigest()
+    assert report["bytes"] == path.stat().st_size and report["labels"] == ["n", "p"]
+    assert report["settings"] == {"epochs": 3, "random_state": 1, "hidden_layer_sizes": [8]}
+    assert report["arrays"]["hidden0.weight"]["shape"][1] == 8
+    assert [record["epoch"] for record in report["history"]] == [1, 2, 3]
+    assert main(["info", str(path)]) == 0
+    shown = capsys.readouterr().out
+    assert "2: n, p" in shown and "epochs=3" in shown and report["sha256"] in shown
+    path.write_bytes(b"nothing")
+    assert main(["info", str(path)]) == 1
+    assert "not a pyffnn model file" in capsys.readouterr().err
+
+
+def test_an_interrupt_saves_what_was_learned(tmp_path: Path) -> None:
+    (tmp_path / "x.txt").write_text(FILES["x.txt"])
+    args = ["train", "x.txt", "-m", "m", "--epochs", "1000000", "--hidden-layer-sizes", "64"]
+    run = subprocess.Popen(
+        [sys.executable, "-m", "pyffnn", *args],
+        cwd=tmp_path, stderr=subprocess.PIPE, text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+    )  # fmt: skip
+    assert run.stderr is not None
+    try:
+        while "2/" not in (line := run.stderr.readline()):
+            assert line, "it has ended"
+        run.send_signal(signal.SIGINT)
+        shown = run.communicate(timeout=120)[1]
+    finally:
+        run.kill()
+    assert run.returncode == 130
+    assert (
+        "interrupted after" in shown and "m has the best state so far; with --checkpoint" in shown
+    )
+    assert TextClassifier.load(tmp_path / "m").score(tmp_path / "x.txt") > 0.9
+
+
+def test_an_unusable_instruction_set_is_one_line() -> None:
+    command = Path(sys.executable).with_name("pyffnn")
+    done = subprocess.run(
+        [command, "info"],
+        env={"PYFFNN_ISA": "abacus"},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 1 and done.stderr.count("\n") == 1
+    assert done.stderr.startswith("pyffnn: PYFFNN_ISA 'abacus' is not usable on this machine")

@@ -1,0 +1,43 @@
+"""spaCy's tests of `textcat` and `textcat_multilabel`, with `pyffnn_textcat` behind these names."""
+
+from __future__ import annotations
+
+from peer_suites.suite import Suite
+
+LABELS = ["textcat", "textcat_multilabel"]
+
+
+def swap() -> None:
+    from spacy.language import Language
+
+    import pyffnn.integrations.spacy  # noqa: F401 (its factory is registered)
+
+    add_pipe = Language.add_pipe
+
+    def ours(self, factory_name, name=None, *, config=None, **rest):  # type: ignore[no-untyped-def]
+        if factory_name not in LABELS:
+            return add_pipe(self, factory_name, name, config=config or {}, **rest)
+        settings = {"exclusive_classes": factory_name == "textcat"}
+        if "threshold" in (config or {}):
+            settings["threshold"] = config["threshold"]
+        return add_pipe(self, "pyffnn_textcat", name or factory_name, config=settings, **rest)
+
+    Language.add_pipe = ours
+
+
+ARCHITECTURE = "about the Thinc architectures of spaCy's own component, which ours has none of"
+NO_RESIZE = "adds labels after initialize, which a TextClassifier does not"
+
+SUITE = Suite(
+    host="spacy",
+    modules=["spacy.tests.pipeline.test_textcat"],
+    swap=swap,
+    excluded={
+        "test_resize*": NO_RESIZE,
+        "test_tok2vec_lazy_init*": ARCHITECTURE,
+        "test_textcat_configs*": ARCHITECTURE,
+        "test_issue5551*": ARCHITECTURE,
+        "test_issue6908*": "builds its pipeline from a config that names textcat",
+        "test_textcat_legacy_scorers*": "about spaCy's registered scorers of old configs",
+    },
+)
