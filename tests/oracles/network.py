@@ -108,6 +108,26 @@ class Oracle:
                 parts.append(tape.sigmoid((z * gate[:-1]).sum(1) + gate[-1:]) * z)
         return tape.join(parts)
 
+    def ngrams(self, v: dict[str, Value], rows: NDArray[Any]) -> Value:
+        return tape.join([self.word(v["ngrams"], head) for head in rows.T])
+
+    def ngram_rows(self, data: Data, positions: NDArray[Any], n: int) -> NDArray[np.int64]:
+        """Of the n words before each position, [m, heads]; -1 where the stream has begun later."""
+        s = self.spec
+        out = np.full((len(positions), s["ngram_heads"]), -1)
+        golden, top = 0x9E3779B97F4A7C15, 2**64 - 1
+        for i, t in enumerate(positions):
+            if t < n:
+                continue
+            h = 0
+            for j in range(1, n + 1):
+                h = mix64(h + (int(data.stream[t - j]) + 1) * golden & top)
+            for head in range(s["ngram_heads"]):
+                slot = (n - 2) * s["ngram_heads"] + head
+                bucket = mix64(h + head * golden & top) % s["ngram_rows"]
+                out[i, head] = slot * s["ngram_rows"] + bucket
+        return out
+
     def pooled(self, table: Value, bags: list[list[int]]) -> Value:
         """Statistics of the rows of bags, or of the means of their windows."""
         s = self.spec
@@ -145,26 +165,6 @@ class Oracle:
         ]
         there = np.array([bool(ids) for ids in bags])[:, None] * 1.0
         return table[np.array(rows).reshape(len(bags), dim), np.arange(dim)] * there
-
-    def ngrams(self, v: dict[str, Value], rows: NDArray[Any]) -> Value:
-        return tape.join([self.word(v["ngrams"], head) for head in rows.T])
-
-    def ngram_rows(self, data: Data, positions: NDArray[Any], n: int) -> NDArray[np.int64]:
-        """Of the n words before each position, [m, heads]; -1 where the stream has begun later."""
-        s = self.spec
-        out = np.full((len(positions), s["ngram_heads"]), -1)
-        golden, top = 0x9E3779B97F4A7C15, 2**64 - 1
-        for i, t in enumerate(positions):
-            if t < n:
-                continue
-            h = 0
-            for j in range(1, n + 1):
-                h = mix64(h + (int(data.stream[t - j]) + 1) * golden & top)
-            for head in range(s["ngram_heads"]):
-                slot = (n - 2) * s["ngram_heads"] + head
-                bucket = mix64(h + head * golden & top) % s["ngram_rows"]
-                out[i, head] = slot * s["ngram_rows"] + bucket
-        return out
 
     @staticmethod
     def word(table: Value, ids: NDArray[Any]) -> Value:

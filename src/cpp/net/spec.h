@@ -75,9 +75,9 @@ struct Spec {
   // Numbers that the layers give, and all that the output reads.
   Index last_size() const;
   Index output_size() const { return last_size() + (direct ? width() : 0); }
+  Index ngram_width() const { return ngram_rows > 0 ? (ngram_words - 1) * ngram_heads * ngram_dim : 0; }
   // One sum of all rows.
   bool one_sum() const { return window == 0 && pools.size() == 1 && pools.front() != Pool::max && pools.front() != Pool::min; }
-  Index ngram_width() const { return ngram_rows > 0 ? (ngram_words - 1) * ngram_heads * ngram_dim : 0; }
   // Words of a stream that a prediction looks back on.
   Index reach() const { return context + (distant_kernels > 0 ? distant_window : 0); }
 
