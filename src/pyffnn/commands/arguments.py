@@ -65,8 +65,8 @@ class Parser(argparse.ArgumentParser):
             known = [flag for action in self._actions for flag in action.option_strings]
         elif found := re.search(r"invalid choice: '(.*?)' \(choose from (.*)\)", message):
             wrong, known = [found[1]], re.findall(r"[^\s,']+", found[2])
-        elif found := re.search(r"invalid value '(.*?)': (\S+)", message):
-            wrong, known = [found[1]], found[2].split("/")
+        elif found := re.search(r"invalid value '(.*?)': (.*) expected", message):
+            wrong, known = [found[1]], re.split(r"/| or ", found[2])
         else:
             return ""
         close = [difflib.get_close_matches(word, known, 1, 0.6) for word in wrong]
