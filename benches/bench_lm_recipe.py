@@ -164,9 +164,11 @@ def stream(network: Network, ids: Any) -> tuple[Examples, Targets]:
     return Examples.stream(ids, vocab), Targets.classes(ids, vocab)
 
 
-def slices(model: LanguageModel, size: int, epoch: int, steps: int) -> Iterator[tuple[Runs, Any]]:
+def slices(
+    model: LanguageModel, size: int, plan: recipe.Sizes, epoch: int, steps: int
+) -> Iterator[tuple[Runs, Any]]:
     """Some steps at a time of an epoch, with their learning rates."""
-    batch, epochs = recipe.schedule_size(model, size)
+    batch, epochs = plan.batch_size, plan.epochs
     batches = Windows(size, batch, recipe.segment(model, batch), 0)
     for group in batches.epoch(epoch, epochs, recipe.schedule(model)):
         for at in range(0, len(group), steps):
@@ -180,11 +182,16 @@ def part_of(runs: Runs, begin: int, end: int) -> Runs:
 
 
 def side_by_side(
-    runs: dict[str, Any], model: LanguageModel, size: int, rounds: int, steps: int
+    runs: dict[str, Any],
+    model: LanguageModel,
+    size: int,
+    plan: recipe.Sizes,
+    rounds: int,
+    steps: int,
 ) -> Any:
     times: dict[str, list[float]] = {name: [] for name in runs}
     losses: dict[str, list[float]] = {name: [] for name in runs}
-    for n, (part, rates) in enumerate(slices(model, size, 0, steps)):
+    for n, (part, rates) in enumerate(slices(model, size, plan, 0, steps)):
         if n > rounds:
             break
         for name, run in runs.items():
@@ -207,11 +214,11 @@ def side_by_side(
 
 
 def to_target(
-    run: Any, model: LanguageModel, ids: Any, valid: Any, target: float
+    run: Any, model: LanguageModel, plan: recipe.Sizes, ids: Any, valid: Any, target: float
 ) -> dict[str, Any]:
     seconds, curve = 0.0, [(0.0, math.inf)]
-    for epoch in range(recipe.schedule_size(model, ids.size)[1]):
-        for part, rates in slices(model, ids.size, epoch, 50):
+    for epoch in range(plan.epochs):
+        for part, rates in slices(model, ids.size, plan, epoch, 50):
             begin = time.perf_counter()
             run.train(part, rates)
             seconds += time.perf_counter() - begin
@@ -243,7 +250,8 @@ def main() -> None:
     ids, valid = (encode_corpus(part, vocabulary) for part in parts[:2])
     model = LanguageModel(n_threads=args.threads)
     counts = np.bincount(ids, minlength=len(vocabulary)).astype(np.int64)
-    network = Network(recipe.network_spec(model, len(vocabulary), 0))
+    plan = recipe.sizes(model, len(vocabulary), ids.size)
+    network = Network(recipe.network_spec(model, len(vocabulary), 0, ids.size))
     network.initialise(0, counts)
     runs: dict[str, Any] = {
         "pyffnn": OwnRun(network, ids, args.threads),
@@ -261,12 +269,12 @@ def main() -> None:
         f"untrained valid perplexity: {', '.join(f'{n} {r.perplexity(valid[:4096]):.3f}' for n, r in runs.items())}"
     )
     if args.target is None:
-        result = side_by_side(runs, model, ids.size, args.rounds, args.steps)
+        result = side_by_side(runs, model, ids.size, plan, args.rounds, args.steps)
     else:
         result = {}
         for name, run in runs.items():
             print(name)
-            result[name] = to_target(run, model, ids, valid, args.target)
+            result[name] = to_target(run, model, plan, ids, valid, args.target)
         print({name: r["seconds"] for name, r in result.items()})
     if args.json:
         args.json.write_text(json.dumps(info | {"result": result}, indent=1))

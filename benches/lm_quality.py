@@ -1,17 +1,21 @@
 """Perplexity of the language models on the Brown corpus in the split of Bengio et al. (2003), and the time it takes.
 
-    python benches/lm_quality.py --data DIR [--threads 2] [--set name=value ...] [--model FILE] [--json FILE]
+    python benches/lm_quality.py --data DIR [--threads 2] [--tokens 30000] [--set name=value ...] [--model FILE] [--json FILE]
 
 DIR holds brown.train.txt, brown.valid.txt and brown.test.txt (perhaps .gz): one sentence a line, the first 800,000 tokens,
 the next 200,000, the rest. The vocabulary is that of Bengio et al.: the words seen more than 3 times in the whole corpus
 (--vocabulary train: in the training part alone, which gives fewer words and lower perplexities). Everything else is the
 default of `LanguageModel` unless --set changes it.
+
+--tokens N: a small corpus, the first N training tokens as one sentence; validation on the first N / 8 tokens (8,000 at least) of the validation
+text, test on as many after them, so that the test text stays unseen. The vocabulary is then that of the training part.
 """
 
 from __future__ import annotations
 
 import argparse
 import ast
+import gzip
 import json
 import time
 from pathlib import Path
@@ -30,10 +34,22 @@ def find(data: Path, part: str) -> Path:
     raise SystemExit(f"{data} holds no brown.{part}.txt")
 
 
+def small(data: Path, tokens: int) -> list[list[list[str]]]:
+    """Train, valid and test as sentences of tokens; one sentence each."""
+    words = []
+    for part in ("train", "valid"):
+        path = find(data, part)
+        with gzip.open(path, "rt") if path.suffix == ".gz" else open(path) as file:
+            words.append(file.read().split())
+    some = max(tokens // 8, 8000)
+    return [[words[0][:tokens]], [words[1][:some]], [words[1][some : 2 * some]]]
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--tokens", type=int, help="train on so many tokens alone")
     parser.add_argument("--vocabulary", choices=["all", "train"], default="all")
     parser.add_argument("--set", nargs="*", default=[], metavar="NAME=VALUE")
     parser.add_argument(
@@ -42,7 +58,11 @@ def main() -> None:
     parser.add_argument("--limit", type=float, help="stop training after so many minutes")
     parser.add_argument("--json", type=Path)
     args = parser.parse_args()
-    train, valid, test = (find(args.data, part) for part in ("train", "valid", "test"))
+    train, valid, test = (
+        small(args.data, args.tokens)
+        if args.tokens
+        else [find(args.data, part) for part in ("train", "valid", "test")]
+    )
     result: dict[str, Any] = {
         "cpu": pyffnn.config().get("cpu"),
         "isa": pyffnn.isa(),
@@ -50,7 +70,7 @@ def main() -> None:
         "pyffnn": pyffnn.__version__,
     }
     vocabulary = None
-    if args.vocabulary == "all":
+    if args.vocabulary == "all" and not args.tokens:
         vocabulary = build_vocabulary(train, valid, test, min_count=4)
     settings = {}
     for item in args.set:

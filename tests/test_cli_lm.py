@@ -174,3 +174,32 @@ def test_lm_failures_are_one_line(language_model, sentences, tmp_path, capsys):
     damaged.write_bytes(language_model.read_bytes()[:-7])
     assert "damaged" in failed(capsys, ["lm", "generate", "--model", damaged])
     assert not model.exists()
+
+
+def test_ngram_models_from_the_command_line(sentences, tmp_path, capsys, monkeypatch):
+    text, valid = str(sentences / "train.txt"), str(sentences / "valid.txt")
+    expected = KneserNeyLM(4, eos_token="</s>").fit(text, valid=valid)
+    for name in ("m.safetensors", "m.arpa", "m.arpa.gz"):
+        path = str(tmp_path / name)
+        train = ["lm", "ngram", text, "--model", path, "--order", "4", "--eos-token", "</s>"]
+        assert main([*train, "--valid", valid]) == 0
+        assert f"{expected.valid_perplexity_:.2f}" in capsys.readouterr().out
+        assert main(["lm", "perplexity", valid, "--model", path]) == 0
+        assert f"perplexity {expected.perplexity(valid):.2f}" in capsys.readouterr().out
+        assert main(["lm", "generate", "--model", path, "--prompt", "the", "-n", "1", "--temperature", "0"]) == 0  # fmt: skip
+        assert capsys.readouterr().out.split() == ["the", *expected.generate("the", 1, temperature=0)]  # fmt: skip
+        (tmp_path / "lines").write_text("the cat sees\nthe zebra\n")
+        for options, marks in ((["--no-eos"], {"eos": False}), (["--no-bos"], {"bos": False}), ([], {})):  # fmt: skip
+            assert main(["lm", "score", str(tmp_path / "lines"), "--model", path, *options]) == 0
+            scores = [line.split("\t") for line in capsys.readouterr().out.splitlines()]
+            assert [line for _, line in scores] == ["the cat sees", "the zebra"]
+            for score, line in scores:
+                assert float(score) == pytest.approx(expected.score(line, **marks), abs=1e-5)
+
+
+def test_a_mixture_beside_an_ngram_model_is_refused(sentences, tmp_path, capsys):
+    path = tmp_path / "m.arpa"
+    KneserNeyLM(2).fit(sentences / "train.txt").to_arpa(path)
+    command = ["lm", "perplexity", str(sentences / "valid.txt"), "--model", str(path)]
+    assert main([*command, "--ngram", str(sentences / "train.txt")]) == 2
+    assert "holds none" in capsys.readouterr().err

@@ -42,6 +42,7 @@ __all__ = [
     "TextClassifier",
     "TextRegressor",
     "__version__",
+    "audit",
     "autograd",
     "available_isas",
     "config",
@@ -85,18 +86,20 @@ if _TYPE_CHECKING:
         plot,
         testing,
     )
+    from .auditing import audit
     from .models.feedforward import FFNNClassifier
     from .models.feedforward_regressor import FFNNRegressor
     from .models.language_model import LanguageModel
     from .models.text_classifier import TextClassifier, TextRegressor
 
 # Imported when first asked for: `import pyffnn` stays fast.
-_MODELS = {
+_ELSEWHERE = {
     "FFNNClassifier": ".models.feedforward",
     "FFNNRegressor": ".models.feedforward_regressor",
     "LanguageModel": ".models.language_model",
     "TextClassifier": ".models.text_classifier",
     "TextRegressor": ".models.text_classifier.regressor",
+    "audit": ".auditing",
 }
 _MODULES = set(__all__) & {
     "autograd",
@@ -119,9 +122,9 @@ def __getattr__(name: str) -> Any:
 
     if name in _MODULES:
         return import_module(f".{name}", __name__)
-    if name not in _MODELS:
+    if name not in _ELSEWHERE:
         raise AttributeError(f"module 'pyffnn' has no attribute {name!r}")
-    value = getattr(import_module(_MODELS[name], __name__), name)
+    value = getattr(import_module(_ELSEWHERE[name], __name__), name)
     globals()[name] = value
     return value
 

@@ -16,6 +16,7 @@ the token ``unk_token``. `pyffnn.text.stream` says more and holds the code.
 from __future__ import annotations
 
 from pyffnn.text.evaluation import Evaluation, evaluate
+from pyffnn.text.given import Given, encode_given, given_is_ids
 from pyffnn.text.stream import (
     CorpusIds,
     StreamSource,
@@ -38,6 +39,7 @@ from pyffnn.text.vocabulary import (
 __all__ = [
     "CorpusIds",
     "Evaluation",
+    "Given",
     "IdVocabulary",
     "StreamSource",
     "Tokens",
@@ -47,8 +49,10 @@ __all__ = [
     "as_vocabulary",
     "build_vocabulary",
     "encode_corpus",
+    "encode_given",
     "encode_tokens",
     "evaluate",
+    "given_is_ids",
     "is_ids",
     "read_corpus",
     "vocabulary_from_dict",

@@ -223,7 +223,7 @@ def _language() -> dict[str, Case]:
             return model, outputs
 
         sampled = whole.get("output") == "sampled"
-        keys = sampled or any(whole[k] != 0 for k in bare)
+        keys = sampled or any(whole[k] != 0 for k in bare)  # None is not 0
         out[f"LanguageModel {name}"] = Case(go, keys=keys)
 
     add("without dropout")
@@ -243,6 +243,9 @@ def _language() -> dict[str, Case]:
     add("adaptive, direct", tie_embeddings=False, output="adaptive", direct=True, clip_norm=None)
     add("sampled", output="sampled", samples=40)
     add("sampled, untied", output="sampled", samples=40, tie_embeddings=False, clip_norm=None)
+    add("direct n-grams", direct_ngrams=50)
+    add("direct n-grams, dropouts", direct_ngrams=True, **dict.fromkeys(bare, 0.25))
+    add("sizes by the corpus", embedding_dim=None, hidden_layer_sizes=None, dropout=None, embedding_dropout=None)  # fmt: skip
     add("ids", "ids", batch_size=None, epochs=None)
     add("ids, vocabulary", "ids", vocabulary=100)
     add("file", "file", eos_token="</s>", min_count=2)

@@ -187,6 +187,14 @@ def test_what_cannot_be_exported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     texts = pyffnn.TextClassifier(epochs=1, char_ngrams=(2, 3)).fit(TEXTS, LABELS)
     with pytest.raises(ValueError, match=r"text must be False.*character n-grams"):
         texts.to_onnx(path, text=True)
+    for settings, words in (
+        ({"pooling": "max"}, "pool"),
+        ({"pooling": ("mean", "min")}, "pool"),
+        ({"windows": 3}, "window=3"),
+    ):
+        model = pyffnn.TextClassifier(epochs=1, **settings).fit(TEXTS, LABELS)
+        with pytest.raises(ValueError, match=f"a network with {words}.* cannot be described"):
+            model.to_onnx(path)
     model = pyffnn.FFNNClassifier(epochs=1).fit(X, TARGETS["str"])
     with pytest.raises(ValueError, match="text must be None or False"):
         model.to_onnx(path, text=True)

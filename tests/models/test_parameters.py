@@ -154,7 +154,7 @@ LIMITS: list[tuple[Any, str, list[Any], list[Any]]] = [
     (LanguageModel, "unk_token", ["<unk>"], ["", "a b", None, 3]),
     (LanguageModel, "eos_token", [None, "</s>"], ["", "a b", 3]),
     (LanguageModel, "min_count", [None, 1], [0, 1.0]),
-    (KneserNeyLM, "order", [1, 5, np.int8(3)], [0, 6, 2.0, None, True, "3"]),
+    (KneserNeyLM, "order", [1, 7, np.int8(3)], [0, 8, 2.0, None, True, "3"]),
     (KneserNeyLM, "discounts", [None, 0, 0.5, (0.5, 1, 1.5), np.zeros((3, 3))], ["big", "0.5", NAN, 4, True, {1: 0.5}]),
 ]  # fmt: skip
 

@@ -246,7 +246,7 @@ CHANGED: dict[str, Any] = {
     "epochs": 9, "batch_size": 7, "tol": 0.1, "n_iter_no_change": 3, "embedding_dim": 9, "pooling": "sqrtn", "windows": 2, "max_tokens": 2,
     "word_ngrams": 3, "char_ngrams": (2, 2), "buckets": 50, "min_count": 3, "ngram_min_count": 4, "lowercase": False, "tokenizer": str.split,
     "label_prefix": "#", "word_dropout": 0.4, "multilabel": True, "pretrained_vectors": {"brand": [1.0] * 6, "new": [2.0] * 6},
-    "freeze_embeddings": True,
+    "freeze_embeddings": True, "thresholds": 0.3, "calibrate": True, "reject": 0.2,
 }  # fmt: skip
 OBEYED = {
     "learning_rate", "dropout", "l2", "clip_norm", "class_weight", "batch_size", "min_count", "ngram_min_count", "word_dropout",
@@ -254,7 +254,8 @@ OBEYED = {
 }  # fmt: skip
 # they say how fit is done, or change no bit
 OF_FIT_ALONE = {
-    "early_stopping", "validation_fraction", "n_threads", "random_state", "verbose", "epochs", "tol", "n_iter_no_change", "label_prefix",
+    "early_stopping", "validation_fraction", "n_threads", "random_state", "verbose", "epochs", "tol", "n_iter_no_change", "label_prefix", "thresholds",
+    "calibrate", "reject",
 }  # fmt: skip
 # without AMX it changes no bit
 OF_MACHINES = {"precision"}

@@ -89,6 +89,8 @@ CASES = {
     "residual_wide": {"hidden_layer_sizes": (32, 24), "residual": True},
     "concat": {"pooling": "concat", "max_tokens": 5, "activation": "identity", "hidden_layer_sizes": (7,)},
     "concat_linear": {"pooling": "concat"},
+    "greatest": {"pooling": "max", "char_ngrams": (2, 3), "ngram_min_count": 1},
+    "several": {"pooling": ("mean", "max", "min", "sqrtn", "sum"), "hidden_layer_sizes": (4,), "word_ngrams": 2},
     "sampled": {"output": "sampled", "samples": 2, "pooling": "sum"},
 }  # fmt: skip
 
@@ -211,6 +213,8 @@ def test_what_the_code_cannot_hold_is_refused(tmp_path: Path) -> None:
         model.to_c(tmp_path)
     with pytest.raises(ValueError, match="'adaptive'"):
         TextClassifier(epochs=1, output="adaptive", cutoffs=(1,)).fit(TEXTS, LABELS).to_c(tmp_path)
+    with pytest.raises(ValueError, match="window=2"):
+        TextClassifier(epochs=1, windows=2, pooling="max").fit(TEXTS, LABELS).to_c(tmp_path)
     with pytest.raises(ValueError, match="not fitted"):
         TextClassifier().to_c(tmp_path)
     plain = TextClassifier(epochs=1).fit(TEXTS, LABELS)

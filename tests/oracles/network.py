@@ -19,6 +19,7 @@ DEFAULTS: dict[str, Any] = {
     "pool": "mean",
     "distant_kernels": 0,
     "distant_window": 0,
+    "ngram_rows": 0,
     "hidden": [],
     "activation": "relu",
     "output": "classes",
@@ -100,7 +101,32 @@ class Oracle:
             for j in range(1, s["distant_window"] + 1):
                 mean = mean + back(s["context"] + j) * v["distant"][k, j - 1]
             parts.append(mean)
+        if s["ngram_rows"]:
+            for n in range(2, s["ngram_words"] + 1):
+                z = self.ngrams(v, self.ngram_rows(data, positions, n))
+                gate = v["ngrams.gate"][n - 2]
+                parts.append(tape.sigmoid((z * gate[:-1]).sum(1) + gate[-1:]) * z)
         return tape.join(parts)
+
+    def ngrams(self, v: dict[str, Value], rows: NDArray[Any]) -> Value:
+        return tape.join([self.word(v["ngrams"], head) for head in rows.T])
+
+    def ngram_rows(self, data: Data, positions: NDArray[Any], n: int) -> NDArray[np.int64]:
+        """Of the n words before each position, [m, heads]; -1 where the stream has begun later."""
+        s = self.spec
+        out = np.full((len(positions), s["ngram_heads"]), -1)
+        golden, top = 0x9E3779B97F4A7C15, 2**64 - 1
+        for i, t in enumerate(positions):
+            if t < n:
+                continue
+            h = 0
+            for j in range(1, n + 1):
+                h = mix64(h + (int(data.stream[t - j]) + 1) * golden & top)
+            for head in range(s["ngram_heads"]):
+                slot = (n - 2) * s["ngram_heads"] + head
+                bucket = mix64(h + head * golden & top) % s["ngram_rows"]
+                out[i, head] = slot * s["ngram_rows"] + bucket
+        return out
 
     def pooled(self, table: Value, bags: list[list[int]]) -> Value:
         """Statistics of the rows of bags, or of the means of their windows."""
@@ -276,6 +302,13 @@ class Oracle:
         ) + ".weight"
         if name == "embedding" or (s["input"] == "sparse" and name == first):
             return data.touched(order)
+        if name == "ngrams":
+            at = np.asarray(order)
+            lengths = range(2, s["ngram_words"] + 1)
+            rows = np.unique(
+                np.concatenate([self.ngram_rows(data, at, n).ravel() for n in lengths])
+            )
+            return rows[rows >= 0]
         if s["output"] == "sampled" and name in ("output.weight", "output.bias"):
             words, _ = self.drawn(data.y[order])
             if s.get("tied") and name == "output.weight":
@@ -301,8 +334,8 @@ class Oracle:
     def update(self, name: str, g: Array, rows: Any, lr: float) -> None:
         s = self.spec
         p, s1, s2 = self.p[name], self.s1[name], self.s2[name]
-        rate = lr * s["embedding_lr"] if name == "embedding" else lr
-        decays = p.ndim == 2 and name != "distant"
+        rate = lr * s["embedding_lr"] if name in ("embedding", "ngrams") else lr
+        decays = p.ndim == 2 and name not in ("distant", "ngrams.gate")
         gr = g[rows] + (s["l2"] * p[rows] if decays else 0)
         keep = 1 - rate * s["weight_decay"] if decays else 1
         b1, b2, eps, kind = s["beta1"], s["beta2"], s["eps"], s["optimizer"]

@@ -34,6 +34,9 @@ SUITE = Suite(
     swap=swap,
     excluded={
         "test_resize*": NO_RESIZE,
+        "test_overfitting_IO_multi": "asks for a squared error below 0.01 after 50 updates; here the loss is a cross-entropy",
+        "test_issue9904": "relies on weights that are all zero before training",
+        "test_textcat_loss?True-0?": "counts a label that is not named as unknown; here it is absent",
         "test_tok2vec_lazy_init*": ARCHITECTURE,
         "test_textcat_configs*": ARCHITECTURE,
         "test_issue5551*": ARCHITECTURE,

@@ -186,6 +186,15 @@ std::vector<std::string> labels_of(const ModelFile& file) {
   return labels;
 }
 
+// Arrays that are neither the network's nor known otherwise would change its predictions in a way that is not known here.
+void refuse_unknown_arrays(const ModelFile& file, const net::Network<float>& network) {
+  for (const auto& [name, array] : file.arrays) {
+    const bool known =
+        name == "classes" || name == "by_frequency" || name.compare(0, 6, "state.") == 0 || name.compare(0, 9, "features.") == 0;
+    if (!known && network.params().find(name) == nullptr) wrong("it holds the array '" + name + "', which the C functions do not know");
+  }
+}
+
 // What a file holds beyond these changes its predictions in a way that is not known here.
 const std::set<std::string> kKnown = {"params",    "spec",    "seed",       "settings",      "multilabel", "classes", "history",
                                       "tokenizer", "as_sets", "n_features", "feature_names", "trust",      "recipe",  "thresholds"};
@@ -201,6 +210,7 @@ std::unique_ptr<pyffnn_model> load_model(const std::string& path) {
   if (texts && !file->config.at("tokenizer").is_null()) wrong("it was trained with a tokenizer object, which needs Python");
   auto model = std::make_unique<pyffnn_model>();
   model->network = network_of(*file);
+  refuse_unknown_arrays(*file, *model->network);
   const net::Spec& spec = model->network->spec();
   if (texts != spec.has_table()) wrong("its network does not fit its class");
   if (texts) {

@@ -20,6 +20,7 @@ enum Stream : std::uint64_t {
   kInput = 2,
   kSampled = 3,
   kOutputColumns = 4,
+  kNgrams = 5,
   kEmbedding = 16,
   kHidden = 17,
   kInitialTable = 1 << 20,

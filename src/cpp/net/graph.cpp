@@ -83,7 +83,8 @@ void Graph<T>::plan(GraphSpace<T>& space, const Plan& plan) const {
   if (plan.backward && !space.stack.dy.exists()) space.stack.dy = space.spare_rows.fit(plan.m, spec_.output_size());
   if (!plan.backward || spec_.clip == 0) return;
   std::vector<char> wanted;
-  for (const auto& p : params_.all()) wanted.push_back((p.get() != input_->table() || !steps_rows()) && !output_->lazy(*p) ? 1 : 0);
+  for (const auto& p : params_.all())
+    wanted.push_back((p.get() != input_->table() || !steps_rows()) && !output_->lazy(*p) && !input_->lazy(*p) ? 1 : 0);
   if (spec_.freeze_embeddings && input_->table() != nullptr) wanted[input_->table()->index] = 0;
   space.gradients.plan(params_, wanted);
 }
@@ -203,6 +204,7 @@ bool Graph<T>::clipped_update(const Pass<T>& pass, GraphSpace<T>& space, double 
     output_->measure(space.gradients);
     double square = space.gradients.square_sum(params_);
     output_->add_lazy_squares(space, square);
+    input_->add_lazy_squares(space, square);
     if (steps_rows())
       for (const double s : space.touched.squares) square += s;
     space.norm = std::sqrt(square);
@@ -219,6 +221,7 @@ bool Graph<T>::clipped_update(const Pass<T>& pass, GraphSpace<T>& space, double 
   }
   if (steps_rows()) input_->apply_rows(pass, sink.rules);
   output_->lazy_update(pass, sink);
+  input_->lazy_update(pass, sink);
   return true;
 }
 
@@ -237,6 +240,7 @@ void Graph<T>::store(const Pass<T>& pass, GraphSpace<T>& space) const {
   }
   update_dense(pass, space, sink);
   output_->lazy_update(pass, sink);
+  input_->lazy_update(pass, sink);
   if (!steps_rows()) return;
   for (std::size_t i = 0; i < space.touched.ids.size(); ++i) sink.take(*input_->table(), space.touched.ids[i], 1, space.touched.sums[i], 0);
 }

@@ -5,6 +5,7 @@
 #include <sstream>
 #include <stdexcept>
 #include <string>
+#include <utility>
 
 namespace pyffnn::net {
 namespace {
@@ -34,6 +35,23 @@ void check_rate(const char* key, double value, bool one_allowed = false) {
 }
 void check_not_negative(const char* key, double value) {
   need(value >= 0 && !std::isinf(value), key, "a finite number of at least 0", value);
+}
+
+void check_ngrams(const Spec& s) {
+  if (s.ngram_rows == 0) {
+    for (const auto& [key, value] : {std::pair{"ngram_words", s.ngram_words}, {"ngram_heads", s.ngram_heads}, {"ngram_dim", s.ngram_dim}})
+      need(value == 0, key, "left out without ngram_rows", value);
+    need(s.ngram_dropout == 0, "ngram_dropout", "left out without ngram_rows", s.ngram_dropout);
+    return;
+  }
+  check_size("ngram_rows", s.ngram_rows);
+  need(s.ngram_words >= 2 && s.ngram_words <= s.reach(), "ngram_words", "from 2 to the number of words that the window covers",
+       s.ngram_words);
+  need(s.ngram_heads >= 1 && s.ngram_heads <= 64, "ngram_heads", "from 1 to 64", s.ngram_heads);
+  need(s.ngram_dim >= 1 && s.ngram_dim <= 65536, "ngram_dim", "from 1 to 65536", s.ngram_dim);
+  const Index slots = (s.ngram_words - 1) * s.ngram_heads;
+  need(slots < kLargest && s.ngram_rows < (kLargest - 1) / slots, "ngram_rows", "such that all n-grams have fewer than 2^31 rows",
+       s.ngram_rows);
 }
 
 void check_input(const Spec& s) {
@@ -76,7 +94,9 @@ void check_input(const Spec& s) {
       check_size("distant_window", s.distant_window);
     else
       need(s.distant_window == 0, "distant_window", "left out without distant_kernels", s.distant_window);
+    check_ngrams(s);
   } else {
+    need(s.ngram_rows == 0, "ngram_rows", "left out unless input is 'windows'", s.ngram_rows);
     need(s.context == 0, "context", "left out unless input is 'windows'", s.context);
     need(s.distant_kernels == 0, "distant_kernels", "left out unless input is 'windows'", s.distant_kernels);
     need(s.distant_window == 0, "distant_window", "left out unless input is 'windows'", s.distant_window);
@@ -139,7 +159,7 @@ Index Spec::width() const {
     case InputKind::concat:
       return max_tokens * dim;
     case InputKind::windows:
-      return (context + distant_kernels) * dim;
+      return (context + distant_kernels) * dim + ngram_width();
   }
   return 0;
 }
@@ -168,6 +188,7 @@ void Spec::check() const {
   check_rate("embedding_dropout", embedding_dropout);
   check_rate("output_dropout", output_dropout);
   check_rate("word_dropout", word_dropout, true);
+  check_rate("ngram_dropout", ngram_dropout);
 }
 
 }  // namespace pyffnn::net

@@ -9,6 +9,7 @@
 //   windows         of a stream of ids: [E w(t-N), ..., E w(t-1), g_1, ..., g_K], g_k = sum over j = 1 .. window of a_kj E w(t-N-j):
 //   learned
 //                   means of more distant words (Sun & Iyyer 2021). A word before the start of the stream, or dropped, is a zero vector.
+//                   With n-grams they are followed by rows of a hashed table for the last 2 to ngram_words words (inputs/direct_ngrams.h).
 //
 //   plain layers    h_i = dropout(act([LN] (h_{i-1} W_i + b_i)));  tied: a last linear map brings h to dim numbers
 //   residual        r = x W + b;  r += dropout(act(LN(r) A_i + a_i)) B_i + b_i for each;  h = LN(r)   (LN: with layer_norm only)
@@ -36,8 +37,10 @@ struct Spec {
   Index max_tokens = 0;                           // concat
   Index context = 0;                              // windows
   Index distant_kernels = 0, distant_window = 0;  // windows
-  std::vector<Index> hidden;                      // sizes; none is (multinomial) logistic regression
-  Nonlinearity activation = Nonlinearity::relu;   // of the hidden layers
+  Index ngram_rows = 0;                           // windows: buckets of each n-gram length and head; 0: no n-grams
+  Index ngram_words = 0, ngram_heads = 0, ngram_dim = 0;
+  std::vector<Index> hidden;                     // sizes; none is (multinomial) logistic regression
+  Nonlinearity activation = Nonlinearity::relu;  // of the hidden layers
   bool residual = false, layer_norm = false, direct = false, tied = false;
 
   Index n_outputs = 0;
@@ -64,6 +67,7 @@ struct Spec {
   double embedding_dropout = 0;  // of the numbers that an embedding input gives
   double output_dropout = 0;     // of what the output reads of the last layer: 128 examples share a mask (layers/column_dropout.h)
   double word_dropout = 0;       // of each id
+  double ngram_dropout = 0;      // of each n-gram
   std::uint64_t seed = 0;
 
   bool has_table() const { return input == InputKind::bags || input == InputKind::concat || input == InputKind::windows; }
@@ -73,6 +77,7 @@ struct Spec {
   // Numbers that the layers give, and all that the output reads.
   Index last_size() const;
   Index output_size() const { return last_size() + (direct ? width() : 0); }
+  Index ngram_width() const { return ngram_rows > 0 ? (ngram_words - 1) * ngram_heads * ngram_dim : 0; }
   // One sum of all rows.
   bool one_sum() const { return window == 0 && pools.size() == 1 && pools.front() != Pool::max && pools.front() != Pool::min; }
   // Words of a stream that a prediction looks back on.

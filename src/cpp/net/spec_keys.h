@@ -35,6 +35,10 @@ void each_key(F& f, S& s) {
   f("context", s.context);
   f("distant_kernels", s.distant_kernels);
   f("distant_window", s.distant_window);
+  f("ngram_rows", s.ngram_rows);
+  f("ngram_words", s.ngram_words);
+  f("ngram_heads", s.ngram_heads);
+  f("ngram_dim", s.ngram_dim);
   f("hidden", s.hidden);
   f("activation", s.activation,
     Choices<Nonlinearity>{{"relu", Nonlinearity::relu},
@@ -78,6 +82,7 @@ void each_key(F& f, S& s) {
   f("embedding_dropout", s.embedding_dropout);
   f("output_dropout", s.output_dropout);
   f("word_dropout", s.word_dropout);
+  f("ngram_dropout", s.ngram_dropout);
   f("seed", s.seed);
 }
 

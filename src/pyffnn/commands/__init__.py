@@ -14,6 +14,7 @@ COMMANDS = (
     "train",
     "test",
     "predict",
+    "audit",
     "vectors",
     "to_c",
     "lm",

@@ -65,8 +65,8 @@ class Parser(argparse.ArgumentParser):
             known = [flag for action in self._actions for flag in action.option_strings]
         elif found := re.search(r"invalid choice: '(.*?)' \(choose from (.*)\)", message):
             wrong, known = [found[1]], re.findall(r"[^\s,']+", found[2])
-        elif found := re.search(r"invalid value '(.*?)': (\S+)", message):
-            wrong, known = [found[1]], found[2].split("/")
+        elif found := re.search(r"invalid value '(.*?)': (.*) expected", message):
+            wrong, known = [found[1]], re.split(r"/| or ", found[2])
         else:
             return ""
         close = [difflib.get_close_matches(word, known, 1, 0.6) for word in wrong]
@@ -124,10 +124,12 @@ def _how(name: str, setting: Setting) -> dict[str, Any]:
     fixed: dict[str, Any] = {choice: choice for choice in setting.choices}
     if setting.kind(kinds.Nothing) is not None:
         fixed["none"] = None
+    if setting.kind(kinds.Flag) is not None:
+        fixed |= {"yes": True, "no": False}
     metavar, read = "/".join(fixed), None
     for kind, its_metavar, its_read in _READ:
         if setting.kind(getattr(kinds, kind)) is not None:
-            metavar, read = its_metavar, its_read
+            metavar, read = its_metavar.format(metavar), its_read
             if read is _sizes:
                 fixed.setdefault("none", ())
             break
@@ -163,14 +165,14 @@ def _names(text: str) -> tuple[str, ...]:
     return tuple(text.split(","))
 
 
-# kind of value -> what it is called in the usage, and how it is read
+# kind of value -> what it is called in the usage ({}: the fixed names), and how it is read
 _READ: list[tuple[str, str, Callable[[str], Any]]] = [
     ("Integers", "N,N", _sizes),
     ("IntegerPair", "LO,HI", _sizes),
     ("Integer", "N", int),
     ("Number", "X", float),
     ("Text", "TEXT", str),
-    ("Choices", "NAME,NAME", _names),
+    ("Choices", "{}/NAME,NAME", _names),
 ]
 
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     import argparse
 
     from pyffnn.text.labelled import LabelledFile
+    from pyffnn.text.opened import Source
 
 __all__ = [
     "FORMS",
@@ -80,8 +81,8 @@ def kept_if_interrupted(args: argparse.Namespace) -> Iterator[None]:
         ) from None
 
 
-def opened(args: argparse.Namespace, path: str) -> LabelledFile:
-    """A file, open for reading, as the options of `add_columns` say."""
+def opened(args: argparse.Namespace, path: Source) -> LabelledFile:
+    """A file, or what can be read as one, open for reading, as the options of `add_columns` say."""
     from pyffnn.text.labelled import LabelledFile
 
     return LabelledFile(

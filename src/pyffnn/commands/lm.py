@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .arguments import (
@@ -29,7 +30,9 @@ def add_parser(commands: Commands) -> None:
     )
     actions = parser.add_subparsers(title="actions", metavar="ACTION", required=True)
     _add_train(actions)
+    _add_ngram(actions)
     _add_perplexity(actions)
+    _add_score(actions)
     _add_generate(actions)
 
 
@@ -55,6 +58,40 @@ def _add_train(actions: Commands) -> None:
     parser.set_defaults(run=_train, parser=parser)
 
 
+def _add_ngram(actions: Commands) -> None:
+    parser = actions.add_parser(
+        "ngram",
+        model="pyffnn.models.ngram:KneserNeyLM",
+        without=("vocabulary", "discounts"),
+        usage="%(prog)s FILE --model M [options]",
+        help="count an n-gram model on a text file",
+        description="Interpolated modified Kneser-Ney n-grams. FILE as for `pyffnn lm train`. "
+        "M: .safetensors, or .arpa or .arpa.gz for the form that KenLM and SRILM read.",
+    )
+    parser.add_argument("file", metavar="FILE", help="training text")
+    add_model(parser, "where to write the model (.safetensors, .arpa or .arpa.gz)")
+    parser.add_argument("--valid", metavar="FILE", help="validation text, measured at the end")
+    parser.set_defaults(run=_ngram)
+
+
+def _add_score(actions: Commands) -> None:
+    parser = actions.add_parser(
+        "score",
+        help="log10 probability of each line of a text",
+        description="The log10 probability of each line of FILE (- or none: standard input), a number and a tab before "
+        "it, as KenLM's query gives it: after an end of sentence and with the next one, where the model has an eos token.",
+    )
+    parser.add_argument(
+        "file", metavar="FILE", nargs="?", default="-", help="sentences, one a line"
+    )
+    add_model(parser, "a model of `pyffnn lm train` or `lm ngram`, or an .arpa file")
+    parser.add_argument(
+        "--no-bos", action="store_true", help="do not begin after an end of sentence"
+    )
+    parser.add_argument("--no-eos", action="store_true", help="leave out the end of the sentence")
+    parser.set_defaults(run=_score)
+
+
 def _add_perplexity(actions: Commands) -> None:
     parser = actions.add_parser(
         "perplexity",
@@ -64,9 +101,9 @@ def _add_perplexity(actions: Commands) -> None:
         "vocabulary, and with --valid that of the mixture of both, weighted by EM.",
     )
     parser.add_argument("file", metavar="FILE", help="text to measure")
-    add_model(parser, "a model of `pyffnn lm train`")
+    add_model(parser, "a model of `pyffnn lm train` or `lm ngram`, or an .arpa file")
     parser.add_argument("--ngram", metavar="FILE", help="training text of the n-gram model")
-    parser.add_argument("--order", type=int, default=5, help="of the n-grams, 1 to 5 (default: 5)")
+    parser.add_argument("--order", type=int, default=5, help="of the n-grams, 1 to 7 (default: 5)")
     parser.add_argument("--valid", metavar="FILE", help="text that the mixture is weighted on")
     parser.add_argument(
         "--cache", action="store_true", help="add a decayed unigram cache to the mixture"
@@ -79,7 +116,7 @@ def _add_generate(actions: Commands) -> None:
     parser = actions.add_parser(
         "generate", help="draw words from a model", description="Draw words one after the other."
     )
-    add_model(parser, "a model of `pyffnn lm train`")
+    add_model(parser, "a model of `pyffnn lm train` or `lm ngram`, or an .arpa file")
     parser.add_argument("--prompt", default="", metavar="TEXT", help="words before them")
     parser.add_argument("-n", type=int, default=50, help="how many words (default: 50)")
     parser.add_argument(
@@ -124,26 +161,55 @@ def _train(args: argparse.Namespace) -> None:
     print(f"model        {args.model}")
 
 
+def _ngram(args: argparse.Namespace) -> None:
+    from pyffnn.models.ngram import KneserNeyLM
+
+    check_can_write(args.model)
+    model = KneserNeyLM(**options_of(args))
+    with Files() as files:
+        model.fit(files.readable(args.file), valid=files.readable(args.valid))
+    if ".arpa" in Path(args.model).suffixes[-2:]:
+        model.to_arpa(args.model)
+    else:
+        model.save(args.model)
+    print(f"vocabulary   {len(model.vocabulary_):,} words")
+    print(f"n-grams      {', '.join(f'{n:,}' for n in model.num_ngrams_)}")
+    if model.valid_perplexity_ is not None:
+        print(f"valid        perplexity {model.valid_perplexity_:.2f}")
+    print(f"model        {args.model}")
+
+
+def _score(args: argparse.Namespace) -> None:
+    from pyffnn.models.stored_language_models import load_language_model
+
+    model = load_language_model(args.model)
+    with Files() as files, open(files.readable(args.file), encoding="utf-8-sig") as lines:
+        for line in lines:
+            text = line.rstrip("\r\n")
+            score = model.score(text, bos=not args.no_bos, eos=not args.no_eos)
+            sys.stdout.write(f"{score:.6f}\t{text}\n")
+
+
 def _evaluations(
     args: argparse.Namespace, text: str, ngram_text: str | None, valid: str | None
 ) -> tuple[dict[str, Evaluation], dict[str, float] | None]:
     """Each model's perplexity, and the shares of a mixture."""
-    from pyffnn.models.language_model import LanguageModel
+    from pyffnn.models.ngram import KneserNeyLM, Mixture
+    from pyffnn.models.stored_language_models import load_language_model
 
-    model = LanguageModel.load(args.model)
-    found = {"neural": model.evaluate(text)}
+    model = load_language_model(args.model)
+    name = {KneserNeyLM: "n-gram", Mixture: "mixture"}.get(type(model), "neural")
+    found = {name: model.evaluate(Path(text))}
     if ngram_text is None:
         return found, None
-    from pyffnn.models.ngram import KneserNeyLM
-
-    ngram = KneserNeyLM(args.order, vocabulary=model.vocabulary_, lowercase=model.lowercase).fit(
-        ngram_text, valid=valid
-    )
-    found[f"kneser-ney {args.order}"] = ngram.evaluate(text)
+    if name != "neural":
+        args.parser.error(f"--ngram belongs beside a neural model, and {args.model} holds none")
+    ngram = KneserNeyLM(args.order, vocabulary=model.vocabulary_).fit(ngram_text, valid=valid)
+    found[f"kneser-ney {args.order}"] = ngram.evaluate(Path(text))
     if valid is None:
         return found, None
     mixture = ngram.mix(model, cache=args.cache)
-    found["mixture"] = mixture.evaluate(text)
+    found["mixture"] = mixture.evaluate(Path(text))
     return found, mixture.weights_
 
 
@@ -170,9 +236,9 @@ def _perplexity(args: argparse.Namespace) -> None:
 
 
 def _generate(args: argparse.Namespace) -> None:
-    from pyffnn.models.language_model import LanguageModel
+    from pyffnn.models.stored_language_models import load_language_model
 
-    model = LanguageModel.load(args.model)
+    model = load_language_model(args.model)
     words = model.generate(
         args.prompt,
         args.n,
@@ -182,7 +248,7 @@ def _generate(args: argparse.Namespace) -> None:
         unknown=args.unknown,
     )
     text = " ".join([*args.prompt.split(), *map(str, words)])
-    eos = model.eos_token
+    eos = getattr(model.vocabulary_, "eos_token", None)
     if eos is not None:
         text = text.replace(f" {eos} ", "\n").removesuffix(f" {eos}")
     sys.stdout.write(text + "\n")

@@ -100,6 +100,8 @@ def _answers(
     for p in probabilities:
         best = np.argsort(-p, kind="stable")[: 1 if k is None else k].tolist()
         if k is None and model.multilabel:
-            best = [i for i in np.argsort(-p, kind="stable").tolist() if p[i] > 0.5]
+            best = [
+                i for i in np.argsort(-p, kind="stable").tolist() if p[i] > model.thresholds_[i]
+            ]
         best = [i for i in best if p[i] >= threshold]
         yield "\t".join(f"{names[i]}\t{p[i]:.6f}" if proba else names[i] for i in best)

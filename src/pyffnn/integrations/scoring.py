@@ -44,12 +44,17 @@ def score_texts(model: Any, texts: Any, **options: Any) -> list[list[tuple[str, 
     """(label, probability) of each of the best labels of each text (None: none). ``model``: a model or a path."""
     model = _model(model)
     names: list[str]
+    score: Any
     if hasattr(model, "classes_"):
-        from pyffnn.models.text_classifier.scoring import score_texts as score
+        from pyffnn.models.text_classifier import scoring
+
+        score = scoring.score_texts
 
         names = [str(label) for label in model.classes_]
     else:
-        from pyffnn.integrations.fasttext.scoring import score_texts as score
+        from pyffnn.integrations.fasttext import scoring as of_fasttext
+
+        score = of_fasttext.score_texts
 
         names = model.get_labels(on_unicode_error="replace")
     ends, labels, scores = score(model, list(texts), **options)

@@ -86,10 +86,12 @@ class PyffnnTextCategorizer(TextCategorizer):  # type: ignore[misc]
                 )
         self.vocab = vocab
         self.name = name
-        self.model = Model("pyffnn_textcat", self._forward)
+        self.model = Model("pyffnn_textcat", self._forward, dims={"nO": None})
         self.exclusive = bool(exclusive_classes)
         self.classifier = TextClassifier(**settings, multilabel=not self.exclusive)
-        self.cfg: dict[str, Any] = {"labels": [], "threshold": threshold, "positive_label": None}
+        self.cfg: dict[str, Any] = {"labels": [], "threshold": threshold}
+        if self.exclusive:
+            self.cfg["positive_label"] = None
         if scorer is None:
             scorer = textcat_score if self.exclusive else textcat_multilabel_score
         self.scorer = scorer
@@ -148,6 +150,8 @@ class PyffnnTextCategorizer(TextCategorizer):  # type: ignore[misc]
         """
         validate_get_examples(get_examples, "PyffnnTextCategorizer.initialize")
         self._validate_categories(get_examples())
+        if positive_label is not None and not self.exclusive:
+            raise TypeError("positive_label is for exclusive classes")
         self._forget()
         if labels is None:
             labels = (cat for example in get_examples() for cat in example.y.cats)
@@ -161,12 +165,14 @@ class PyffnnTextCategorizer(TextCategorizer):  # type: ignore[misc]
                 raise ValueError(Errors.E920.format(pos_label=positive_label, labels=self.labels))
             if len(self.labels) != 2:
                 raise ValueError(Errors.E919.format(pos_label=positive_label, labels=self.labels))
-        self.cfg["positive_label"] = positive_label
+        if self.exclusive:
+            self.cfg["positive_label"] = positive_label
         texts = list(_texts(example.reference for example in get_examples()))
         if not texts:
             raise ValueError(Errors.E923.format(name=self.name))
         y = [self.labels[0]] if self.exclusive else [(self.labels[0],)]
         prepare(self.classifier, texts, y * len(texts), sorted(self.labels))
+        self.model.set_dim("nO", len(self.labels), force=True)
 
     def update(
         self,
@@ -232,6 +238,8 @@ class PyffnnTextCategorizer(TextCategorizer):  # type: ignore[misc]
 
     def _read_cfg(self, cfg: dict[str, Any]) -> None:
         self.cfg.update(cfg)
+        if self.labels:
+            self.model.set_dim("nO", len(self.labels), force=True)
         for label in self.labels:
             self.vocab.strings.add(label)
 

@@ -8,11 +8,12 @@ left to Thinc's own `NumpyOps`, so nothing that worked there fails here.
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import combinations
 from typing import Any
 
 import numpy as np
 
-from pyffnn import _pyffnn
+from pyffnn import _pyffnn, ops
 
 try:
     from thinc.backends.numpy_ops import NumpyOps
@@ -26,7 +27,6 @@ __all__ = ["LayerNorm", "PyffnnOps"]
 
 _F32, _F64 = np.dtype(np.float32), np.dtype(np.float64)
 _INTS = frozenset("iIlLqQ")
-_UNSAID = 4  # the precision of products: float32
 
 _CLIPPED, _SWISH, _HARD_SWISH, _HARD_SWISH_MOBILENET, _DISH, _GELU, _MISH, _GELU_TANH = range(8)
 
@@ -79,8 +79,8 @@ class PyffnnOps(NumpyOps):  # type: ignore[misc]
     """Thinc's CPU operations with pyffnn's kernels under them, by the name "pyffnn".
 
     Products, `affine`, softmax, the activations and their gradients, `gather_add`, the reductions of ragged rows and their gradients,
-    `adam` and `clip_gradient` are pyffnn's; everything else is inherited. Products of few rows and many threads give the same bits as
-    those of one thread.
+    `adam` and `clip_gradient` are pyffnn's; everything else is inherited. The bits do not depend on the number of
+    threads.
     """
 
     name = "pyffnn"
@@ -96,12 +96,12 @@ class PyffnnOps(NumpyOps):  # type: ignore[misc]
             and y.ndim == 2
             and (out is None or (_ours(out, x) and _writable(out)))
         ):
-            return _pyffnn.matmul(x, y, bool(trans1), bool(trans2), out, _UNSAID)
+            return ops.matmul(x, y, transpose_a=bool(trans1), transpose_b=bool(trans2), out=out)
         return super().gemm(x, y, out=out, trans1=trans1, trans2=trans2)
 
     def affine(self, X: Any, W: Any, b: Any) -> Any:
         if _ours(X, W, b) and X.ndim == 2 and W.ndim == 2 and b.ndim == 1:
-            return _pyffnn.linear(X, W.T, b, 0, None, _UNSAID)
+            return ops.linear(X, W.T, b)
         return super().affine(X, W, b)
 
     # softmax
@@ -117,12 +117,12 @@ class PyffnnOps(NumpyOps):  # type: ignore[misc]
         if temperature != 1.0:
             x = np.divide(x, x.dtype.type(temperature), out=x if inplace else None)
             inplace = True
-        return _pyffnn.softmax(x, x if inplace else None)
+        return ops.softmax(x, x if inplace else None)
 
     def backprop_softmax(self, Y: Any, dY: Any, *, axis: int = -1, temperature: float = 1.0) -> Any:
         if not (_ours(Y, dY) and Y.ndim > 0 and axis in (-1, Y.ndim - 1)):
             return super().backprop_softmax(Y, dY, axis=axis, temperature=temperature)
-        dx = _pyffnn.softmax_backward(dY, Y, None)
+        dx = ops.softmax_backward(dY, Y)
         if temperature != 1.0:
             dx /= dx.dtype.type(temperature)
         return dx
@@ -131,13 +131,13 @@ class PyffnnOps(NumpyOps):  # type: ignore[misc]
 
     def sigmoid(self, X: Any, *, inplace: bool = False) -> Any:
         if _ours(X) and (not inplace or _writable(X)):
-            return _pyffnn.activation(1, X, X if inplace else None)
+            return ops.sigmoid(X, X if inplace else None)
         return super().sigmoid(X, inplace=inplace)
 
     def backprop_sigmoid(self, dY: Any, Y: Any, *, inplace: bool = False) -> Any:
         if not (_ours(dY, Y) and dY.shape == Y.shape):
             return super().backprop_sigmoid(dY, Y, inplace=inplace)
-        dx = _pyffnn.activation_backward(1, dY, Y, None)
+        dx = ops.sigmoid_backward(dY, Y)
         if inplace:  # Thinc writes this one over Y
             Y[...] = dx
             return Y
@@ -145,13 +145,13 @@ class PyffnnOps(NumpyOps):  # type: ignore[misc]
 
     def relu(self, X: Any, inplace: bool = False) -> Any:
         if _ours(X) and (not inplace or _writable(X)):
-            return _pyffnn.activation(3, X, X if inplace else None)
+            return ops.relu(X, X if inplace else None)
         return super().relu(X, inplace=inplace)
 
     def backprop_relu(self, dY: Any, Y: Any, inplace: bool = False) -> Any:
         if not (_ours(dY, Y) and dY.shape == Y.shape):
             return super().backprop_relu(dY, Y, inplace=inplace)
-        dx = _pyffnn.activation_backward(3, dY, Y, None)
+        dx = ops.relu_backward(dY, Y)
         if inplace:
             dY[...] = dx
             return dY
@@ -316,7 +316,7 @@ class PyffnnOps(NumpyOps):  # type: ignore[misc]
             _ours(*four)
             and _writable(*four)
             and all(a.shape == weights.shape for a in four)
-            and len({a.ctypes.data for a in four}) == 4
+            and not any(np.may_share_memory(a, b) for a, b in combinations(four, 2))
         ):
             _pyffnn.adam_step(*four, beta1, beta2, eps, learn_rate)
             return four

@@ -51,9 +51,9 @@ def top_probabilities(
 
 
 def likely_sets(
-    predict: Predict, size: int, classes: NDArray[Any], threshold: float = 0.5
+    predict: Predict, size: int, classes: NDArray[Any], threshold: float | NDArray[Any] = 0.5
 ) -> Targets:
-    """The classes of each example whose probability is above ``threshold``, as sets."""
+    """The classes of each example whose probability is above ``threshold``, one or one a class, as sets."""
     rows, columns = [np.zeros(0, np.int64)], [np.zeros(0, np.int64)]
     for part in blocks(size, classes.size):
         row, column = np.nonzero(predict(_unless_all(part, size)) > threshold)

@@ -21,6 +21,7 @@ from pyffnn.models.fitted import Fitted
 from pyffnn.models.labels import ClassWeight, Targets, given_classes
 from pyffnn.models.logits import logits
 from pyffnn.models.supervised import STRUCTURE, Numbers, Rehearsal, Supervised
+from pyffnn.models.thresholds import Thresholds, best_thresholds, given_thresholds
 from pyffnn.models.weighting import combined, weights_of_classes
 from pyffnn.net import Examples, Network
 from pyffnn.net import Targets as NetTargets
@@ -38,6 +39,8 @@ class ClassifierFitted(Fitted):
     classes: NDArray[Any]
     multilabel: bool
     trust: Trust = field(default=Trust(), kw_only=True)
+    # above which probability a label is given, where labels are sets; None: 1/2
+    thresholds: NDArray[np.float64] | None = field(default=None, kw_only=True)
 
     @functools.cached_property
     def one_unit(self) -> bool:
@@ -62,6 +65,7 @@ class Classifier(Answers[F], Supervised[F]):
     cutoffs: Sequence[int] | None
     samples: int
     class_weight: ClassWeight
+    thresholds: Thresholds
     calibrate: bool
     reject: float | None
 
@@ -74,6 +78,13 @@ class Classifier(Answers[F], Supervised[F]):
         return self._state().classes
 
     @property
+    def thresholds_(self) -> NDArray[np.float64]:
+        fitted = self._state()
+        if not fitted.multilabel:
+            raise AttributeError("thresholds_ is there for multi-label models alone")
+        return np.full(fitted.classes.size, 0.5) if fitted.thresholds is None else fitted.thresholds
+
+    @property
     def temperature_(self) -> float:
         return self._state().trust.temperature
 
@@ -81,12 +92,22 @@ class Classifier(Answers[F], Supervised[F]):
     def reject_threshold_(self) -> float | None:
         return self._state().trust.floor
 
+    def _given_thresholds(self, targets: Targets) -> NDArray[np.float64] | None:
+        """Those of the setting; None where they are chosen, or labels are no sets."""
+        if not targets.multilabel:
+            return None
+        return given_thresholds(self.thresholds, targets.classes)
+
     # targets ------------------------------------------------------------------------------------
 
     def _output_spec(self, targets: Targets) -> dict[str, Any]:
         if self.reject is not None and targets.multilabel:
             raise ValueError(
                 f"reject must be None with multi-label y, where no label is an answer, got {self.reject!r}"
+            )
+        if not isinstance(self.thresholds, str) and not targets.multilabel:
+            raise ValueError(
+                f"thresholds must be 'auto' without multi-label y, got {self.thresholds!r:.80}"
             )
         if self.calibrate and self.output == "adaptive":
             raise ValueError("calibrate must be False with output='adaptive', got True")
@@ -132,9 +153,11 @@ class Classifier(Answers[F], Supervised[F]):
     def _finisher(
         self, fitted: F, data: Data, rehearsal: Rehearsal, train: Callable[[Numbers], None]
     ) -> Callable[[F], F] | None:
-        if not self.calibrate and self.reject is None:
+        given, held_out = rehearsal.validation, rehearsal.held_out
+        choose = fitted.multilabel and isinstance(self.thresholds, str)
+        choose = choose and (given is not None or held_out is not None)
+        if not self.calibrate and self.reject is None and not choose:
             return None
-        given = rehearsal.validation
         temperature = 1.0
         if self.calibrate and given is None:
             temperature = self._rehearsed(fitted, data, rehearsal, train)
@@ -157,9 +180,25 @@ class Classifier(Answers[F], Supervised[F]):
 
                 sure = top_probabilities(predict, numbers, fitted.classes.size)
                 floor = conformal_floor(sure, float(self.reject))
-            return replace(fitted, trust=Trust(found, floor))
+            trusted = replace(fitted, trust=Trust(found, floor))
+            return self._with_thresholds(trusted, data, rehearsal) if choose else trusted
 
         return finish
+
+    def _with_thresholds(self, fitted: F, data: Data, rehearsal: Rehearsal) -> F:
+        """With those that are best on validation data."""
+        if rehearsal.validation is not None:
+            (examples, targets), weight = rehearsal.validation, None
+            numbers = np.arange(targets.size)
+        else:
+            examples, targets, weight = data.examples, rehearsal.targets, rehearsal.weight
+            assert rehearsal.held_out is not None
+            numbers = rehearsal.held_out
+
+        def predict(order: Numbers) -> NDArray[np.float32]:
+            return self._probabilities(fitted, examples, order)
+
+        return replace(fitted, thresholds=best_thresholds(predict, numbers, targets, weight))
 
     def _rehearsed(
         self, fitted: F, data: Data, rehearsal: Rehearsal, train: Callable[[Numbers], None]
@@ -218,7 +257,8 @@ class Classifier(Answers[F], Supervised[F]):
 
         size = len(examples)
         if fitted.multilabel:
-            return likely_sets(predict, size, fitted.classes)
+            threshold = 0.5 if fitted.thresholds is None else fitted.thresholds
+            return likely_sets(predict, size, fitted.classes, threshold)
         return Targets(
             fitted.classes, top_classes(predict, size, fitted.classes.size, fitted.trust.floor)
         )
@@ -235,6 +275,7 @@ class Classifier(Answers[F], Supervised[F]):
         return {
             **super()._file_config(fitted),
             **trust,
+            **({} if fitted.thresholds is None else {"thresholds": fitted.thresholds.tolist()}),
             "multilabel": fitted.multilabel,
             "classes": None if labels.dtype.kind in "biuf" else _strings(labels),
         }
@@ -244,11 +285,12 @@ class Classifier(Answers[F], Supervised[F]):
         return {**numbers, **super()._file_tensors(fitted)}
 
     def _target_parts(self, file: ModelFile) -> dict[str, Any]:
-        names = file.config["classes"]
+        names, thresholds = file.config["classes"], file.config.get("thresholds")
         return {
             "classes": file.tensors["classes"] if names is None else np.array(names),
             "multilabel": file.config["multilabel"],
             "trust": Trust(**file.config.get("trust", {})),
+            "thresholds": None if thresholds is None else np.array(thresholds, np.float64),
         }
 
     def __pyffnn_model__(self) -> Any:

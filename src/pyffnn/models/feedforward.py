@@ -20,6 +20,7 @@ from pyffnn.models.labels import (
     to_labels,
 )
 from pyffnn.models.soft_labels import is_soft, soft_targets
+from pyffnn.models.thresholds import Thresholds
 from pyffnn.models.vector_answers import VectorAnswers
 from pyffnn.models.vectors import VectorFitted
 from pyffnn.optimizers import LearningRate, Optimizer, constant
@@ -94,6 +95,10 @@ class FFNNClassifier(VectorAnswers[FFNNFitted], Classifier[FFNNFitted]):
     tol, n_iter_no_change
         Training ends when the training loss has not fallen by ``tol`` for ``n_iter_no_change``
         epochs in a row; ``tol=None`` always trains all epochs.
+    thresholds
+        Multi-label: the probability above which a label is given; one for all, one for each, or a dict
+        from label. "auto": for each label the one with the best F1 on the validation data, where there
+        are any (``X_val``, or held out for early stopping), else 0.5.
     calibrate
         Divide the logits by the temperature that suits unseen examples best (Guo et al. 2017), so that
         of those with probability 0.8 about 80 % have that label: ``X_val``, else examples that up to
@@ -105,6 +110,8 @@ class FFNNClassifier(VectorAnswers[FFNNFitted], Classifier[FFNNFitted]):
 
     Attributes
     ----------
+    thresholds_ : array of shape (n_classes,)
+        Multi-label: the probability above which `predict` gives each label.
     temperature_ : float
         What the logits were divided by; 1 without ``calibrate``.
     reject_threshold_ : float or None
@@ -156,6 +163,7 @@ class FFNNClassifier(VectorAnswers[FFNNFitted], Classifier[FFNNFitted]):
         cutoffs: Sequence[int] | None = None,
         samples: int = 4096,
         clip_norm: float | None = None,
+        thresholds: Thresholds = "auto",
         calibrate: bool = False,
         reject: float | None = None,
     ) -> None:
@@ -182,6 +190,7 @@ class FFNNClassifier(VectorAnswers[FFNNFitted], Classifier[FFNNFitted]):
         self.cutoffs = cutoffs
         self.samples = samples
         self.clip_norm = clip_norm
+        self.thresholds = thresholds
         self.calibrate = calibrate
         self.reject = reject
 
@@ -266,7 +275,12 @@ class FFNNClassifier(VectorAnswers[FFNNFitted], Classifier[FFNNFitted]):
         self._known_classes(classes, fitted)
 
     def _new_state(self, targets: Targets, **parts: Any) -> FFNNFitted:
-        return FFNNFitted(classes=targets.classes, multilabel=targets.multilabel, **parts)
+        return FFNNFitted(
+            classes=targets.classes,
+            multilabel=targets.multilabel,
+            thresholds=self._given_thresholds(targets),
+            **parts,
+        )
 
     def _state_of(self, **parts: Any) -> FFNNFitted:
         return FFNNFitted(**parts)

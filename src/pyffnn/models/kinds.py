@@ -27,6 +27,7 @@ __all__ = [
     "Kind",
     "Nothing",
     "Number",
+    "Numbers",
     "Text",
     "Weights",
     "Words",
@@ -325,6 +326,27 @@ class Weights(Kind):
         if all(number.fits(w) and number.wrong(w) is None for w in value.values()):
             return None
         return f"{self.words}, each a finite number of at least 0"
+
+
+@dataclass(frozen=True)
+class Numbers(Kind):
+    """Numbers of a kind: a sequence of them, or a mapping to them; at least one."""
+
+    of: Number = Number()
+
+    _words = "a sequence of numbers or a dict from label to number"
+
+    @property
+    def values(self) -> str:
+        return f"{self.words}, each {self.of.values}"
+
+    def fits(self, value: Any) -> bool:
+        return _is_sequence(value) or isinstance(value, Mapping)
+
+    def wrong(self, value: Any) -> str | None:
+        items = list(value.values() if isinstance(value, Mapping) else value)
+        right = all(self.of.fits(item) and self.of.wrong(item) is None for item in items)
+        return None if items and right else self.values
 
 
 @dataclass(frozen=True)

@@ -28,6 +28,7 @@ from pyffnn.models.kinds import (
     Kind,
     Nothing,
     Number,
+    Numbers,
     Text,
     Weights,
     Words,
@@ -149,6 +150,13 @@ _CLASSES = {
     "class_weight": _of(
         Choice(("balanced",)), Weights(), NONE, doc="weights of the classes; none: 1 each"
     ),
+    "thresholds": _of(
+        Choice(("auto",)),
+        Number(0, 1),
+        Numbers(Number(0, 1)),
+        doc="multi-label: probability above which a label is given; auto: by F1 on validation data "
+        "where there are any, else 0.5",
+    ),
     "calibrate": _of(FLAG, doc="fit a temperature to unseen examples, for probabilities that hold"),
     "reject": _of(
         Number(0, 1, open_low=True, open_high=True),
@@ -268,8 +276,24 @@ _OWN: dict[str, dict[str, Setting]] = {
         "context": _of(COUNT, doc="words in the window"),
         "distant_kernels": _of(Integer(0), doc="means of more distant words; 0: none"),
         "distant_window": _of(Integer(0), doc="words that each of them covers"),
-        "embedding_dim": _of(COUNT, doc="numbers a word"),
+        "embedding_dim": _of(COUNT, NONE, doc="numbers a word; none: by the size of the corpus"),
+        "hidden_layer_sizes": _of(
+            COUNT,
+            Integers(COUNT),
+            NONE,
+            doc="units of the hidden layers; none: by the size of the corpus",
+        ),
+        "dropout": _of(
+            RATE,
+            NONE,
+            doc="share of hidden units dropped in a training step; none: by the size of the corpus",
+        ),
         "direct": _of(FLAG, doc="connections from the input to the softmax"),
+        "direct_ngrams": _of(
+            FLAG,
+            COUNT,
+            doc="hashed rows for the last 2 to 4 words; a number: rows for each length and hash",
+        ),
         "tie_embeddings": _of(FLAG, doc="the softmax's weights are the embeddings"),
         "epochs": _of(COUNT, NONE, doc="passes over the corpus; none: by its size"),
         "batch_size": _of(COUNT, NONE, doc="words a step; none: by the size of the corpus"),
@@ -280,7 +304,7 @@ _OWN: dict[str, dict[str, Setting]] = {
     },
     "KneserNeyLM": {
         **_VOCABULARY,
-        "order": _of(Integer(1, 5), doc="longest n-gram"),
+        "order": _of(Integer(1, 7), doc="longest n-gram"),
         "discounts": _of(
             Number(0, 3),
             Is("three numbers, an array of shape (order, 3)", (tuple, list, np.ndarray)),
@@ -291,7 +315,16 @@ _OWN: dict[str, dict[str, Setting]] = {
 }
 
 
-_OF_CLASSES = ("class_weight", "calibrate", "reject", "output", "cutoffs", "samples", "multilabel")
+_OF_CLASSES = (
+    "class_weight",
+    "thresholds",
+    "calibrate",
+    "reject",
+    "output",
+    "cutoffs",
+    "samples",
+    "multilabel",
+)
 _VALUES = {
     "loss": _of(
         Choice(("squared", "logistic")),

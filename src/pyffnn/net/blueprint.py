@@ -186,6 +186,11 @@ _COMPUTES = {
 }
 _TRAINS = {
     "samples",
+    # of no meaning without ngram_rows
+    "ngram_words",
+    "ngram_heads",
+    "ngram_dim",
+    "ngram_dropout",
     "precision",
     "optimizer",
     "momentum",

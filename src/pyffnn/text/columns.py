@@ -74,8 +74,8 @@ def text_column(batch: Any, column: str) -> TextColumn:
     if not (pa.types.is_string(array.type) or pa.types.is_large_string(array.type)):
         array = array.cast(pa.large_string())
     _, offsets, data = array.buffers()
-    width = np.int64 if pa.types.is_large_string(array.type) else np.int32
-    ends = (
+    width: type[np.integer[Any]] = np.int64 if pa.types.is_large_string(array.type) else np.int32
+    ends: NDArray[np.integer[Any]] = (
         np.frombuffer(offsets, width)[array.offset : array.offset + len(array) + 1]
         if len(array)
         else np.zeros(1, width)

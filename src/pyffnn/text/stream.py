@@ -21,7 +21,7 @@ from __future__ import annotations
 
 import os
 from array import array
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
@@ -166,6 +166,10 @@ def encode_tokens(tokens: Tokens, vocabulary: Vocabulary, *, name: str = "tokens
     given = _as_ids(tokens, name)
     if given is not None:
         return check_range(given, len(vocabulary), name).astype(np.int32, copy=False)
+    if isinstance(tokens, (bytes, bytearray, Mapping)) or not isinstance(tokens, Iterable):
+        raise TypeError(
+            f"{name} must be words, a string of words or integer ids, got {type(tokens).__name__}"
+        )
     words = list(tokens)
     if not words:
         return np.zeros(0, np.int32)
@@ -211,9 +215,9 @@ def build_vocabulary(
     return _choose(core, limits, lowercase)[0]
 
 
-def is_ids(corpus: Any) -> bool:
+def is_ids(corpus: Any, name: str = "corpus") -> bool:
     """Whether a corpus or a run of tokens consists of ids; TypeError for other numbers."""
-    return _as_ids(corpus) is not None
+    return _as_ids(corpus, name) is not None
 
 
 def _read_text(

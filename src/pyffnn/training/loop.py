@@ -58,6 +58,8 @@ class Plan:
         Which examples make up each step.
     schedule
         Learning rate over all steps of the run.
+    settle
+        None, or what changes the network at the end of each epoch, before it is looked at.
     validate
         None, or what gives a record its results on validation data.
     complete
@@ -83,6 +85,7 @@ class Plan:
     epochs: int
     batches: Batches
     schedule: Schedule
+    settle: Callable[[Network], None] | None = None
     validate: Callable[[Network], Record] | None = None
     complete: Callable[[Record], None] | None = None
     score: Score = by_loss
@@ -236,6 +239,8 @@ class Run:
         }
         if plan.complete is not None:
             plan.complete(record)
+        if plan.settle is not None:
+            plan.settle(self.network)
         if plan.validate is not None:
             record |= plan.validate(self.network)
             if not math.isfinite(record["val_loss"]):
@@ -382,4 +387,6 @@ class Run:
                     end = min(at + self._call_steps(group), at + left, len(group))
                     self._call(group, at, end)
                     at, left = end, left - (end - at)
+            if left > 0 and self._plan.settle is not None:
+                self._plan.settle(self.network)
             epoch, batch = epoch + 1, 0

@@ -26,6 +26,11 @@ class Input {
   virtual void backward(const Pass<T>&) const {}
   // The member's part of the step of the parameters that are stepped whole.
   virtual void update(const Pass<T>&, const Sink<T>&) const {}
+  // Parameters beside the table of which a batch touches few rows: update() sums their gradients, and steps them where steps are taken at
+  // once. Where gradients are stored first, the leader adds their squares after a barrier, and then lazy_update() steps or stores them.
+  virtual bool lazy(const Param<T>&) const { return false; }
+  virtual void add_lazy_squares(const Space<T>&, double& /*sum*/) const {}
+  virtual void lazy_update(const Pass<T>&, const Sink<T>&) const {}
 
   // Steps of the table's rows. All members call the same; `tied` tables are stepped by the output, which takes space.touched.
   //   step_rows: each member steps the rows that it owns.

@@ -110,9 +110,10 @@ void PooledInput<T>::forward(const Pass<T>& pass) const {
   a.lde = dim_;
   dispatch::kernels<T>().pool_extremes_i32(a);
   mine.pooled = begin[pass.size()];
-  for (Index i = 0; i < pass.size(); ++i) {
+  // The first of the sums is multiplied last, when the others have taken theirs from it.
+  for (Index i = 0; i < pass.size() && first_sum_ >= 0; ++i) {
     const T* const sum = a.sum + i * x.ld;
-    for (int p = static_cast<int>(pools_.size()) - 1; p >= first_sum_ && first_sum_ >= 0; --p) {
+    for (int p = static_cast<int>(pools_.size()) - 1; p >= first_sum_; --p) {
       const Pool pool = pools_[static_cast<std::size_t>(p)];
       if (is_extreme(pool)) continue;
       T* const out = x.row(pass.begin + i) + p * dim_;

@@ -32,7 +32,9 @@ WindowInput<T>::WindowInput(const Spec& s, ParamSet<T>& params)
       table_(s.tied ? nullptr
                     : params.add_uniform("embedding", s.rows, s.dim, Role::table, table_scale(s), random::kInitialTable, s.embedding_by_row,
                                          s.row_rates)),
-      distant_(kernels_ > 0 ? params.add("distant", kernels_, window_, Role::gates) : nullptr) {}
+      distant_(kernels_ > 0 ? params.add("distant", kernels_, window_, Role::gates) : nullptr) {
+  if (s.ngram_rows > 0) ngrams_.emplace(s, params);
+}
 
 // The weights of mean k fall by half in window / 2^(k + 1) words; each kernel is of unit norm.
 template <class T>
@@ -62,6 +64,7 @@ void WindowInput<T>::plan(Space<T>& space, const Plan& plan) const {
   space.dx = plan.backward ? space.dx_rows.fit(plan.m, width_) : View<T>{};
   auto& s = static_cast<Spans&>(*space.input);
   if (s.of_member.size() < static_cast<std::size_t>(plan.members)) s.of_member.resize(static_cast<std::size_t>(plan.members));
+  if (ngrams_) ngrams_->plan(s.ngrams, plan);
   if (!plan.backward) return;
   if (distant_ != nullptr) {
     s.packed.template reserve_of<T>(plan.runs * packed_size(plan.longest));
@@ -133,6 +136,8 @@ void WindowInput<T>::forward(const Pass<T>& pass) const {
   const T* const toeplitz = kernels_ > 0 ? build_toeplitz(mine, shape.longest) : nullptr;
   const Index ld_toeplitz = padded_lines<T>(window_ + shape.longest - 1), lead = reach_ - context_;
   const View<T> x = pass.space.x;
+  auto& ngrams = spans(pass).ngrams;
+  if (ngrams_) ngrams_->begin(pass, ngrams);
   each_run(pass, [&](const Place& place, Index) {
     T* const rows = span + place.span * ld_span_;
     for (Index q = 0; q < span_length(place.length); ++q) {
@@ -149,6 +154,10 @@ void WindowInput<T>::forward(const Pass<T>& pass) const {
     for (Index k = 0; k < kernels_; ++k)
       ops::gemm<T>(place.length, dim_, window_ + place.length - 1, {toeplitz + k * shape.longest * ld_toeplitz, ld_toeplitz, 1},
                    {rows, ld_span_, 1}, x.row(first) + (context_ + k) * dim_, x.ld);
+    if (!ngrams_) return;
+    for (Index r = 0; r < place.length; ++r)
+      ngrams_->forward(pass, ngrams, place.row + r, ids.data() + place.span + reach_ + r, missing_,
+                       x.row(first + r) + (context_ + kernels_) * dim_);
   });
   if (pass.noise && dropout_ > 0) drop(pass, x, x, width_, dropout_, random::kEmbedding);
 }
@@ -175,6 +184,9 @@ void WindowInput<T>::backward(const Pass<T>& pass) const {
                    {dx.row(first) + (context_ + k) * dim_, dx.ld, 1}, out, ld_span_, {}, true);
     for (Index r = 0; r < place.length; ++r)
       for (Index i = 0; i < context_; ++i) kernels.axpy(T(1), dx.row(first + r) + i * dim_, out + (lead + r + i) * ld_span_, dim_);
+    if (ngrams_)
+      for (Index r = 0; r < place.length; ++r)
+        ngrams_->backward(pass, spans(pass).ngrams, place.row + r, dx.row(first + r) + (context_ + kernels_) * dim_);
     // E_span^T in column panels, once for all kernels.
     if (kernels_ > 0) kernels.pack_b(span + place.span * ld_span_, 1, ld_span_, dim_, width, packed + (pass.first + run) * size);
   });
@@ -192,10 +204,25 @@ RowGrads<T> WindowInput<T>::gradients_of(const Pass<T>& pass, int member) const 
   return s;
 }
 
-// The position weights of a kernel have the sums along the diagonals of dX_k E_span^T, over all runs in turn: a kernel is one member's.
 template <class T>
 void WindowInput<T>::update(const Pass<T>& pass, const Sink<T>& sink) const {
-  if (distant_ == nullptr) return;
+  if (distant_ != nullptr) update_distant(pass, sink);
+  if (ngrams_) ngrams_->update(pass, spans(pass).ngrams, sink);
+}
+
+template <class T>
+void WindowInput<T>::add_lazy_squares(const Space<T>& space, double& sum) const {
+  if (ngrams_) ngrams_->add_squares(static_cast<const Spans&>(*space.input).ngrams, sum);
+}
+
+template <class T>
+void WindowInput<T>::lazy_update(const Pass<T>& pass, const Sink<T>& sink) const {
+  if (ngrams_) ngrams_->step_sums(pass, spans(pass).ngrams, sink);
+}
+
+// The position weights of a kernel have the sums along the diagonals of dX_k E_span^T, over all runs in turn: a kernel is one member's.
+template <class T>
+void WindowInput<T>::update_distant(const Pass<T>& pass, const Sink<T>& sink) const {
   const auto& kernels = dispatch::kernels<T>();
   const Index longest = shape_of(pass).longest, size = packed_size(longest), ld = padded_lines<T>(window_ + longest - 1),
               nr = kernels.tile.nr;

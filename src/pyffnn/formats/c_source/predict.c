@@ -254,11 +254,11 @@ static uint64_t hash_bytes(const Byte *p, size_t n) {
 #endif
 
 #if !CONCAT
-/* What a text adds up to; weighted, the rows are gathered first. */
+/* What a text adds up to; where more than a sum is wanted, the rows are gathered first. */
 typedef struct {
   double *sum;
   size_t rows;
-#if WEIGHTED
+#if GATHER
   int32_t *list;
   size_t room;
   int failed;
@@ -266,7 +266,7 @@ typedef struct {
 } Pool;
 
 static void add_row(const @model@ *m, Pool *pool, int64_t row) {
-#if WEIGHTED
+#if GATHER
   (void)m;
   if (pool->rows == pool->room) {
     const size_t room = 2 * pool->room + 256;
@@ -423,6 +423,28 @@ static void weigh(const @model@ *m, Pool *pool) {
 }
 #endif
 
+#if GATHER && !WEIGHTED
+/* Several poolings end to end. */
+static void pool_rows(const @model@ *m, Pool *pool) {
+  static const char kinds[] = {POOLS};
+  for (size_t k = 0; k < sizeof(kinds) && pool->rows > 0; ++k) {
+    double *const to = pool->sum + k * WIDTH;
+    for (size_t i = 0; i < pool->rows; ++i) {
+      const float *const from = PART(float, AT_TABLE) + pool->list[i] * (int64_t)WIDTH;
+      for (int j = 0; j < WIDTH; ++j) {
+        const double y = (double)from[j];
+        if (kinds[k] == '>' || kinds[k] == '<')
+          to[j] = i == 0 || (kinds[k] == '>' ? y > to[j] : y < to[j]) ? y : to[j];
+        else
+          to[j] += y;
+      }
+    }
+    for (int j = 0; j < WIDTH; ++j)
+      to[j] /= kinds[k] == 'm' ? (double)pool->rows : kinds[k] == 'r' ? root_of((double)pool->rows) : 1;
+  }
+}
+#endif
+
 #if NEEDS_DENSE
 static void dense(const float *w, const float *b, int in, int out, const double *x, double *y) {
   for (int j = 0; j < out; ++j) y[j] = (double)b[j];
@@ -539,8 +561,12 @@ int @model@_predict(const @model@ *m, const char *text, size_t size, float *p) {
 #if WORD_NGRAMS > 1
     add_word_grams(m, &pool, ids, n);
 #endif
+#if GATHER
 #if WEIGHTED
     weigh(m, &pool);
+#else
+    pool_rows(m, &pool);
+#endif
     free(pool.list);
     if (pool.failed) {
       free(memory);

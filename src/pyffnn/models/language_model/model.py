@@ -13,21 +13,19 @@ from numpy.typing import NDArray
 
 from pyffnn.corpus import (
     StreamSource,
-    Tokens,
     Vocabulary,
     VocabularyLike,
-    encode_tokens,
     is_ids,
     read_corpus,
 )
 from pyffnn.formats.model_file import PathLike
-from pyffnn.models.arguments import check_integer, check_non_negative, patience_of
+from pyffnn.models.arguments import check_integer, patience_of
+from pyffnn.models.decoding import best_ids
 from pyffnn.models.language_model import recipe
 from pyffnn.models.language_model.answers import WordVectors
-from pyffnn.models.language_model.decoding import draw
 from pyffnn.models.language_model.state import LanguageModelFitted
 from pyffnn.models.language_model.storage import StoredLanguageModel
-from pyffnn.models.next_word import best_ids
+from pyffnn.models.language_model.unseen import stand_in
 from pyffnn.net import Network
 from pyffnn.optimizers import Adam, LearningRate, Optimizer
 from pyffnn.training import (
@@ -70,9 +68,9 @@ class LanguageModel(WordVectors, StoredLanguageModel):
     distant_kernels, distant_window
         Number of learned means, and how many earlier words each covers; 0 kernels: none.
     embedding_dim
-        Numbers a word, d.
+        Numbers a word, d. None: by the size of the corpus, 100 to 320.
     hidden_layer_sizes
-        Units of each hidden layer; ``()``: none.
+        Units of each hidden layer; ``()``: none. None: by the size of the corpus, from (200,) to (1024, 1024).
     activation
         "tanh", "relu", "sigmoid", "gelu" (its tanh form) or "identity".
     residual
@@ -83,6 +81,10 @@ class LanguageModel(WordVectors, StoredLanguageModel):
         the softmax, or of each plain layer before its activation.
     direct
         Direct connections from the input to the softmax (Bengio et al.'s W).
+    direct_ngrams
+        Rows of their own for the last 2, 3 and 4 words (as far as the window has them), which join the input: looked up in a table by
+        two hashes each, 16 numbers a hash, behind a gate that learns from them when to open. An n-gram is dropped whole at the rate
+        ``dropout`` in training. True: a table by the size of the corpus; a number: so many rows for each length and hash.
     tie_embeddings
         The softmax's weights are the embeddings (Press & Wolf 2017); the hidden layers then end
         with d numbers.
@@ -98,25 +100,27 @@ class LanguageModel(WordVectors, StoredLanguageModel):
         Sampled: words drawn a step, by a log-uniform distribution over frequency ranks.
     vocabulary, min_count, max_vocab, unk_token, eos_token, lowercase
         As in `KneserNeyLM`: a fixed vocabulary, or limits for one built from the corpus.
-        ``min_count=None``: 4 for a corpus of 100,000 tokens and more, else 1. Where a text has no
-        unknown word, a tenth of the words that occur once (but one in 2,000 tokens at least) count
-        as ``unk_token`` in training, so that unknown words get a probability.
+        ``min_count=None``: 4 for a corpus of 100,000 tokens and more, else 1. Where a corpus has few
+        unknown words or none, half of the words that occur once (but one in 2,000 tokens at least) count
+        as ``unk_token`` in training, so that unknown words get the probability that new words have. Words of a
+        fixed vocabulary that training never met stand as unknown words do.
     optimizer, learning_rate
         "sgd", "momentum", "adagrad", "adam", or a settings object of `pyffnn.nn`; a plain rate falls in
         a straight line to 0 after a warm-up of 2 % of the steps, a schedule does as it says. Embeddings
         that are not tied have lazy updates: rows that a batch does not touch rest. Weight decay
         concerns matrices only.
     epochs, batch_size
-        None: 6 epochs of batches of 512 tokens for a corpus of 102,400 tokens and more, smaller
-        batches and more epochs for a smaller one. A batch is made of runs of neighbouring tokens
+        None: by the size of the corpus, from 15 epochs of batches of 128 tokens for 30,000 tokens to 2 of 512 for 100 million; more
+        epochs where there are many tokens for each word of the vocabulary. A batch is made of runs of neighbouring tokens
         where there are distant means, else of single tokens.
     dropout
         Rate at which hidden units and the numbers of the softmax's input are dropped. There, 128
         examples of a batch share a mask, so that its products leave out what is dropped (Graham et
         al. 2015, "Efficient batchwise dropout training using submatrices"); elsewhere each example
-        has its own.
+        has its own. None: by the size of the corpus, 0.5 down to 0.1.
     embedding_dropout
-        The same for the numbers of the input; None: ``dropout``.
+        The same for the numbers of the input. None: ``dropout``, and where that is None, too, by the size of the corpus, 0.4 down
+        to 0.1.
     word_dropout
         Rate at which whole words of the input are dropped.
     l2
@@ -157,6 +161,8 @@ class LanguageModel(WordVectors, StoredLanguageModel):
         Epoch of the lowest validation loss, whose weights the model has; None without validation
         data.
     n_parameters_ : int
+    recipe_ : dict
+        What the arguments that were None became: embedding_dim, hidden_layer_sizes, dropout, embedding_dropout.
     """
 
     def __init__(
@@ -165,12 +171,13 @@ class LanguageModel(WordVectors, StoredLanguageModel):
         *,
         distant_kernels: int = 8,
         distant_window: int = 128,
-        embedding_dim: int = 200,
-        hidden_layer_sizes: int | Sequence[int] = (500,),
+        embedding_dim: int | None = None,
+        hidden_layer_sizes: int | Sequence[int] | None = None,
         activation: str = "gelu",
         residual: bool = True,
         layer_norm: bool = True,
         direct: bool = False,
+        direct_ngrams: bool | int = False,
         tie_embeddings: bool = True,
         output: str = "softmax",
         cutoffs: Sequence[int] | None = None,
@@ -185,8 +192,8 @@ class LanguageModel(WordVectors, StoredLanguageModel):
         learning_rate: LearningRate | None = None,
         epochs: int | None = None,
         batch_size: int | None = None,
-        dropout: float = 0.5,
-        embedding_dropout: float | None = 0.4,
+        dropout: float | None = None,
+        embedding_dropout: float | None = None,
         word_dropout: float = 0.05,
         l2: float = 0.0,
         clip_norm: float | None = 1.0,
@@ -206,6 +213,7 @@ class LanguageModel(WordVectors, StoredLanguageModel):
         self.residual = residual
         self.layer_norm = layer_norm
         self.direct = direct
+        self.direct_ngrams = direct_ngrams
         self.tie_embeddings = tie_embeddings
         self.output = output
         self.cutoffs = cutoffs
@@ -301,7 +309,7 @@ class LanguageModel(WordVectors, StoredLanguageModel):
             memmap=memmap,
         )
         ids, held_out, vocabulary = data
-        if not is_ids(corpus) and vocabulary.unk_id is not None:
+        if vocabulary.unk_id is not None and not (is_ids(corpus) and isinstance(ids, np.memmap)):
             ids = recipe.train_unknown(ids, vocabulary.unk_id)
         patience = patience_of(self.early_stopping)
         if held_out is None and patience is not None:
@@ -311,10 +319,10 @@ class LanguageModel(WordVectors, StoredLanguageModel):
                 f"corpus must be longer than the window of context={self.context} words, "
                 f"got {ids.size} tokens"
             )
-        batch_size, epochs = recipe.schedule_size(self, ids.size)
+        sizes = recipe.sizes(self, len(vocabulary), ids.size)
         counts = np.bincount(ids, minlength=len(vocabulary)).astype(np.int64)
         by_frequency = None if self.output == "softmax" else np.argsort(-counts, kind="stable")
-        network = Network(recipe.network_spec(self, len(vocabulary), seed), by_frequency)
+        network = Network(recipe.network_spec(self, len(vocabulary), seed, ids.size), by_frequency)
         fitted = LanguageModelFitted(network, seed, [], {}, vocabulary)
         data_id = {}
         if saving.wanted:
@@ -333,9 +341,12 @@ class LanguageModel(WordVectors, StoredLanguageModel):
             restart = partial(saved.continue_in, network)
         restart()
         plan = Plan(
-            epochs=epochs,
-            batches=Windows(ids.size, batch_size, recipe.segment(self, batch_size), seed),
+            epochs=sizes.epochs,
+            batches=Windows(
+                ids.size, sizes.batch_size, recipe.segment(self, sizes.batch_size), seed
+            ),
             schedule=recipe.schedule(self),
+            settle=None if self.output == "adaptive" else stand_in(counts, vocabulary.unk_id),
             validate=None if held_out is None else _validator(fitted, held_out, self._threads()),
             complete=_complete,
             score=by_loss,
@@ -361,50 +372,6 @@ class LanguageModel(WordVectors, StoredLanguageModel):
         )
         self._train(run, fitted, as_callbacks(callbacks))
         return self
-
-    def generate(
-        self,
-        prompt: Tokens,
-        n: int,
-        *,
-        temperature: float = 1.0,
-        top_k: int | None = None,
-        random_state: Any = 0,
-        unknown: bool = False,
-    ) -> list[str] | list[int]:
-        """``n`` further tokens, drawn one after the other.
-
-        Parameters
-        ----------
-        prompt
-            Words before them, as in `log_prob`; may be empty.
-        temperature
-            Probabilities are taken to the power 1 / temperature; 0: always the likeliest token.
-        top_k
-            Draw among the so many likeliest only.
-        random_state
-            Same seed, same tokens.
-        unknown
-            Whether ``unk_token`` may be drawn.
-        """
-        self._check_fitted()
-        n = check_integer("n", n, 0)
-        if top_k is not None:
-            top_k = check_integer("top_k", top_k, 1)
-        temperature = check_non_negative("temperature", temperature)
-        rng = np.random.default_rng(random_state)
-        fitted = self._state()
-        with self._showing(fitted):
-            vocabulary, spec = fitted.vocabulary, fitted.network.spec
-            ids = encode_tokens(prompt, vocabulary, name="prompt").tolist()
-            reach, unk = spec["context"] + spec["distant_window"], vocabulary.unk_id
-            start = len(ids)
-            for _ in range(n):
-                p = self._next_of_ids(np.array(ids[-reach:], np.int32))
-                if unk is not None and not unknown and len(p) > 1:
-                    p[unk] = 0
-                ids.append(draw(p, rng, temperature, top_k))
-            return vocabulary.decode(ids[start:])
 
     def nearest_words(self, word: str | int, k: int = 10) -> list[tuple[str | int, float]]:
         """The ``k`` words whose embeddings have the greatest cosine with that of ``word``.
@@ -437,6 +404,16 @@ class LanguageModel(WordVectors, StoredLanguageModel):
         return sum(w.size for w in self._state().network.parameters().values())
 
     @property
+    def recipe_(self) -> dict[str, Any]:
+        spec = self._state().network.spec
+        return {
+            "embedding_dim": spec["dim"],
+            "hidden_layer_sizes": tuple(spec["hidden"]),
+            "dropout": spec["dropout"],
+            "embedding_dropout": spec["embedding_dropout"],
+        }
+
+    @property
     def best_epoch_(self) -> int | None:
         best: Record | None = None
         for record in self._state().history:
@@ -451,6 +428,10 @@ class LanguageModel(WordVectors, StoredLanguageModel):
 
     def _one_state(self) -> AbstractContextManager[None]:
         return self._showing(self._state())
+
+    def _reach(self) -> int:
+        spec = self._state().network.spec
+        return int(spec["context"] + spec["distant_window"])
 
     def _threads(self) -> int:
         return self.n_threads or 0

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,8 +21,66 @@ SEGMENT = 32
 """Tokens in a row of a batch where there are distant means, whose cost they share ..."""
 SEGMENTS = 4
 """... but no fewer than so many runs in a batch."""
-LARGE = 90_000
-EPOCHS, BATCH = 6, 512
+
+
+class Sizes(NamedTuple):
+    """What follows from the size of the corpus where the user did not say."""
+
+    embedding_dim: int
+    hidden_layer_sizes: list[int]
+    dropout: float
+    embedding_dropout: float
+    batch_size: int
+    epochs: int
+
+
+class _Row(NamedTuple):
+    tokens: float  # up to so many
+    embedding_dim: int
+    hidden: tuple[int, ...]
+    dropout: float
+    embedding_dropout: float
+    passes: float
+
+
+_ROWS = (
+    _Row(6e4, 200, (500,), 0.6, 0.5, 7),
+    _Row(3e5, 200, (500,), 0.5, 0.4, 7),
+    _Row(3e6, 200, (500,), 0.5, 0.4, 6),
+    _Row(3e7, 256, (768, 768), 0.3, 0.2, 3),
+    _Row(math.inf, 320, (1024, 1024), 0.1, 0.1, 2),
+)
+_MILLION = 1_000_000
+NGRAM_WORDS, NGRAM_HEADS, NGRAM_DIM = 4, 2, 16
+_BATCH = 512
+
+
+def sizes(model: LanguageModel, vocab: int, tokens: int) -> Sizes:
+    """The model's own arguments, and for those that are None what does well at this size.
+
+    Larger corpora get wider and deeper networks and less dropout, and need fewer passes: `_ROWS`. Where a word of the vocabulary has
+    more tokens than in a million tokens of prose (50 each), there is less to overfit, and passes grow with the square root. Batches have
+    512 tokens, in smaller corpora fewer: at least 200 batches an epoch, but none below 32 tokens.
+    """
+    row = next(row for row in _ROWS if tokens <= row.tokens)
+    batch = _BATCH
+    while batch > 32 and tokens < 200 * batch:
+        batch //= 2
+    dense = math.sqrt(tokens / (50 * vocab))
+    epochs = max(1, round(row.passes * min(2.0, max(1.0, dense))))
+    given = model.hidden_layer_sizes
+    dropout = row.dropout if model.dropout is None else float(model.dropout)
+    embedding = row.embedding_dropout if model.dropout is None else dropout
+    if model.embedding_dropout is not None:
+        embedding = float(model.embedding_dropout)
+    return Sizes(
+        row.embedding_dim if model.embedding_dim is None else int(model.embedding_dim),
+        list(row.hidden) if given is None else sizes_of(given),
+        dropout,
+        embedding,
+        batch if model.batch_size is None else int(model.batch_size),
+        epochs if model.epochs is None else int(model.epochs),
+    )
 
 
 def check(model: LanguageModel) -> None:
@@ -31,16 +89,19 @@ def check(model: LanguageModel) -> None:
     precision_code(model.precision)  # warns where the machine lacks it
 
 
-def network_spec(model: LanguageModel, vocab: int, seed: int) -> dict[str, Any]:
-    embedding = model.dropout if model.embedding_dropout is None else model.embedding_dropout
+def network_spec(
+    model: LanguageModel, vocab: int, seed: int, tokens: int = _MILLION
+) -> dict[str, Any]:
+    """The network for a corpus of so many tokens."""
+    chosen = sizes(model, vocab, tokens)
     spec: dict[str, Any] = {
         "input": "windows",
         "rows": vocab,
-        "dim": int(model.embedding_dim),
+        "dim": chosen.embedding_dim,
         "context": int(model.context),
         "distant_kernels": int(model.distant_kernels),
         "distant_window": int(model.distant_window) if model.distant_kernels else 0,
-        "hidden": sizes_of(model.hidden_layer_sizes),
+        "hidden": chosen.hidden_layer_sizes,
         "activation": model.activation,
         "residual": bool(model.residual),
         "layer_norm": bool(model.layer_norm),
@@ -50,20 +111,45 @@ def network_spec(model: LanguageModel, vocab: int, seed: int) -> dict[str, Any]:
         "output": "vocabulary" if model.output == "softmax" else model.output,
         "loss": "softmax",
         "precision": precision_name(model.precision),
-        "dropout": float(model.dropout),
-        "embedding_dropout": float(embedding),
-        "output_dropout": float(model.dropout),
+        "dropout": chosen.dropout,
+        "embedding_dropout": chosen.embedding_dropout,
+        "output_dropout": chosen.dropout,
         "word_dropout": float(model.word_dropout),
         "l2": float(model.l2),
         "clip": 0.0 if model.clip_norm is None else float(model.clip_norm),
         "seed": seed,
         **optimizer(model).spec(),
     }
+    if model.direct_ngrams:
+        reach = spec["context"] + spec["distant_window"]
+        if reach < 2:
+            raise ValueError(
+                f"direct_ngrams needs a window of two words at least, got context={model.context}"
+            )
+        rows, words = ngram_rows(model, tokens), min(NGRAM_WORDS, reach)
+        if rows * (words - 1) * NGRAM_HEADS >= 2**31 - 1:
+            raise ValueError(
+                f"direct_ngrams must be below {2**31 // ((words - 1) * NGRAM_HEADS)} rows, got {rows}"
+            )
+        spec |= {
+            "ngram_rows": rows,
+            "ngram_words": words,
+            "ngram_heads": NGRAM_HEADS,
+            "ngram_dim": NGRAM_DIM,
+            "ngram_dropout": chosen.dropout,
+        }
     if model.output == "adaptive":
         spec["cutoffs"] = list(cutoffs(model, vocab))
     elif model.output == "sampled":
         spec["samples"] = int(model.samples)
     return spec
+
+
+def ngram_rows(model: LanguageModel, tokens: int) -> int:
+    """Buckets of each n-gram length and head: by default a quarter of the tokens or more, a power of 2 from 2^10 to 2^20."""
+    if not isinstance(model.direct_ngrams, (bool, np.bool_)):
+        return int(model.direct_ngrams)
+    return 1 << min(max(math.ceil(math.log2(max(tokens, 1) / 4)), 10), 20)
 
 
 def cutoffs(model: LanguageModel, vocab: int) -> tuple[int, ...]:
@@ -84,22 +170,6 @@ def schedule(model: LanguageModel) -> Schedule:
     return optimizer(model).schedule(linear_decay(warmup=WARMUP))
 
 
-def schedule_size(model: LanguageModel, tokens: int) -> tuple[int, int]:
-    """Batch size and number of epochs, chosen by the size of the corpus where the user gave none.
-
-    Smaller corpora get smaller batches, at least 200 an epoch but none below 32 tokens, and epochs
-    that grow with the inverse square root of the size, up to 30.
-    """
-    batch = BATCH
-    while batch > 32 and tokens < 200 * batch:
-        batch //= 2
-    epochs = min(30, math.ceil(EPOCHS * max(1.0, math.sqrt(LARGE / tokens))))
-    return (
-        batch if model.batch_size is None else int(model.batch_size),
-        epochs if model.epochs is None else int(model.epochs),
-    )
-
-
 def segment(model: LanguageModel, batch_size: int) -> int:
     return max(1, min(SEGMENT, batch_size // SEGMENTS)) if model.distant_kernels else 1
 
@@ -111,21 +181,22 @@ def split(ids: NDArray[np.int32], fraction: float) -> tuple[NDArray[np.int32], N
 
 
 def train_unknown(ids: NDArray[np.int32], unk_id: int) -> NDArray[np.int32]:
-    """The stream with some rare words as the unknown word, if that does not occur in it.
+    """The stream with some rare words as the unknown word, where that hardly occurs in it.
 
-    Every tenth of the words that occur once, but one in 2,000 tokens at least, from the rarest words
-    up: there one occurrence of a word counts as unknown. What was never trained would be predicted
-    at random. A read-only memory-mapped file is written to.
+    New words are met about as often as the words that occur once are there (Good & Turing). So unknown words should be half as many
+    as those in training, and one token in 2,000 at least: as many words as lack, every other of those that occur once first, are
+    taken for unknown at one of their places. What was never trained would be predicted at random. A read-only
+    memory-mapped file of ours is written to.
     """
-    counts = np.bincount(ids)
-    if unk_id < counts.size and counts[unk_id]:
-        return ids
+    counts = np.bincount(ids, minlength=unk_id + 1)
+    lacking = -int(counts[unk_id])
+    counts[unk_id] = 0
     words = np.flatnonzero(counts)
     words = words[np.argsort(counts[words], kind="stable")]
     once = int(np.count_nonzero(counts == 1))
-    number = max(-(-once // 10), -(-ids.size // 2000))
-    chosen = words[: 10 * number : 10] if words.size >= 10 * number else words[:number]
-    if chosen.size >= words.size:
+    lacking += max(once // 2, -(-ids.size // 2000))
+    chosen = np.concatenate([words[:once:2], words[1:once:2], words[once:]])[: max(lacking, 0)]
+    if chosen.size == 0 or chosen.size >= words.size:
         return ids  # a word or two: nothing would be left of them
     out: NDArray[np.int32]
     if isinstance(ids, np.memmap) and ids.filename is not None:

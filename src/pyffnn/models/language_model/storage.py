@@ -15,7 +15,7 @@ from pyffnn.corpus import (
     WordVocabulary,
     vocabulary_from_dict,
 )
-from pyffnn.formats.model_file import PathLike, load_model, save_model, write_atomic
+from pyffnn.formats.model_file import ModelFile, PathLike, load_model, save_model, write_atomic
 from pyffnn.formats.settings_json import params_from_json, params_to_json
 from pyffnn.models.fitted import FittedModel
 from pyffnn.models.language_model import recipe
@@ -55,9 +55,8 @@ class StoredLanguageModel(NextWordModel, FittedModel[LanguageModelFitted]):
     def save(self, path: PathLike) -> None:
         """Write the model to one safetensors file, atomically; `load` reads it."""
         with (network := self._state().network).reading():
-            fitted = self._of(network)
-            tensors = self._file_tensors(fitted) | arrays_of(fitted.network, state=False)
-            save_model(path, type(self).__name__, self._file_config(fitted), tensors)
+            config, tensors = self._to_file(self._of(network))
+            save_model(path, type(self).__name__, config, tensors)
 
     @classmethod
     def load(cls, path: PathLike) -> Self:
@@ -65,7 +64,17 @@ class StoredLanguageModel(NextWordModel, FittedModel[LanguageModelFitted]):
 
         Raises OSError, and ValueError for a file that is damaged, of another model, or newer.
         """
-        file = load_model(path, [cls.__name__, checkpoint_kind(cls.__name__)])
+        return cls._from_file(load_model(path, [cls.__name__, checkpoint_kind(cls.__name__)]), path)
+
+    def _to_file(
+        self, fitted: LanguageModelFitted
+    ) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
+        """Settings and arrays of the model file."""
+        tensors = self._file_tensors(fitted) | arrays_of(fitted.network, state=False)
+        return self._file_config(fitted), tensors
+
+    @classmethod
+    def _from_file(cls, file: ModelFile, path: PathLike) -> Self:
         try:
             model: Any = cls(**params_from_json(file.config["params"]))
             recipe.check(model)

@@ -67,6 +67,15 @@ class UnigramCache:
         out[0] = 1 / size
         return out
 
+    def next(self, ids: NDArray[np.integer[Any]], size: int) -> NDArray[np.float64]:
+        """Probability of each word after ``ids``, shape (size,)."""
+        last = ids[max(ids.size - self.window, 0) :]
+        if last.size == 0:
+            return np.full(size, 1 / size)
+        weight = self._decayed(np.arange(last.size - 1, -1, -1))
+        share: NDArray[np.float64] = np.bincount(last, weight, size) / weight.sum()
+        return share
+
     def _decayed(self, distance: NDArray[np.int64]) -> NDArray[np.float64]:
         weight: NDArray[np.float64] = self.decay ** distance.astype(np.float64)
         return weight

@@ -2,23 +2,32 @@
 
 from __future__ import annotations
 
+import math
+import os
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pyffnn.corpus import (
     CorpusIds,
+    IdVocabulary,
     StreamSource,
+    Tokens,
     Vocabulary,
     VocabularyLike,
+    WordVocabulary,
     read_corpus,
 )
+from pyffnn.formats.model_file import ModelFile, PathLike, load_model, save_model
+from pyffnn.formats.settings_json import params_from_json, params_to_json
 from pyffnn.models.next_word import NextWordModel
-from pyffnn.models.ngram.smoothing import Level, counts_of_counts, discounts, interpolate
+from pyffnn.models.ngram import arpa, storage
+from pyffnn.models.ngram.counted import Counted
+from pyffnn.models.ngram.smoothing import counts_of_counts, discounts, interpolate
 from pyffnn.models.ngram.trie import NgramTrie
 from pyffnn.models.one_state import OneState
 from pyffnn.models.parameters import check
@@ -27,23 +36,20 @@ if TYPE_CHECKING:
     from pyffnn.models.ngram.cache import UnigramCache
     from pyffnn.models.ngram.mixture import LanguageModelLike, Mixture
 
-__all__ = ["KneserNeyLM"]
+__all__ = ["KneserNeyLM", "TokenScore"]
 
-_BLOCK = 1 << 20
+_LN10 = math.log(10)
 
 
-@dataclass(frozen=True, eq=False)
-class Counted:
-    """The state of a `KneserNeyLM`; its attributes of the same names document it."""
+class TokenScore(NamedTuple):
+    """What `KneserNeyLM.full_scores` says of a token."""
 
-    trie: NgramTrie
-    levels: tuple[Level, ...]
-    discounts: NDArray[np.float64]
-    counts_of_counts: NDArray[np.int64]
-    num_tokens: int
-    vocabulary: Vocabulary
-    valid: NDArray[np.int32] | None
-    valid_perplexity: float | None
+    log10_prob: float
+    """Its log-probability to base 10."""
+    ngram_length: int
+    """Words of the longest n-gram known that ends with it, itself included."""
+    oov: bool
+    """Whether it is outside the vocabulary (or ``unk_token`` itself)."""
 
 
 class KneserNeyLM(OneState[Counted], NextWordModel):
@@ -64,7 +70,7 @@ class KneserNeyLM(OneState[Counted], NextWordModel):
     Parameters
     ----------
     order
-        Longest n-gram, 1 to 5: ``order - 1`` words of context.
+        Longest n-gram, 1 to 7: ``order - 1`` words of context.
     discounts
         None: D_1, D_2, D_3+ of each order from its counts of counts; one whose formula meets a
         count of counts of zero, or is not positive, becomes 0.5, 1.0 or 1.5. Else fixed
@@ -126,7 +132,7 @@ class KneserNeyLM(OneState[Counted], NextWordModel):
         ``valid`` changes nothing in the model; its perplexity becomes ``valid_perplexity_``, and
         `mix` fits its weights on it.
 
-        Raises ValueError (order outside 1 .. 5, empty corpus, negative ids, discounts out of
+        Raises ValueError (order outside 1 .. 7, empty corpus, negative ids, discounts out of
         range, ...), TypeError (what is no corpus) and IndexError (an id outside ``vocabulary``).
         """
         check(self)
@@ -178,6 +184,90 @@ class KneserNeyLM(OneState[Counted], NextWordModel):
         counted = self._state()
         return Mixture._fitted(self._with(counted), neural, weight, cache, valid, counted.valid)
 
+    def full_scores(self, sentence: Tokens, bos: bool = True, eos: bool = True) -> list[TokenScore]:
+        """What `score` sums up, a `TokenScore` a token: log10 probability, length of the longest n-gram known, whether it is
+        an unknown word; with the end of the sentence, where it counts, as the last one.
+
+        Arguments as in `score`.
+        """
+        counted = self._state()
+        with self._showing(counted):
+            ids, first = self._sentence(sentence, bos, eos)
+        log_p, length = counted.follow(ids)
+        unk = counted.vocabulary.unk_id
+        return [
+            TokenScore(float(p) / _LN10, int(n), unk is not None and int(i) == unk)
+            for p, n, i in zip(log_p[first:], length[first:], ids[first:], strict=True)
+        ]
+
+    def save(self, path: PathLike) -> None:
+        """Write the model to one safetensors file, atomically; `load` reads it.
+
+        The validation data of `fit` are kept in it, since `mix` fits its weights on them.
+        """
+        config, tensors = self._to_file()
+        save_model(path, "KneserNeyLM", config, tensors)
+
+    @classmethod
+    def load(cls, path: PathLike) -> Self:
+        """Read what `save` wrote. Raises OSError, and ValueError for a file that is damaged, of another model, or newer."""
+        return cls._from_file(load_model(path, "KneserNeyLM"), path)
+
+    def to_arpa(self, path: PathLike) -> None:
+        """Write the model in the ARPA form of n-gram models, which KenLM, SRILM and others read; ``.gz`` through gzip.
+
+        Every n-gram has its interpolated probability and, as a context, the weight of what is shorter, both as log10, so
+        that a reader that backs off finds the same probabilities. ``unk_token`` is written as ``<unk>``. ``eos_token`` is
+        written as ``</s>``, and where it is the first word of an n-gram also as ``<s>``, the sentence's beginning that other
+        readers ask for; KenLM reads no model without these, so give `fit` an ``eos_token`` for it. Ids are written as numbers.
+
+        Raises ValueError for a word that the form cannot hold, OSError.
+        """
+        arpa.write(self._state(), path)
+
+    @classmethod
+    def from_arpa(cls, path: PathLike) -> Self:
+        """Read a back-off model of any origin in ARPA's form, order 1 to 7; ``.gz`` through gzip.
+
+        ``<s>`` and ``</s>``, where the former is never predicted, become one ``eos_token`` ("</s>"): `score` gives what KenLM
+        gives, and in a stream each sentence begins after it. Without ``<unk>`` unknown words get a probability of 1e-100. The
+        model has no counts: ``discounts_`` are NaN, ``counts_of_counts_`` and ``num_tokens_`` 0.
+
+        Raises OSError, and ValueError, naming the line, for what is no ARPA file, or damaged.
+        """
+        counted = arpa.read(path)
+        vocabulary = counted.vocabulary
+        model = cls(
+            counted.trie.order,
+            eos_token=None if isinstance(vocabulary, IdVocabulary) else vocabulary.eos_token,
+        )
+        model._keep(counted)
+        return model
+
+    def _to_file(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
+        """Settings and arrays of the model file."""
+        config, tensors = storage.to_file(self._state())
+        params = self.get_params()
+        if isinstance(self.vocabulary, (WordVocabulary, IdVocabulary)):
+            params["vocabulary"] = None  # the fitted one is written beside
+        elif self.vocabulary is not None and not isinstance(self.vocabulary, int):
+            params["vocabulary"] = [str(word) for word in self.vocabulary]
+        if self.discounts is not None:
+            params["discounts"] = np.asarray(self.discounts, np.float64).tolist()
+        return {"params": params_to_json(params), **config}, tensors
+
+    @classmethod
+    def _from_file(cls, file: ModelFile, path: PathLike) -> Self:
+        try:
+            model = cls(**params_from_json(file.config["params"]))
+            check(model)
+            model._keep(storage.from_file(file))
+        except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
+            raise ValueError(
+                f"{os.fspath(path)!r} is damaged or of another version: {error}"
+            ) from None
+        return model
+
     @property
     def vocabulary_(self) -> Vocabulary:  # type: ignore[override]
         return self._state().vocabulary
@@ -192,7 +282,7 @@ class KneserNeyLM(OneState[Counted], NextWordModel):
 
     @property
     def num_ngrams_(self) -> tuple[int, ...]:
-        return _num_ngrams(self._state().trie)
+        return self._state().num_ngrams
 
     @property
     def num_tokens_(self) -> int:
@@ -205,32 +295,14 @@ class KneserNeyLM(OneState[Counted], NextWordModel):
     def _one_state(self) -> AbstractContextManager[None]:
         return self._showing(self._state())
 
+    def _reach(self) -> int:
+        return self._state().trie.order - 1
+
     def _log_prob_of_ids(self, ids: NDArray[np.integer[Any]]) -> NDArray[np.float64]:
-        counted = self._state()
-        out = np.empty(ids.size)
-        before = counted.trie.order - 1
-        for start in range(0, ids.size, _BLOCK):
-            context = min(start, before)
-            block = ids[start - context : start + _BLOCK].astype(np.int64)
-            with np.errstate(divide="ignore"):  # a discount fixed at 0 may leave a word none
-                out[start : start + _BLOCK] = np.log(_prob(counted, block)[context:])
-        return out
+        return self._state().log_prob(ids)
 
     def _next_of_ids(self, ids: NDArray[np.int32]) -> NDArray[np.float64]:
-        counted = self._state()
-        trie, levels = counted.trie, counted.levels
-        words = ids.astype(np.int64)
-        size = trie.size
-        p: NDArray[np.float64] = levels[0].alpha[:-1] + levels[0].gamma[0] / size
-        for k in range(2, min(trie.order, words.size + 1) + 1):
-            node = _node(trie, words[words.size - k + 1 :])
-            if node < 0:
-                break
-            level = levels[k - 1]
-            span = trie.continuations(k, node)
-            p *= level.gamma[node]
-            p[trie.keys[k - 1][span] % size] += level.alpha[span]
-        return p
+        return self._state().next(ids)
 
 
 def _counted(
@@ -241,7 +313,7 @@ def _counted(
 ) -> Counted:
     of_counts = np.stack([counts_of_counts(c) for c in counts])
     used = np.stack([discounts(n) for n in of_counts]) if fixed is None else fixed
-    num_contexts = (1, *_num_ngrams(trie))
+    num_contexts = (1, *(keys.size for keys in trie.keys))
     return Counted(
         trie=trie,
         levels=tuple(
@@ -255,29 +327,6 @@ def _counted(
         valid=data.valid,
         valid_perplexity=None,
     )
-
-
-def _num_ngrams(trie: NgramTrie) -> tuple[int, ...]:
-    return tuple(keys.size for keys in trie.keys)
-
-
-def _prob(counted: Counted, words: NDArray[np.int64]) -> NDArray[np.float64]:
-    trie, levels = counted.trie, counted.levels
-    p: NDArray[np.float64] = levels[0].alpha[words] + levels[0].gamma[0] / trie.size
-    contexts = words[:-1]
-    for k in range(2, min(trie.order, words.size) + 1):
-        level = levels[k - 1]
-        nodes = trie.find(k, contexts, words[k - 1 :])
-        p[k - 1 :] = level.alpha[nodes] + level.gamma[contexts] * p[k - 1 :]
-        contexts = nodes[:-1]
-    return p
-
-
-def _node(trie: NgramTrie, words: NDArray[np.int64]) -> int:
-    node = words[:1]
-    for k in range(2, words.size + 1):
-        node = trie.find(k, node, words[k - 1 : k])
-    return int(node[0])
 
 
 def _check_discounts(given: Any, order: int) -> NDArray[np.float64]:

@@ -8,17 +8,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pyffnn.corpus import (
-    Evaluation,
+    Given,
     IdVocabulary,
     StreamSource,
-    Tokens,
     WordVocabulary,
     encode_corpus,
-    encode_tokens,
-    evaluate,
-    is_ids,
+    given_is_ids,
 )
-from pyffnn.models.next_word import NextWordModel
+from pyffnn.formats.model_file import PathLike, load_model, save_model
+from pyffnn.models.next_word import NextWord, NextWordModel
+from pyffnn.models.ngram import mixture_file
 from pyffnn.models.ngram.cache import UnigramCache
 from pyffnn.models.one_state import OneState
 
@@ -33,7 +32,7 @@ class LanguageModelLike(Protocol):
         ...
 
 
-class Mixture:
+class Mixture(NextWord):
     """Linear mixture ``p = sum of weight * p_member``; made by `KneserNeyLM.mix`.
 
     Attributes
@@ -114,30 +113,54 @@ class Mixture:
         )
         return cls(ngram, neural, dict(zip(names, fitted.tolist(), strict=True)), member, trace)
 
-    def log_prob(self, tokens: Tokens) -> NDArray[np.float64]:
-        """Natural log-probability of each token after those before it in ``tokens``.
+    def save(self, path: PathLike) -> None:
+        """Write weights, cache and both models to one safetensors file, atomically; `load` reads it.
 
-        ``tokens`` as in `KneserNeyLM.log_prob`. The cache begins empty. Returns shape (number of
-        tokens,).
+        Raises TypeError where the neural member is no model of this package.
         """
-        ids = encode_tokens(tokens, self.vocabulary_)
-        return self._mixed(ids, self._for_neural(tokens, ids))
+        save_model(path, "Mixture", *mixture_file.to_file(self))
 
-    def evaluate(self, corpus: StreamSource) -> Evaluation:
-        """Perplexity of a corpus, with the numbers of tokens, unknown words and sentence ends."""
-        ids = encode_corpus(corpus, self.vocabulary_)
-        return evaluate(self._mixed(ids, self._for_neural(corpus, ids)), ids, self.vocabulary_)
+    @classmethod
+    def load(cls, path: PathLike) -> Mixture:
+        """Read what `save` wrote. Raises OSError, and ValueError for a file that is damaged, of another model, or newer."""
+        return cls(*mixture_file.from_file(load_model(path, "Mixture"), path))
 
-    def perplexity(self, corpus: StreamSource) -> float:
-        """As `KneserNeyLM.perplexity`: every token counts."""
-        return self.evaluate(corpus).perplexity
+    def _log_prob_of_given(self, ids: NDArray[np.int32], given: Given) -> NDArray[np.float64]:
+        return self._mixed(ids, self._for_neural(given, ids))
+
+    def _next_of_ids(self, ids: NDArray[np.int32]) -> NDArray[np.float64]:
+        ours = self.vocabulary_
+        ask = getattr(self.neural, "next_distribution", None)
+        if not callable(ask):
+            raise TypeError(
+                f"neural must have a next_distribution method for this, got {type(self.neural).__name__}"
+            )
+        neural = np.asarray(ask(self._for_neural(ids, ids)), np.float64)
+        if neural.shape != (len(ours),):
+            raise ValueError(
+                f"neural.next_distribution must give one number a word, shape ({len(ours)},), "
+                f"got shape {neural.shape}"
+            )
+        theirs = getattr(self.neural, "vocabulary_", None)
+        if (
+            isinstance(theirs, WordVocabulary)
+            and isinstance(ours, WordVocabulary)
+            and theirs != ours
+        ):
+            neural = neural[theirs.encode(ours.words)]
+        members = [neural, self.ngram._next_of_ids(ids)]
+        if self.cache is not None:
+            members.append(self.cache.next(ids, len(ours)))
+        mixed: NDArray[np.float64] = np.array(list(self.weights_.values())) @ np.stack(members)
+        return mixed
 
     def _for_neural(self, given: Any, ids: NDArray[np.int32]) -> Any:
         """The tokens in a form that the neural model understands."""
-        ours, theirs = self.vocabulary_, getattr(self.neural, "vocabulary_", None)
+        ours: Any = self.vocabulary_
+        theirs = getattr(self.neural, "vocabulary_", None)
         if isinstance(ours, IdVocabulary) or isinstance(theirs, IdVocabulary) or theirs == ours:
             return ids
-        if not isinstance(theirs, WordVocabulary) and is_ids(given):
+        if not isinstance(theirs, WordVocabulary) and given_is_ids(given):
             return ids
         return ours.decode(ids)
 

@@ -7,6 +7,7 @@ the continuations of a context stand side by side and a lookup is one binary sea
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -76,6 +77,21 @@ class NgramTrie:
         nodes = np.minimum(np.searchsorted(keys, wanted), keys.size - 1)
         found = (keys[nodes] == wanted) & (contexts >= 0)
         return np.where(found, nodes, -1)
+
+    def walk(self, rows: Nodes) -> Nodes:
+        """Nodes of the k-grams that are the rows, shape (n, k), k >= 1; -1 where unseen."""
+        nodes: Nodes = rows[:, 0]
+        for k in range(2, rows.shape[1] + 1):
+            nodes = self.find(k, nodes, rows[:, k - 1])
+        return nodes
+
+    def rows(self) -> Iterator[Nodes]:
+        """The words of all k-grams, shape (number, k), for k = 1, 2, ..."""
+        words = self.keys[0][:, None]
+        yield words
+        for keys in self.keys[1:]:
+            words = np.concatenate([words[keys // self.size], (keys % self.size)[:, None]], axis=1)
+            yield words
 
     def continuations(self, k: int, context: int) -> slice:
         """Where the k-grams of one context node stand in ``keys[k - 1]``."""

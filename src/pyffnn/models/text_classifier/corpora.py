@@ -45,8 +45,9 @@ class TextCorpora:
         """
         from pyffnn.models.text_classifier.scoring import score_batches
 
+        model: Any = self
         return score_batches(
-            self, batches, column=column, k=k, threshold=threshold, windows=windows, reduce=reduce
+            model, batches, column=column, k=k, threshold=threshold, windows=windows, reduce=reduce
         )
 
     @classmethod

@@ -20,6 +20,7 @@ from pyffnn.models.text_classifier.choice import settle
 from pyffnn.models.text_classifier.reading import Reader, ReadTexts, Texts, collected
 from pyffnn.models.text_classifier.start import begin, start_rows
 from pyffnn.models.text_classifier.state import TextFitted
+from pyffnn.models.thresholds import Thresholds
 from pyffnn.net import Network
 from pyffnn.optimizers import LearningRate, Optimizer, linear_decay
 from pyffnn.text.featurizer import TokenizerLike
@@ -144,6 +145,10 @@ class TextClassifier(TextAnswers):
         RandomState or Generator, or None for a fresh one.
     verbose
         0 is silent; 1 shows a progress bar on a terminal, a line an epoch anywhere else.
+    thresholds
+        Multi-label: the probability above which a label is given; one for all, one for each, or a dict
+        from label. "auto": for each label the one with the best F1 on the validation data, where there
+        are any (``X_val``, or held out for early stopping), else 0.5.
     calibrate
         Divide the logits by the temperature that suits unseen texts best (Guo et al. 2017), so that
         of those with probability 0.8 about 80 % have that label: ``X_val``, else texts that up to five
@@ -154,6 +159,8 @@ class TextClassifier(TextAnswers):
 
     Attributes
     ----------
+    thresholds_ : array of shape (n_classes,)
+        Multi-label: the probability above which `predict` gives each label.
     temperature_ : float
         What the logits were divided by; 1 without ``calibrate``.
     reject_threshold_ : float or None
@@ -216,6 +223,7 @@ class TextClassifier(TextAnswers):
         cutoffs: Sequence[int] | None = None,
         samples: int = 4096,
         clip_norm: float | None = None,
+        thresholds: Thresholds = "auto",
         calibrate: bool = False,
         reject: float | None = None,
     ) -> None:
@@ -256,6 +264,7 @@ class TextClassifier(TextAnswers):
         self.cutoffs = cutoffs
         self.samples = samples
         self.clip_norm = clip_norm
+        self.thresholds = thresholds
         self.calibrate = calibrate
         self.reject = reject
 

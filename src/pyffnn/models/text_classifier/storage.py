@@ -122,7 +122,7 @@ class StoredTextClassifier(StoredText[TextFitted], Classifier[TextFitted]):
         ------
         ValueError
             Not fitted, a ``name`` that is no identifier, or a model that the code cannot hold: one with
-            a ``tokenizer``, or with ``output="adaptive"``.
+            a ``tokenizer``, with ``windows``, or with ``output="adaptive"``.
         OSError
             The files cannot be written.
         """
@@ -134,7 +134,11 @@ class StoredTextClassifier(StoredText[TextFitted], Classifier[TextFitted]):
     def _new_state(self, read: ReadTexts, **parts: Any) -> TextFitted:
         targets = read.targets
         return TextFitted(
-            classes=targets.classes, multilabel=targets.multilabel, as_sets=read.as_sets, **parts
+            classes=targets.classes,
+            multilabel=targets.multilabel,
+            as_sets=read.as_sets,
+            thresholds=self._given_thresholds(targets),
+            **parts,
         )
 
     def _state_of(self, **parts: Any) -> TextFitted:

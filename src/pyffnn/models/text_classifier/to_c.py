@@ -20,6 +20,7 @@ __all__ = ["write_c"]
 
 _HASH = 0x9E3779B97F4A7C15
 _NORM_EPS = "1e-5"
+_POOLS = {"mean": "m", "sqrtn": "r", "sum": "s", "max": ">", "min": "<"}  # as pool_rows names them
 _KEYWORDS = frozenset(
     "auto break case char const continue default do double else enum extern float for goto if inline int long register restrict return "
     "short signed sizeof static struct switch typedef union unsigned void volatile while main class new delete template this namespace "
@@ -76,6 +77,12 @@ def write_c(fitted: TextFitted, directory: PathLike, name: str) -> tuple[Path, P
     return paths
 
 
+def _pools(fitted: TextFitted) -> list[str]:
+    """The poolings, one after the other."""
+    pool = fitted.network.spec.get("pool", "mean")
+    return [pool] if isinstance(pool, str) else list(pool)
+
+
 def check(fitted: TextFitted) -> None:
     """ValueError, naming what it is, where the C code cannot predict as the model does."""
     if fitted.features.tokenizer is not None:
@@ -83,8 +90,9 @@ def check(fitted: TextFitted) -> None:
     spec = fitted.network.spec
     if spec["input"] not in ("bags", "concat"):
         raise ValueError(f"to_c: the model's input is {spec['input']!r}, which the C code lacks")
-    if spec.get("pool", "mean") not in ("mean", "sqrtn", "sum", "weighted"):
-        raise ValueError(f"to_c: the model's pooling is {spec['pool']!r}, which the C code lacks")
+    pools = _pools(fitted)
+    if not set(pools) <= {*_POOLS, "weighted"} or ("weighted" in pools and len(pools) > 1):
+        raise ValueError(f"to_c: the model's pooling is {pools}, which the C code lacks")
     if spec["output"] not in ("classes", "sampled"):
         raise ValueError(f"to_c: the model's output is {spec['output']!r}, which the C code lacks")
     for key in sorted(set(spec) - _SPEC - _OF_TRAINING):
@@ -210,6 +218,11 @@ class _Layers:
         self.lines: list[str] = []
         self.here, self.free = "x", ["a", "b"]
         self.room = 1
+        pools = _pools(fitted)
+        # a table that is multiplied by a matrix gives the same sums
+        self.linear_input = (
+            self.spec["input"] == "bags" and len(pools) == 1 and pools[0] not in ("max", "min")
+        )
         self.used: set[str] = set()
 
     def take(self, name: str) -> NDArray[np.float32]:
@@ -234,7 +247,7 @@ class _Layers:
         if name == "output" and self.spec["output"] == "sampled":
             weight = weight.T
         n_in, n_out = weight.shape
-        if first and self.spec["input"] == "bags" and n_out <= n_in:
+        if first and self.linear_input and n_out <= n_in:
             # pooling is linear too: rows of the table times this matrix, once
             self.table = self.table.astype(np.float64) @ weight.astype(np.float64)
             self._say("BIAS", f"add_bias({self._at(bias)}, {n_out}, x);")
@@ -306,13 +319,17 @@ def _network(fitted: TextFitted, parts: Parts, constants: Constants) -> str:
     width = layers.table.shape[1]
     constants["AT_TABLE"] = parts.add(layers.table.astype(np.float32))
     constants["WIDTH"] = width
-    constants["WEIGHTED"] = spec.get("pool") == "weighted"
-    if spec.get("pool") == "weighted":
+    constants["WEIGHTED"] = weighted = _pools(fitted) == ["weighted"]
+    if weighted:
         constants["AT_ROW_WEIGHTS"] = parts.add(layers.take("embedding.weights"))
-    constants["INPUT"] = width * (fitted.length or 1)
+    pools = _pools(fitted)
+    constants["INPUT"] = width * (fitted.length or len(pools))
     constants["ROOM"] = layers.room
-    pool = spec.get("pool", "mean")
-    constants["POOL_DIVISOR(n)"] = {"mean": "(n)", "sqrtn": "root_of(n)"}.get(pool, "1")
+    constants["GATHER"] = fitted.length is None and (
+        not layers.linear_input or pools == ["weighted"]
+    )
+    constants["POOLS"] = ", ".join(f"'{_POOLS[p]}'" for p in pools if p in _POOLS)
+    constants["POOL_DIVISOR(n)"] = {"mean": "(n)", "sqrtn": "root_of(n)"}.get(pools[0], "1")
     softmax, one_unit = spec["loss"] == "softmax", fitted.one_unit
     constants["SOFTMAX"] = softmax
     constants["ONE_UNIT"] = one_unit
@@ -328,7 +345,8 @@ def _network(fitted: TextFitted, parts: Parts, constants: Constants) -> str:
         "TANH": activation == "tanh",
         "GELU": activation == "gelu",
         "NORM": "NORM" in layers.used,
-        "ROOT": "NORM" in layers.used or (bags and pool in ("sqrtn", "weighted")),
+        "ROOT": "NORM" in layers.used
+        or (bags and not (layers.linear_input and pools[0] in ("mean", "sum"))),
         "DENSE": "DENSE" in layers.used,
         "BIAS": "BIAS" in layers.used,
         "SUM": "SUM" in layers.used,

@@ -1,11 +1,27 @@
-"""Words drawn out of distributions."""
+"""Words chosen out of distributions."""
 
 from __future__ import annotations
+
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pyffnn.models.next_word import best_ids
+__all__ = ["best_ids", "draw"]
+
+
+def best_ids(p: NDArray[np.floating[Any]], k: int) -> NDArray[np.int64]:
+    """Ids of the ``k`` greatest numbers, falling; ties go to the smaller id."""
+    # the k-th greatest of the blocks' maxima has k numbers at or above it
+    block = 64
+    tops = p[: p.size // block * block].reshape(-1, block).max(axis=1)
+    if k > tops.size:
+        tops = p
+    if k < p.size:
+        border = np.partition(tops, tops.size - k)[tops.size - k]
+        few = np.flatnonzero(p >= border)
+        return few[np.argsort(-p[few], kind="stable")][:k]
+    return np.argsort(-p, kind="stable")[:k]
 
 
 def draw(
