@@ -25,6 +25,7 @@ MODELS = {
     "plain": (TextClassifier(epochs=2), LABELS),
     "ngrams": (TextClassifier(epochs=2, word_ngrams=2, char_ngrams=(2, 4), buckets=64), LABELS),
     "concat": (TextClassifier(epochs=2, pooling="concat", hidden_layer_sizes=(5,)), LABELS),
+    "weighted": (TextClassifier(epochs=2, pooling="weighted", word_ngrams=2), LABELS),
     "several": (TextClassifier(epochs=2, multilabel=True), [[a, "z"] for a in LABELS]),
     "adaptive": (TextClassifier(epochs=2, output="adaptive", cutoffs=(1,)), LABELS),
     "rows": (FFNNClassifier(epochs=2), Y),

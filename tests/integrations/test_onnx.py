@@ -43,6 +43,12 @@ TEXT: list[tuple[str, dict[str, Any]]] = [
     ("texts", {}),
     ("texts", {"pooling": "sum", "word_ngrams": 2, "lowercase": False}),
     ("texts", {"word_ngrams": 3, "max_tokens": 4, "ngram_min_count": 1}),
+    ("texts", {"pooling": "weighted", "char_ngrams": None}),
+    (
+        "texts",
+        {"pooling": "weighted", "word_ngrams": 2, "char_ngrams": None, "hidden_layer_sizes": (4,)},
+    ),
+    ("ids", {"pooling": "weighted", "char_ngrams": (2, 3)}),
     ("texts", {"pooling": "concat", "max_tokens": 5, "hidden_layer_sizes": (6,)}),
     ("ids", {"char_ngrams": (2, 3)}),
     ("ids", {"word_ngrams": 2, "buckets": 50, "hidden_layer_sizes": (4,)}),

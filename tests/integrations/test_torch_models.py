@@ -36,6 +36,8 @@ LABELS = ["x" if "good" in t else "y" for t in TEXTS]
 TEXT: list[dict[str, Any]] = [
     {},
     {"pooling": "sum", "word_ngrams": 2},
+    {"pooling": "weighted"},
+    {"pooling": "weighted", "word_ngrams": 2, "hidden_layer_sizes": (4,)},
     {"pooling": "concat", "max_tokens": 5, "hidden_layer_sizes": (6,)},
     {"char_ngrams": (2, 3), "hidden_layer_sizes": (4,), "layer_norm": True},
     {"word_ngrams": 2, "buckets": 50},
@@ -96,6 +98,24 @@ def test_texts(settings: dict[str, Any]) -> None:
             assert np.array_equal(back.predict_proba(TEXTS), model.predict_proba(TEXTS))
         # rows that came later stand behind all others
         model.partial_fit(["new words here the good", "here new"], ["x", "y"])
+
+
+def test_weighted_bags_of_one_length_and_further_training() -> None:
+    model = pyffnn.TextClassifier(epochs=2, pooling="weighted").fit(TEXTS, LABELS)
+    module = pt.export_to_torch(model)
+    ids, offsets = module.encode(["good bad good the", "plot", "dull dull dull"])
+    wide = torch.stack([ids[:4], ids[:4].flip(0)])
+    flat = module(wide.flatten(), torch.tensor([0, 4]))
+    assert torch.equal(module(wide), flat)
+    torch.testing.assert_close(flat[0], flat[1])
+    assert torch.equal(module(ids.int(), offsets.int()), module(ids, offsets))
+    assert torch.equal(module(wide[:, :0])[0], module([""])[0])
+    optimizer = torch.optim.SGD(module.parameters(), lr=0.5)
+    module.logits(TEXTS).square().sum().backward()
+    optimizer.step()
+    back = pt.from_torch(module)
+    close(module(TEXTS), back.predict_proba(TEXTS))
+    assert not np.allclose(back.predict_proba(TEXTS), model.predict_proba(TEXTS), atol=1e-3)
 
 
 @pytest.mark.parametrize("loss", ["squared", "logistic"])

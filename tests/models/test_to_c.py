@@ -91,6 +91,8 @@ CASES = {
     "concat_linear": {"pooling": "concat"},
     "greatest": {"pooling": "max", "char_ngrams": (2, 3), "ngram_min_count": 1},
     "several": {"pooling": ("mean", "max", "min", "sqrtn", "sum"), "hidden_layer_sizes": (4,), "word_ngrams": 2},
+    "weighted": {"pooling": "weighted", "word_ngrams": 2},
+    "weighted_hidden": {"pooling": "weighted", "char_ngrams": (2, 3), "hidden_layer_sizes": (4,)},
     "sampled": {"output": "sampled", "samples": 2, "pooling": "sum"},
 }  # fmt: skip
 

@@ -38,10 +38,20 @@ def rows(table: NDArray[Any], ids: NDArray[Any]) -> NDArray[Any]:
     return np.where((ids >= 0)[..., None], table[np.maximum(ids, 0)], 0).astype(np.float64)
 
 
+def weighted(part: Bags, bag: list[int]) -> NDArray[Any]:
+    assert part.weights is not None
+    v = np.zeros(len(part.table))
+    for r in set(bag):
+        v[r] = (1 + np.log(bag.count(r))) * part.weights[r]
+    return v @ part.table.astype(np.float64) / (np.linalg.norm(v) or 1)
+
+
 def inputs(part: Any, data: Data) -> NDArray[Any]:
     if isinstance(part, Numbers):
         return data.x
     if isinstance(part, Bags):
+        if part.weights is not None:
+            return np.array([weighted(part, bag) for bag in data.rows])
         power = {"mean": 1, "sqrtn": 0.5, "sum": 0}[part.pool]
         return np.array(
             [
@@ -129,6 +139,8 @@ KINDS: list[dict[str, Any]] = [
 MORE: list[tuple[str, dict[str, Any]]] = [
     ("bags", {"pool": "sum"}),
     ("bags", {"pool": "sqrtn"}),
+    ("bags", {"pool": "weighted"}),
+    ("bags", {"pool": "weighted", "hidden": [], "direct": True}),
     ("windows", {"distant_kernels": 2, "distant_window": 4}),
     ("windows", {"tied": True, "output": "vocabulary", "n_outputs": 31}),
     ("windows", {"tied": True, "direct": True, "output": "vocabulary", "n_outputs": 31}),

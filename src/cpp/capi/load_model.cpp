@@ -112,6 +112,9 @@ std::shared_ptr<net::Network<float>> network_of(const ModelFile& file) {
     const FileArray& array = array_of(file, p->name, "F32", p->rows * p->cols);
     for (Index r = 0; r < p->rows; ++r)
       std::memcpy(p->w() + r * p->ld, array.data + r * p->cols * 4, static_cast<std::size_t>(p->cols) * sizeof(float));
+    if (p->weights.exists())
+      std::memcpy(p->weights.p(), array_of(file, p->name + ".weights", "F32", p->rows).data,
+                  static_cast<std::size_t>(p->rows) * sizeof(float));
   }
   return network;
 }
@@ -188,10 +191,15 @@ std::vector<std::string> labels_of(const ModelFile& file) {
 
 // Arrays that are neither the network's nor known otherwise would change its predictions in a way that is not known here.
 void refuse_unknown_arrays(const ModelFile& file, const net::Network<float>& network) {
+  std::set<std::string> own;
+  for (const auto& p : network.params().all()) {
+    own.insert(p->name);
+    if (p->weights.exists()) own.insert(p->name + ".weights");
+  }
   for (const auto& [name, array] : file.arrays) {
     const bool known =
         name == "classes" || name == "by_frequency" || name.compare(0, 6, "state.") == 0 || name.compare(0, 9, "features.") == 0;
-    if (!known && network.params().find(name) == nullptr) wrong("it holds the array '" + name + "', which the C functions do not know");
+    if (!known && own.count(name) == 0) wrong("it holds the array '" + name + "', which the C functions do not know");
   }
 }
 

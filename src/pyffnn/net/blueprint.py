@@ -47,10 +47,15 @@ class Numbers:
 
 @dataclass(frozen=True, eq=False)
 class Bags:
-    """The sum of the rows of a bag of ids, divided by their number ("mean"), its root ("sqrtn"), or nothing ("sum"); none gives zeros."""
+    """The sum of the rows of a bag of ids, divided by their number ("mean"), its root ("sqrtn"), or nothing ("sum"); none gives zeros.
+
+    "weighted": the sum of ``v_r`` times row r over the different ids r of the bag, divided by the Euclidean norm of v (zeros where that
+    is 0); ``v_r = (1 + ln c_r) weights[r]``, c_r being how often r is in the bag.
+    """
 
     table: Array
     pool: str
+    weights: Array | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -214,7 +219,7 @@ _TRAINS = {
     "seed",
 }
 _LOSSES = {"softmax": "softmax", "sigmoid": "sigmoid", "squared": "identity"}
-_POOLS = ("mean", "sqrtn", "sum")
+_POOLS = ("mean", "sqrtn", "sum", "weighted")
 
 
 def blueprint(
@@ -252,7 +257,8 @@ class _Reader:
             pool = spec.get("pool", "mean")
             if pool not in _POOLS:
                 raise ValueError(f"a network with pool={pool!r} cannot be described")
-            return Bags(self.p["embedding"], pool)
+            weights = self.p["embedding.weights"] if pool == "weighted" else None
+            return Bags(self.p["embedding"], pool, weights)
         if kind == "concat":
             return Sequence_(self.p["embedding"], int(spec["max_tokens"]))
         if kind != "windows":

@@ -72,7 +72,7 @@ class Graph:
                 flat = [str(v).encode() for v in values.ravel().tolist()]
                 tensor = helper.make_tensor(name, onnx.TensorProto.STRING, values.shape, flat)
             else:
-                tensor = numpy_helper.from_array(np.ascontiguousarray(values), name)
+                tensor = numpy_helper.from_array(np.asarray(values, order="C"), name)
             self.constants[name] = tensor
         return name
 
@@ -165,6 +165,8 @@ class _Input:
         return self.windows(part, x)
 
     def bags(self, part: Bags, ids: str) -> str:
+        if part.weights is not None:
+            return self.weighted(part, ids)
         g = self.g
         rows = self.rows(ids, part.table)
         total = g("ReduceSum", rows, g.integers(1), keepdims=0)
@@ -173,6 +175,32 @@ class _Input:
         there = g.cast(g("GreaterOrEqual", ids, g.constant(np.int64(0), "zero")), "FLOAT")
         count = g("Max", g("ReduceSum", there, g.integers(1), keepdims=1), g.number(1.0))
         return g("Div", total, g("Sqrt", count) if part.pool == "sqrtn" else count)
+
+    def weighted(self, part: Bags, ids: str) -> str:
+        """The different ids of each row first, so that each is there once."""
+        g, axis = self.g, self.g.integers(1)
+        assert part.weights is not None
+        zero = g.constant(np.int64(0), "zero")
+        ids = g.fill(ids, 0, 1)  # at least one
+        ids = g.several("TopK", 2, ids, g("Shape", ids, start=1), axis=1)[0]
+        # the same ids now stand side by side: the number of the run that each is in
+        new = g.cast(g("Not", g("Equal", g.cut(ids, 1, None), g.cut(ids, 0, -1))), "INT64")
+        run = g("CumSum", g("Pad", new, g.integers(0, 1, 0, 0)), g.constant(np.int64(1), "one"))
+        zeros = g("Mul", ids, zero)
+        ones = g("Add", zeros, g.constant(np.int64(1), "one"))
+        count = g("ScatterElements", zeros, run, ones, axis=1, reduction="add")
+        nothing = g("Sub", zeros, ones)
+        ids = g("ScatterElements", nothing, run, ids, axis=1, reduction="max")
+        missing = g("Less", ids, zero)
+        spare = g.constant(np.int64(len(part.table)), "spare")
+        weights = g.constant(np.append(part.weights, np.float32(0)), "embedding.weights")
+        weight = g("Gather", weights, g("Where", missing, spare, ids), axis=0)
+        times = g("Log", g("Max", g.cast(count, "FLOAT"), g.number(1.0)))
+        v = g("Mul", g("Add", times, g.number(1.0)), weight)
+        square = g("ReduceSum", g("Mul", v, v), axis, keepdims=1)
+        norm = g("Where", g("Greater", square, g.number(0.0)), g("Sqrt", square), g.number(1.0))
+        total = g("MatMul", g("Unsqueeze", v, axis), self.rows(ids, part.table))
+        return g("Div", g("Squeeze", total, axis), norm)
 
     def windows(self, part: Windows, ids: str) -> str:
         g, dim = self.g, part.table.shape[1]

@@ -25,7 +25,7 @@ from pyffnn.net.blueprint import (
     Windows,
 )
 
-__all__ = ["BagInput", "Net", "SequenceInput", "WindowInput", "arrays_of"]
+__all__ = ["BagInput", "Net", "SequenceInput", "WeightedBagInput", "WindowInput", "arrays_of"]
 
 Tensor: TypeAlias = torch.Tensor
 functional = torch.nn.functional
@@ -65,6 +65,34 @@ class BagInput(Module):  # type: ignore[misc]
 
     def extra_repr(self) -> str:
         return f"pool={self.pool!r}"
+
+
+class WeightedBagInput(Module):  # type: ignore[misc]
+    """Bags as those of `BagInput`, each of their rows once, times ``(1 + ln count) weights[row]``, these numbers divided by their norm."""
+
+    def __init__(self, weights: Tensor) -> None:
+        super().__init__()
+        self.register_buffer("weights", weights)
+
+    def forward(self, ids: Tensor, table: Tensor, offsets: Tensor | None = None) -> Tensor:
+        if offsets is None:
+            bags, length = ids.shape
+            bag = torch.arange(bags, device=ids.device).repeat_interleave(length)
+        else:
+            bags = offsets.shape[0]
+            ends = torch.cat([offsets, offsets.new_full((1,), ids.shape[0])])
+            bag = torch.arange(bags, device=ids.device).repeat_interleave(ends[1:] - ends[:-1])
+        # in the order of the bags
+        found, counts = torch.unique(bag * table.shape[0] + ids.flatten(), return_counts=True)
+        bag, ids = found // table.shape[0], found % table.shape[0]
+        v = (1 + counts.to(table.dtype).log()) * self.weights.to(table.dtype)[ids]
+        square = v.new_zeros(bags).index_add(0, bag, v * v)
+        v = v / torch.where(square > 0, square.sqrt(), 1)[bag]
+        begins = torch.searchsorted(bag, torch.arange(bags, device=bag.device))
+        return functional.embedding_bag(ids, table, begins, mode="sum", per_sample_weights=v)
+
+    def extra_repr(self) -> str:
+        return "pool='weighted'"
 
 
 class SequenceInput(Module):  # type: ignore[misc]
@@ -174,6 +202,8 @@ def arrays_of(net: Net) -> dict[str, NDArray[np.float32]]:
         found["embedding"] = net.table
     if getattr(net.input, "distant", None) is not None:
         found["distant"] = net.input.distant
+    if isinstance(net.input, WeightedBagInput):
+        found["embedding.weights"] = net.input.weights
     for module in net.modules():
         name = getattr(module, "parameter", None)
         if isinstance(module, torch.nn.LayerNorm):
@@ -198,7 +228,9 @@ def _input(part: Input) -> Module:
     if isinstance(part, Numbers):
         return NumberInput()
     if isinstance(part, Bags):
-        return BagInput(part.pool)
+        return (
+            BagInput(part.pool) if part.weights is None else WeightedBagInput(_tensor(part.weights))
+        )
     if isinstance(part, Sequence_):
         return SequenceInput(part.length)
     assert isinstance(part, Windows)
