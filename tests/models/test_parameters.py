@@ -181,7 +181,7 @@ def test_limits(cls: Any, name: str, right: list[Any], wrong: list[Any]) -> None
         (FFNNClassifier(learning_rate=0), "learning_rate must be a positive, finite number, got 0"),
         (FFNNClassifier(batch_size="all"), "batch_size must be 'auto' or an integer, got 'all'"),
         (FFNNClassifier(n_threads="all"), "n_threads must be an integer or None, got 'all'"),
-        (TextClassifier(pooling="most"), "pooling must be one of 'auto', 'mean', 'sqrtn', 'sum', 'max', 'min', 'concat' or a tuple of names among 'mean', 'sqrtn', 'sum', 'max', 'min', got 'most'"),
+        (TextClassifier(pooling="most"), "pooling must be one of 'auto', 'mean', 'sqrtn', 'sum', 'max', 'min', 'weighted', 'concat' or a tuple of names among 'mean', 'sqrtn', 'sum', 'max', 'min', got 'most'"),
         (TextClassifier(windows=3, pooling="concat"), "windows=3 needs a pooling"),
         (TextClassifier(lowercase=1), "lowercase must be True or False, got 1"),
         (TextClassifier(char_ngrams=(3, 2)), r"char_ngrams must be \(lo, hi\) with 1 <= lo <= hi <= 64, got \(3, 2\)"),

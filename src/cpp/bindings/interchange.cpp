@@ -173,9 +173,12 @@ py::array foreign_array(py::handle x, const char* name) {
   if (!plain && py::hasattr(x, "__dlpack__")) {
     return asked(x, name, [&] {
       check_device(x, name);
-      if (!py::hasattr(x, "__array__")) return with_numpy(x, "from_dlpack");
+      py::object tensor = py::reinterpret_borrow<py::object>(x);
+      // PyTorch's tensors may be meant with the other sign, which its DLPack does not tell.
+      if (py::hasattr(x, "is_neg") && py::hasattr(x, "resolve_neg")) tensor = x.attr("resolve_neg")();
+      if (!py::hasattr(x, "__array__")) return with_numpy(tensor, "from_dlpack");
       try {
-        return with_numpy(x, "from_dlpack");
+        return with_numpy(tensor, "from_dlpack");
       } catch (py::error_already_set& e) {
         // Element types that DLPack or NumPy lacks: the library itself may know better, and else says why not.
         if (!e.matches(PyExc_Exception) || e.matches(PyExc_MemoryError)) throw;

@@ -49,8 +49,12 @@ def _define(name: str, schema: str, run: Any, fake: Any) -> Any:
 
 
 def _is_plain(tensor: Tensor) -> bool:
-    """Whether nobody looks on who must see the operator itself: no compiler, no check, no mode."""
-    return type(tensor) in _PLAIN and torch._C._len_torch_dispatch_stack() == 0
+    """Whether it has numbers, and nobody looks on who must see the operator itself: no compiler, no check, no mode."""
+    return (
+        type(tensor) in _PLAIN
+        and tensor.device.type == "cpu"
+        and torch._C._len_torch_dispatch_stack() == 0
+    )
 
 
 def _from_numpy(array: Any) -> Tensor:

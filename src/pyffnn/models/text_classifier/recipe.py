@@ -122,6 +122,8 @@ def may_weigh(s: Settings) -> bool:
         return pooling(s) == "weighted"
     return (
         s.weighs
+        # of many labels each is rare, and the rates of classes are too large
+        and not getattr(s, "multilabel", False)
         and not s._hidden()
         and s.optimizer == "auto"
         and s.learning_rate is None
