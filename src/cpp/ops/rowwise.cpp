@@ -114,8 +114,8 @@ void layer_norm_backward(const T* dy, const T* x, const T* gamma, const T* mean,
   template void curve_backward(const CurveArgs<T>&, const T*, const T*, T*, Index);                              \
   template void layer_norm(const T*, const T*, const T*, T, T*, T*, T*, Index, Index);                           \
   template void layer_norm_backward(const T*, const T*, const T*, const T*, const T*, T*, T*, T*, Index, Index); \
-  template void gelu_tanh(const T*, T*, Index); \
-  template void gelu_tanh_backward(const T*, const T*, T*, Index); \
+  template void gelu_tanh(const T*, T*, Index);                                                                  \
+  template void gelu_tanh_backward(const T*, const T*, T*, Index);                                               \
   template void softmax(const T*, T*, Index, Index);                                                             \
   template void log_softmax(const T*, T*, Index, Index);                                                         \
   template void softmax_backward(const T*, const T*, T*, Index, Index);
