@@ -26,6 +26,10 @@ class Progress:
         self._every = 0.2 if self._live else 30.0
         self._width = 0
 
+    def say(self, text: str) -> None:
+        """A line before the epochs."""
+        self._write(text, stays=True)
+
     def start(self, epochs: int, examples: int, done: int = 0) -> None:
         """A run of ``epochs`` epochs of ``examples`` examples begins, ``done`` of them all done before."""
         self._epochs = epochs

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +14,7 @@ from pyffnn.models.text_classifier.start import begin_weighted
 from pyffnn.models.text_classifier.state import TextFitted
 from pyffnn.net import Network
 from pyffnn.optimizers import Optimizer, linear_decay
-from pyffnn.training import Data, Shuffled
+from pyffnn.training import Data, Progress, Shuffled
 
 if TYPE_CHECKING:
     from pyffnn.models.text_classifier.model import TextClassifier
@@ -50,8 +49,7 @@ def settle(
         rate, tried = choose_rate(fitted, read, data, rate, epochs, size, threads)
         optimizer = replace(optimizer, lr=rate)
     fitted = replace(fitted, recipe=recipe.described(model, fitted, optimizer, epochs, tried))
-    if model.verbose:
-        print(f"recipe  {recipe.sentence(fitted.recipe)}", file=sys.stderr)
+    Progress(model.verbose).say(f"recipe  {recipe.sentence(fitted.recipe)}")
     return fitted, optimizer
 
 
