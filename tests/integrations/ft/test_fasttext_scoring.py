@@ -125,13 +125,13 @@ def test_folding_changes_no_prediction(model, texts):
             assert names[0] == others[0]
 
 
-def test_a_quantised_model_folds(lines, texts):
+def test_a_quantised_model_folds(lines, texts, tmp_path):
     model = trained(lines, wordNgrams=2, bucket=500)
     model.quantize(cutoff=300)
     folded = model.fold()
     assert folded.predict(texts)[0] == model.predict(texts)[0]
     with pytest.raises(ValueError, match="pruned"):
-        folded.save_model("/tmp/never.ftz")
+        folded.save_model(str(tmp_path / "never.ftz"))
     vectors = fasttext.train_unsupervised(lines, dim=2, minCount=1, bucket=10, epoch=1, verbose=0)
     with pytest.raises(ValueError, match="supervised"):
         vectors.fold()

@@ -180,7 +180,12 @@ class TextClassifier(TextAnswers):
     """
 
     _default_schedule = linear_decay()
-    weighs = True
+
+    @property
+    def weighs(self) -> bool:
+        # of many labels each is rare, and the rates of classes are too large
+        return not self.multilabel
+
     _structure = (*Classifier._structure, *_STRUCTURE)
 
     def __init__(

@@ -95,11 +95,13 @@ class Settings(Protocol):
     l2: float | None
     embedding_dim: int | None
     freeze_embeddings: bool
-    weighs: bool
-    """Whether the targets are classes, over which rows fall unevenly."""
     epochs: int | str
     batch_size: int
     pretrained_vectors: PretrainedVectors | None
+
+    @property
+    def weighs(self) -> bool:
+        """Whether the targets are classes, over which rows fall unevenly."""
 
     def _hidden(self) -> list[int]: ...
 
@@ -122,8 +124,6 @@ def may_weigh(s: Settings) -> bool:
         return pooling(s) == "weighted"
     return (
         s.weighs
-        # of many labels each is rare, and the rates of classes are too large
-        and not getattr(s, "multilabel", False)
         and not s._hidden()
         and s.optimizer == "auto"
         and s.learning_rate is None
