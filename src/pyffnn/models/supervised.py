@@ -63,6 +63,8 @@ class Rehearsal(NamedTuple):
         Of those that are not; None: no examples were held out.
     validation
         Other examples with their targets; None: none were given.
+    begin
+        First weights that know of the labels of these examples alone; None: weights know of none.
     """
 
     targets: Any
@@ -70,6 +72,7 @@ class Rehearsal(NamedTuple):
     numbers: Numbers | None
     held_out: Numbers | None
     validation: tuple[Examples, Any] | None
+    begin: Callable[[Numbers], None] | None = None
 
 
 class Supervised(FittedModel[F]):
@@ -278,7 +281,10 @@ class Supervised(FittedModel[F]):
         )
 
         def rehearse(some: Numbers) -> None:
-            begin()
+            if rehearsal is None or rehearsal.begin is None:
+                begin()
+            else:
+                rehearsal.begin(some)
             batches = Shuffled(some, batch_size, fitted.seed)
             Run(fitted.network, data, replace(plan, batches=batches, guess=None)).train()
 

@@ -16,7 +16,7 @@ from pyffnn.models.labels import ClassWeight
 from pyffnn.models.supervised import Rehearsal
 from pyffnn.models.text_classifier import recipe
 from pyffnn.models.text_classifier.answers import TextAnswers
-from pyffnn.models.text_classifier.choice import settle
+from pyffnn.models.text_classifier.choice import choose, told
 from pyffnn.models.text_classifier.reading import Reader, ReadTexts, Texts, collected
 from pyffnn.models.text_classifier.start import begin, start_rows
 from pyffnn.models.text_classifier.state import TextFitted
@@ -45,7 +45,8 @@ class TextClassifier(TextAnswers):
     ----------
     embedding_dim
         Numbers in an embedding; None: those of ``pretrained_vectors``, else 16, or one for each class
-        where rows are weighted and classes more: the first numbers of a row are then its class weights.
+        where rows are weighted and classes are 17 to 64, whose weights the first numbers of a row then are;
+        64 for more classes.
     hidden_layer_sizes
         Units of each hidden layer; ``()``: none.
     activation
@@ -59,8 +60,8 @@ class TextClassifier(TextAnswers):
     pooling
         "weighted", "mean", "sqrtn", "sum", "max", "min", a tuple of the
         last five side by side, "concat" or "auto". "weighted": each row of a text once,
-        times 1 + ln(its count) and a weight found in training (idf times how unevenly it falls on
-        the classes), over the norm of these. "sqrtn" divides the sum of the rows by the root of
+        times 1 + ln(its count) and a weight found in training (by its idf and how unevenly it falls
+        on the classes), over the norm of these. "sqrtn" divides the sum of the rows by the root of
         their number, "sum" by nothing. "auto": "weighted" from 3,000 words on; "mean" for fewer,
         and with hidden layers, ``windows``, an ``optimizer``, ``learning_rate`` or ``pretrained_vectors``.
     windows
@@ -73,9 +74,10 @@ class TextClassifier(TextAnswers):
         Longest word n-gram, 1 to 16; 1: words alone. Not with "concat".
     char_ngrams
         None, or (lo, hi): n-grams of so many characters of each word ("<" and ">" around it), also
-        of words that training has not met. Not with "concat". "auto": (4, 4) where rows are weighted
-        or summed and training texts have 3,000 words or more, but fewer than 500,000, or than 25 a
-        text; None with ``buckets`` or a ``tokenizer``. Where rows are summed, Adagrad moves those of
+        of words that training has not met. Not with "concat". "auto": where rows are weighted or
+        summed and training texts have 3,000 words or more, but fewer than 500,000, or than 25 a text,
+        (4, 4), or the best of this, (3, 6) and None where candidates are tried; None with ``buckets``
+        or a ``tokenizer``. Where rows are summed, Adagrad moves those of
         character n-grams at 0.3 times the rate of the others.
     buckets
         None: each n-gram that occurs at least ``ngram_min_count`` times has a row of its own;
@@ -92,17 +94,18 @@ class TextClassifier(TextAnswers):
     label_prefix
         Marks the labels in files of fastText's format.
     optimizer
-        "auto" (SGD for weighted rows, else Adagrad), "sgd", "momentum", "adagrad", "adam", or a settings
+        "auto" (SGD for weighted rows of up to 64 classes, else Adagrad), "sgd", "momentum", "adagrad", "adam", or a settings
         object of `pyffnn.nn`. Embeddings are updated in the rows that a batch contains, and only
         there. Adagrad keeps one accumulator a row.
     learning_rate
         A number, which falls to 0 in a straight line over all steps, or a schedule of `pyffnn.nn`;
         replaces that of a settings object. None: for weighted rows by the number of passes and
-        classes, and with few texts the best of three on held-out parts (see ``recipe_``); for Adagrad
+        classes, and the best of some on held-out parts (see ``recipe_``); for Adagrad
         0.2 for one pass, 0.14 for two, else 0.1, and 0.02 for sums; else the optimizer's own.
     epochs
-        Passes over the texts; "auto": 10 for small corpora (5 for means) down to 1 for large ones, about
-        three million words and n-grams in all; more for a handful of texts (300 steps).
+        Passes over the texts; "auto": 6 for small corpora (5 for means) down to 1 for large ones, about
+        three million words and n-grams in all; more for a handful of texts (300 steps), and where
+        that helps on held-out parts.
     batch_size
         Texts a step.
     dropout
@@ -333,16 +336,21 @@ class TextClassifier(TextAnswers):
         corpus, targets, _ = read
         weights = check_sample_weight(sample_weight, targets.size)
         weight, by_class = self._weigh(targets, weights)
+        if X_val is None and y_val is not None:
+            raise ValueError("X_val and y_val must be given together")
+        seed = self._seed(saved)
+        held_out = None if X_val is not None else self._held_out(targets, weight, seed)
+        numbers, held = (None, None) if held_out is None else held_out
+        chosen = choose(self, read, numbers, seed, weight, by_class)
+        read = chosen.read
+        corpus = read.corpus
         others = None
         if X_val is not None:
             others = reader.known(corpus.featurizer, X_val, y_val, targets.classes, "_val")
-        elif y_val is not None:
-            raise ValueError("X_val and y_val must be given together")
-        fitted, restart = begin(self, read, weight, self._seed(saved))
-        network = fitted.network
-        spec = network.spec
+        fitted, restart = begin(self, read, weight, seed, chosen.weighting)
+        spec = fitted.network.spec
         data = Data(fitted.examples(corpus), self._net_targets(targets, spec, weight, by_class))
-        numbers, held, validate, validation, data_id = None, None, None, None, {}
+        validate, validation, data_id = None, None, {}
         if saving.wanted:
             data_id["train"] = read.identity(weight)
         if others is not None:
@@ -351,14 +359,19 @@ class TextClassifier(TextAnswers):
             validate = self._validator(Data(validation[0], theirs))
             if saving.wanted:
                 data_id["valid"] = others.identity(None)
-        elif (held_out := self._held_out(targets, weight, fitted.seed)) is not None:
-            numbers, held = held_out
+        elif held is not None:
             validate = self._validator(data, held)
-        epochs = recipe.epochs(
-            self, corpus, sums=fitted.sums, weighted=spec.get("pool") == "weighted"
+        epochs = chosen.epochs or recipe.epochs(
+            self,
+            corpus,
+            sums=fitted.sums,
+            weighted=spec.get("pool") == "weighted",
+            classes=int(targets.classes.size),
         )
         optimizer = recipe.optimizer_of(self, fitted, by_class, epochs)
-        fitted, optimizer = settle(self, fitted, read, data, optimizer, epochs)
+        if chosen.rate is not None:
+            optimizer = replace(optimizer, lr=chosen.rate)
+        fitted = told(self, fitted, optimizer, epochs, chosen)
         self._fit_network(
             fitted,
             data,
@@ -372,7 +385,7 @@ class TextClassifier(TextAnswers):
             saved=saved,
             data_id=data_id,
             callbacks=callbacks,
-            rehearsal=Rehearsal(targets, weight, numbers, held, validation),
+            rehearsal=Rehearsal(targets, weight, numbers, held, validation, restart),
         )
         return self
 
@@ -424,7 +437,10 @@ class TextClassifier(TextAnswers):
                 rows=features.num_rows,
                 **{**self._training_spec(), "l2": recipe.l2(self, fitted.network.spec)},
             )
-            start_rows(self, fork, fitted.features, read)
+            weighting = fitted.settings.get(
+                "weighting", "unevenness"
+            )  # of files before there was a choice
+            start_rows(self, fork, fitted.features, read, weighting)
             history = self._learn(fork, fitted, read, weight, by_class)
             self._replace(fork, replace(fitted, history=history, features=features))
         return self
