@@ -129,7 +129,11 @@ void check_output(const Spec& s) {
   check_size("n_outputs", s.n_outputs);
   need(s.n_outputs < kLargest, "n_outputs", "below 2^31", s.n_outputs);
   if (s.of_words() && s.loss != LossKind::softmax)
-    refuse("loss", "'softmax' unless output is 'classes'", s.loss == LossKind::sigmoid ? "'sigmoid'" : "'squared'");
+    refuse("loss", "'softmax' unless output is 'classes'",
+           s.loss == LossKind::sigmoid   ? "'sigmoid'"
+           : s.loss == LossKind::ordinal ? "'ordinal'"
+                                         : "'squared'");
+  if (s.loss == LossKind::ordinal) need(s.n_outputs > 1, "n_outputs", "at least 2 for loss 'ordinal'", s.n_outputs);
   if (s.output == OutputKind::adaptive) {
     Index last = 0;
     for (const Index cut : s.cutoffs) {
@@ -153,7 +157,7 @@ Index Spec::width() const {
     case InputKind::dense:
       return n_inputs;
     case InputKind::sparse:
-      return hidden.empty() ? n_outputs : residual ? last_size() : hidden.front();
+      return hidden.empty() ? logits() : residual ? last_size() : hidden.front();
     case InputKind::bags:
       return dim * static_cast<Index>(pools.size());
     case InputKind::concat:
@@ -167,7 +171,7 @@ Index Spec::width() const {
 Index Spec::last_size() const {
   if (tied) return dim;
   if (!hidden.empty()) return hidden.back();
-  return input == InputKind::sparse ? n_outputs : width();
+  return input == InputKind::sparse ? logits() : width();
 }
 
 void Spec::check() const {

@@ -58,7 +58,9 @@ void each_key(F& f, S& s) {
                         {"sampled", OutputKind::sampled}});
   f("cutoffs", s.cutoffs);
   f("samples", s.samples);
-  f("loss", s.loss, Choices<LossKind>{{"softmax", LossKind::softmax}, {"sigmoid", LossKind::sigmoid}, {"squared", LossKind::squared}});
+  f("loss", s.loss,
+    Choices<LossKind>{
+        {"softmax", LossKind::softmax}, {"sigmoid", LossKind::sigmoid}, {"squared", LossKind::squared}, {"ordinal", LossKind::ordinal}});
   f("precision", s.precision,
     Choices<Precision>{{"float32", Precision::float32},
                        {"bfloat16x3", Precision::bfloat16x3},
