@@ -119,6 +119,7 @@ void check_layers(const Spec& s) {
          "True");
     need(s.rows == s.n_outputs, "tied", "False where rows and n_outputs differ", "True");
     need_off(s.freeze_embeddings, "freeze_embeddings", "False where embeddings are tied");
+    need(s.frozen_steps == 0, "frozen_steps", "0 where embeddings are tied", s.frozen_steps);
     need(!s.embedding_by_row && s.embedding_lr == 1, "tied", "False where embeddings have an optimizer or rate of their own", "True");
   }
   need(s.width() >= 1 && s.width() <= kLargest, "the width of the input", "from 1 to 2^31", s.width());

@@ -62,6 +62,7 @@ struct Spec {
   double embedding_lr = 1;        // factor on the learning rate of the table
   double embedding_scale = 0;     // initial values from [-scale, scale); 0: 1 / dim, for windows 1 / sqrt(dim) as standard deviation
   bool freeze_embeddings = false;
+  Index frozen_steps = 0;  // first steps in which the table stays as it is
 
   double dropout = 0;            // of hidden units
   double input_dropout = 0;      // of the numbers of a dense or sparse input

@@ -79,6 +79,7 @@ void each_key(F& f, S& s) {
   f("embedding_lr", s.embedding_lr);
   f("embedding_scale", s.embedding_scale);
   f("freeze_embeddings", s.freeze_embeddings);
+  f("frozen_steps", s.frozen_steps);
   f("dropout", s.dropout);
   f("input_dropout", s.input_dropout);
   f("embedding_dropout", s.embedding_dropout);

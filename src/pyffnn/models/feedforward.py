@@ -51,8 +51,8 @@ class FFNNClassifier(VectorAnswers[FFNNFitted], Classifier[FFNNFitted]):
         Hidden layers add to a stream of the last layer's size, ``r += W2 act(W1 norm(r))``, and
         layer normalisation, as in `LanguageModel`.
     output, cutoffs, samples
-        "softmax", all classes at each step, or for very many classes "adaptive" or "sampled", as in
-        `LanguageModel`.
+        "softmax", all classes at each step; "ordinal", classes in their (sorted) order, by cumulative logits
+        (McCullagh 1980); for very many classes "adaptive" or "sampled", as in `LanguageModel`.
     optimizer
         "sgd", "momentum", "adagrad", "adam", or a settings object of `pyffnn.nn`.
     learning_rate
@@ -116,6 +116,8 @@ class FFNNClassifier(VectorAnswers[FFNNFitted], Classifier[FFNNFitted]):
         What the logits were divided by; 1 without ``calibrate``.
     reject_threshold_ : float or None
         Least probability of an answer other than "none of these".
+    cutpoints_ : array of shape (n_classes - 1,)
+        With ``output="ordinal"``: where on the score's scale one class ends and the next begins.
     classes_ : array of shape (n_classes,)
         The sorted labels.
     history_ : list of dict

@@ -86,6 +86,10 @@ POOLINGS = ("mean", "sqrtn", "sum", "max", "min")
 RATE = Number(0, 1, open_high=True)  # of dropout: 1 would leave nothing
 POSITIVE = Number(0, open_low=True)
 
+_CLASS_OUTPUT = _of(
+    Choice(("softmax", "ordinal", "adaptive", "sampled")),
+    doc="output layer: all classes, classes in an order, clusters by frequency, or a sample in training",
+)
 _NETWORK = {
     "hidden_layer_sizes": _of(COUNT, Integers(COUNT), doc="units of the hidden layers"),
     "activation": _of(
@@ -189,6 +193,7 @@ _VOCABULARY = {
 _OWN: dict[str, dict[str, Setting]] = {
     "FFNNClassifier": {
         **_NETWORK,
+        "output": _CLASS_OUTPUT,
         **_TRAINING,
         **_CLASSES,
         "epochs": _of(COUNT, doc="passes over the examples at most"),
@@ -202,6 +207,7 @@ _OWN: dict[str, dict[str, Setting]] = {
     },
     "TextClassifier": {
         **_NETWORK,
+        "output": _CLASS_OUTPUT,
         **_TRAINING,
         **_CLASSES,
         "embedding_dim": _of(
@@ -267,7 +273,9 @@ _OWN: dict[str, dict[str, Setting]] = {
             NONE,
             doc="first embeddings of words; none: random",
         ),
-        "freeze_embeddings": _of(FLAG, doc="leave the embeddings as they are"),
+        "freeze_embeddings": _of(
+            FLAG, COUNT, doc="leave the embeddings as they are; a number: for so many epochs"
+        ),
     },
     "LanguageModel": {
         **_NETWORK,

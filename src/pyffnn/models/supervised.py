@@ -210,7 +210,7 @@ class Supervised(FittedModel[F]):
             # the weights are read as rows of a table: there is no product for these to follow
             for name, only in (("residual", False), ("output", "softmax")):
                 value = getattr(self, name, only)
-                if value != only:
+                if value != only and value != "ordinal":
                     raise ValueError(
                         f"{name} must be {only!r} for sparse features without hidden layers, "
                         f"got {value!r}"

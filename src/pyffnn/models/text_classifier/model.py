@@ -55,8 +55,8 @@ class TextClassifier(TextAnswers):
         Hidden layers add to a stream of the last layer's size, ``r += W2 act(W1 norm(r))``, and
         layer normalisation, as in `LanguageModel`.
     output, cutoffs, samples
-        "softmax", all classes at each step, or for very many classes "adaptive" or "sampled", as in
-        `LanguageModel`.
+        "softmax", all classes at each step; "ordinal", classes in their (sorted) order, by cumulative logits
+        (McCullagh 1980); for very many classes "adaptive" or "sampled", as in `LanguageModel`.
     pooling
         "weighted", "mean", "sqrtn", "sum", "max", "min", a tuple of the
         last five side by side, "concat" or "auto". "weighted": each row of a text once,
@@ -128,7 +128,7 @@ class TextClassifier(TextAnswers):
         Starting values for the embeddings of words: a file in word2vec's text format, a mapping
         from words to vectors, or (words, array); None: random ones.
     freeze_embeddings
-        Leave the embeddings as they are.
+        Leave the embeddings as they are; a number: for the first so many epochs of `fit`.
     early_stopping
         False, or for how many epochs without a better validation accuracy (then loss) training
         goes on (True: 5). The weights of the best epoch are restored.
@@ -168,6 +168,8 @@ class TextClassifier(TextAnswers):
         What the logits were divided by; 1 without ``calibrate``.
     reject_threshold_ : float or None
         Least probability of an answer other than "none of these".
+    cutpoints_ : array of shape (n_classes - 1,)
+        With ``output="ordinal"``: where on the score's scale one class ends and the next begins.
     classes_ : array of shape (n_classes,)
         The sorted labels; those of a file without their prefix.
     history_ : list of dict
@@ -218,7 +220,7 @@ class TextClassifier(TextAnswers):
         class_weight: ClassWeight = None,
         multilabel: bool = False,
         pretrained_vectors: PretrainedVectors | None = None,
-        freeze_embeddings: bool = False,
+        freeze_embeddings: bool | int = False,
         early_stopping: bool | int = False,
         validation_fraction: float = 0.1,
         precision: str | None = None,
@@ -347,7 +349,7 @@ class TextClassifier(TextAnswers):
         others = None
         if X_val is not None:
             others = reader.known(corpus.featurizer, X_val, y_val, targets.classes, "_val")
-        fitted, restart = begin(self, read, weight, seed, chosen.weighting)
+        fitted, restart = begin(self, read, weight, seed, chosen.weighting, numbers)
         spec = fitted.network.spec
         data = Data(fitted.examples(corpus), self._net_targets(targets, spec, weight, by_class))
         validate, validation, data_id = None, None, {}
@@ -456,7 +458,7 @@ class TextClassifier(TextAnswers):
             "l2": recipe.l2(self),
             "embedding_dropout": float(self.dropout),
             "word_dropout": float(self.word_dropout),
-            "freeze_embeddings": bool(self.freeze_embeddings),
+            "freeze_embeddings": recipe.frozen_epochs(self) is None,
         }
 
     def _check_structure(self, fitted: TextFitted) -> None:

@@ -29,6 +29,7 @@ __all__ = [
     "dim",
     "epochs",
     "featurizer",
+    "frozen_epochs",
     "l2",
     "may_cut",
     "may_measure",
@@ -101,7 +102,7 @@ class Settings(Protocol):
     learning_rate: LearningRate | None
     l2: float | None
     embedding_dim: int | None
-    freeze_embeddings: bool
+    freeze_embeddings: bool | int
     epochs: int | str
     batch_size: int
     pretrained_vectors: PretrainedVectors | None
@@ -288,6 +289,12 @@ def may_measure(s: Settings, pool: Any) -> bool:
         and s.learning_rate is None
         and s.epochs == "auto"
     )
+
+
+def frozen_epochs(s: Settings) -> int | None:
+    """For how many the embeddings of a new model stay as they are; None: for good."""
+    frozen = s.freeze_embeddings
+    return None if isinstance(frozen, (bool, np.bool_)) and frozen else int(frozen)
 
 
 def weighting(classes: int) -> Weighting:

@@ -119,7 +119,7 @@ class TextRegressor(
         Starting values for the embeddings of words: a file in word2vec's text format, a mapping
         from words to vectors, or (words, array); None: random ones.
     freeze_embeddings
-        Leave the embeddings as they are.
+        Leave the embeddings as they are; a number: for the first so many epochs of `fit`.
     early_stopping
         False, or for how many epochs without a lower validation loss training goes on (True: 5). The weights of the best epoch are restored.
     validation_fraction
@@ -181,7 +181,7 @@ class TextRegressor(
         word_dropout: float = 0.0,
         l2: float | None = 1e-4,
         pretrained_vectors: PretrainedVectors | None = None,
-        freeze_embeddings: bool = False,
+        freeze_embeddings: bool | int = False,
         early_stopping: bool | int = False,
         validation_fraction: float = 0.1,
         precision: str | None = None,
@@ -278,10 +278,13 @@ class TextRegressor(
             )
         elif y_val is not None:
             raise ValueError("X_val and y_val must be given together")
-        fitted, restart = begin(self, read, weight, self._seed(saved))
+        seed = self._seed(saved)
+        held_out = None if X_val is not None else self._held_out(read.targets, weight, seed)
+        numbers, held = (None, None) if held_out is None else held_out
+        fitted, restart = begin(self, read, weight, seed, numbers=numbers)
         spec = fitted.network.spec
         data = Data(fitted.examples(read.corpus), self._net_targets(read.targets, spec, weight))
-        numbers, validate, data_id = None, None, {}
+        validate, data_id = None, {}
         if saving.wanted:
             data_id["train"] = read.identity(weight)
         if others is not None:
@@ -289,8 +292,7 @@ class TextRegressor(
             validate = self._validator(Data(fitted.examples(others.corpus), theirs))
             if saving.wanted:
                 data_id["valid"] = others.identity(None)
-        elif (held_out := self._held_out(read.targets, weight, fitted.seed)) is not None:
-            numbers, held = held_out
+        elif held is not None:
             validate = self._validator(data, held)
         epochs = recipe.epochs(self, read.corpus, sums=fitted.sums)
         optimizer = recipe.optimizer(self, epochs, sums=fitted.sums)
@@ -392,7 +394,7 @@ class TextRegressor(
             **super()._training_spec(),
             "embedding_dropout": float(self.dropout),
             "word_dropout": float(self.word_dropout),
-            "freeze_embeddings": bool(self.freeze_embeddings),
+            "freeze_embeddings": recipe.frozen_epochs(self) is None,
         }
 
     def _reader(self) -> ValueReader:

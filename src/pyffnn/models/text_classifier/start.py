@@ -46,9 +46,11 @@ def begin(
     weight: NDArray[np.float32] | None,
     seed: int,
     weighting: Weighting = "both",
+    numbers: NDArray[np.int64] | None = None,
 ) -> tuple[F, Callable[..., None]]:
     """The state before training, and what gives its network the first weights.
 
+    ``numbers``: of the texts that will be trained on; None: all.
     That takes the numbers of the texts whose labels may be known by then; none: all are.
     """
     features = read.corpus.featurizer
@@ -80,6 +82,9 @@ def begin(
         inputs["row_rates"] = isinstance(settled._optimizer(), Adagrad)
     if pool == "weighted" and not model._hidden():
         inputs["embedding_scale"] = recipe.SUM_SCALE
+    trained = len(read.corpus) if numbers is None else numbers.size
+    if epochs := recipe.frozen_epochs(model):
+        inputs["frozen_steps"] = epochs * -(-trained // int(model.batch_size))
     network = settled._make_network(inputs, read.targets, seed, weight)
     settings = model._structure_json()
     if pool == "weighted":
@@ -125,6 +130,7 @@ def begin_weighted(
     arrays["embedding.weights"][:] = weights
     spec = network.spec
     room = not spec["hidden"] and spec["output"] == "classes" and spec["dim"] >= spec["n_outputs"]
+    room = room and spec["loss"] != "ordinal"  # that has one score for all classes
     if class_rows and room:
         arrays["output.weight"][:] = np.eye(spec["dim"], spec["n_outputs"])
 
