@@ -286,7 +286,12 @@ class Supervised(FittedModel[F]):
             else:
                 rehearsal.begin(some)
             batches = Shuffled(some, batch_size, fitted.seed)
-            Run(fitted.network, data, replace(plan, batches=batches, guess=None)).train()
+            # SGD gets as far as its steps are long in all: fewer steps are longer ones
+            rate = schedule
+            if spec["optimizer"] == "sgd" and schedule.lr is not None:
+                rate = replace(schedule, lr=schedule.lr * plan.batches.examples / some.size)
+            parts = replace(plan, batches=batches, schedule=rate, guess=None)
+            Run(fitted.network, data, parts).train()
 
         finish = None if rehearsal is None else self._finisher(fitted, data, rehearsal, rehearse)
         restart()

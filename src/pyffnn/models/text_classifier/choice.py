@@ -48,6 +48,8 @@ _PLANNED = 5.5
 # fourth power of their number, down to what training itself will look at.
 _MOST_VISITS = 1e7
 _FEW_TEXTS = 2500
+# Up to so many words it costs little to cut them into other pieces.
+_FEW_WORDS = 60_000
 # What a number of a row costs, and one of the output's matrix, measured against a row of 16 numbers that SGD moves.
 _COST = {"sgd": 1 / 16, "adagrad": 2 / 16}
 _PRODUCTS = 1 / 40
@@ -187,8 +189,8 @@ class _Trials:
                 best = more
         elif self._texts.size >= _LEAST_SAMPLE:
             # A part of the texts learns in fewer steps: a rate that does as well there is too high for all of them.
-            best = self._slower(best, 0.5, -_GAIN)
-            few = self._texts.size < _FEW_TEXTS
+            best = self._slower(best, 0.5, -4 * _GAIN)
+            few = self._read[best.chars].corpus.num_tokens <= _FEW_WORDS
             if few and recipe.may_cut(self._model) and best.chars is not None:
                 best = self._best(best, iter([best._replace(chars=None)]))
         if not self._tried:

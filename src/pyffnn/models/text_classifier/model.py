@@ -103,7 +103,7 @@ class TextClassifier(TextAnswers):
         classes, and the best of some on held-out parts (see ``recipe_``); for Adagrad
         0.2 for one pass, 0.14 for two, else 0.1, and 0.02 for sums; else the optimizer's own.
     epochs
-        Passes over the texts; "auto": 6 for small corpora (5 for means) down to 1 for large ones, about
+        Passes over the texts; "auto": 5 for small corpora down to 1 for large ones, about
         three million words and n-grams in all; more for a handful of texts (300 steps), and where
         that helps on held-out parts.
     batch_size
