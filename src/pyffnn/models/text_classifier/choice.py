@@ -48,6 +48,8 @@ _PLANNED = 5.5
 # fourth power of their number, down to what training itself will look at.
 _MOST_VISITS = 1e7
 _FEW_TEXTS = 2500
+# From so many texts on, as for so many.
+_MANY_TEXTS = 100_000
 # Up to so many words it costs little to cut them into other pieces.
 _FEW_WORDS = 60_000
 # What a number of a row costs, and one of the output's matrix, measured against a row of 16 numbers that SGD moves.
@@ -159,7 +161,7 @@ class _Trials:
         visit = self._state(chars)[2]
         whole = visit * texts.size * first[1]
         few = min(1.0, _FEW_TEXTS / texts.size) ** 4
-        self._left = max(_MOST_VISITS * few, whole)
+        self._left = max(_MOST_VISITS * few, whole * min(1.0, _MANY_TEXTS / texts.size))
         planned = self._left / max(_PLANNED * whole * (_FOLDS - 1) / _FOLDS, 1)
         self._small = planned >= 1
         if not self._small:
