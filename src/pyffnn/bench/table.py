@@ -13,6 +13,7 @@ import pyffnn
 from pyffnn import ops, testing
 from pyffnn.bench import peers
 from pyffnn.bench.timing import Call
+from pyffnn.precision import Precision
 from pyffnn.testing.kernel import Shape
 
 
@@ -94,7 +95,7 @@ def _no_tiles() -> str:
     return "" if "amx" in pyffnn.available_isas() else f"needs AMX: {pyffnn.config()['amx']}"
 
 
-def _half_products(precision: str) -> Group:
+def _half_products(precision: Precision) -> Group:
     """bf16 modes: only where the machine has AMX, since elsewhere they run in float32."""
     name = {"bfloat16": "gemm bf16", "bfloat16x3": "gemm bf16x3"}[precision]
     plain = precision == "bfloat16"
@@ -145,7 +146,7 @@ def _table(kernel: str, ratio: float) -> Group:
     )
 
 
-def _vocabulary(precision: str, ratio: float) -> Group:
+def _vocabulary(precision: Precision, ratio: float) -> Group:
     kernel = "linear_cross_entropy"
     name = kernel if precision == "float32" else f"{kernel} {precision}"
     entry, against = testing.kernel(kernel), "PyTorch addmm + cross_entropy + backward, f32"

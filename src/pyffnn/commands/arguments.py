@@ -24,6 +24,7 @@ __all__ = [
     "add_quiet",
     "check_can_write",
     "checkpoint_of",
+    "flag_of",
     "options_of",
 ]
 
@@ -90,7 +91,7 @@ class Parser(argparse.ArgumentParser):
                 setting = SETTINGS[name][parameter.name]
                 self._options.append(parameter.name)
                 group.add_argument(
-                    _FLAGS.get(parameter.name, "--" + parameter.name.replace("_", "-")),
+                    _flag(parameter.name),
                     dest=parameter.name,
                     # the constructor's default holds, so that it stands in one place
                     default=argparse.SUPPRESS,
@@ -105,6 +106,17 @@ Commands: TypeAlias = "argparse._SubParsersAction[Parser]"  # generic in the stu
 def options_of(args: argparse.Namespace) -> dict[str, Any]:
     """The model's options that are on the command line, as arguments of its constructor."""
     return {name: getattr(args, name) for name in args.options if hasattr(args, name)}
+
+
+def flag_of(name: str, value: Any) -> str:
+    """The option that gives a setting this value."""
+    if isinstance(value, bool) and name not in ("early_stopping", "direct_ngrams"):
+        return _flag(name) if value else _flag(name).replace("--", "--no-", 1)
+    return f"{_flag(name)} {_shown(value)}"
+
+
+def _flag(name: str) -> str:
+    return _FLAGS.get(name, "--" + name.replace("_", "-"))
 
 
 def _shown(default: Any) -> str:
