@@ -33,7 +33,7 @@ def output_spec(model: OutputSettings, targets: Targets, *, one_unit: bool) -> d
     multilabel = targets.multilabel
     if n_classes < 2 and not multilabel:
         raise ValueError(
-            f"y contains 1 class ({targets.classes[0]!r}); {type(model).__name__} needs samples "
+            f"y contains 1 class ({targets.classes.tolist()[0]!r}); {type(model).__name__} needs samples "
             "of at least 2 classes"
             if n_classes
             else "y contains no class"

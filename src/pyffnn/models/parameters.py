@@ -260,8 +260,10 @@ _OWN: dict[str, dict[str, Setting]] = {
         "pretrained_vectors": _of(
             Text("a path"),
             Is(
-                "a mapping from words to vectors, (words, array)",
+                "a mapping from words to vectors, (words, array), gensim's KeyedVectors",
                 (os.PathLike, Mapping, tuple, list),
+                (),
+                ("index_to_key", "index2word", "wv"),
             ),
             NONE,
             doc="first embeddings of words; none: random",

@@ -13,11 +13,11 @@ from pyffnn.formats.model_file import PathLike
 from pyffnn.models.checks import check_sample_weight, check_texts
 from pyffnn.models.names import (
     Activation,
-    OptimizerLike,
     Pooling,
     Precision,
     RandomState,
     RegressionLoss,
+    TextOptimizer,
 )
 from pyffnn.models.regressor import Regressor
 from pyffnn.models.text_classifier import recipe
@@ -181,7 +181,7 @@ class TextRegressor(
         lowercase: bool = True,
         tokenizer: TokenizerLike | None = None,
         label_prefix: str = "__label__",
-        optimizer: OptimizerLike = "adagrad",
+        optimizer: TextOptimizer = "adagrad",
         learning_rate: LearningRate | None = None,
         epochs: int | Literal["auto"] = "auto",
         batch_size: int = 32,
