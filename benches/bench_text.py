@@ -133,9 +133,9 @@ def against_torch(
             # the same weights to start from, and below the same order: both learn the same
             with torch.no_grad():
                 self.table.weight.copy_(torch.from_numpy(start["embedding"]))
-                for number, layer in enumerate((self.hidden, self.out)):
-                    layer.weight.copy_(torch.from_numpy(start[f"weight{number}"].T.copy()))
-                    layer.bias.copy_(torch.from_numpy(start[f"bias{number}"]))
+                for name, layer in (("hidden0", self.hidden), ("output", self.out)):
+                    layer.weight.copy_(torch.from_numpy(start[f"{name}.weight"].T.copy()))
+                    layer.bias.copy_(torch.from_numpy(start[f"{name}.bias"]))
 
         def forward(self, ids: Any, offsets: Any) -> Any:
             return self.out(torch.relu(self.hidden(self.table(ids, offsets))))
@@ -158,6 +158,7 @@ def against_torch(
         return TextClassifier(
             embedding_dim=dim,
             hidden_layer_sizes=(hidden,),
+            pooling="mean",
             optimizer=pyffnn.nn.SGD(rate),
             learning_rate=pyffnn.nn.constant(rate),
             epochs=epochs,
