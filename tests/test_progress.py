@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from pyffnn import FFNNClassifier, LanguageModel, TextClassifier
+from pyffnn.cli import main
 from pyffnn.training.display import Terminal
 from pyffnn.training.progress import Progress
 
@@ -143,3 +144,19 @@ def test_a_notebook_has_one_line(monkeypatch: Any) -> None:
     assert not stream.text and len(Handle.shown) == 2
     assert Handle.shown[-1]["text/plain"].startswith("epoch   2/2  loss")
     assert Handle.shown[-1]["text/html"].startswith("<pre")
+
+
+def test_nothing_is_written_where_there_is_no_standard_error(
+    monkeypatch: Any, tmp_path: Any, capsys: Any
+) -> None:
+    (tmp_path / "a.csv").write_text("text,label\ngood film,1\nbad film,0\n" * 9)
+    monkeypatch.setattr(sys, "stderr", None)
+    model = str(tmp_path / "m")
+    assert main(["train", str(tmp_path / "a.csv"), "--model", model]) == 0
+    out = capsys.readouterr().out
+    assert "epoch" not in out and "header" not in out and "vocabulary" in out
+    assert main(["test", str(tmp_path / "none.csv"), "--model", model]) == 1
+    assert main(["train", "--poling"]) == 2
+    (tmp_path / "new.txt").write_text("good film\n")
+    assert main(["score", str(tmp_path / "new.txt"), "-m", model, "-o", str(tmp_path / "o")]) == 0
+    assert capsys.readouterr().out == ""

@@ -16,7 +16,7 @@ from typing import Any
 
 from pyffnn import __version__
 from pyffnn.commands import COMMANDS
-from pyffnn.commands.arguments import Parser
+from pyffnn.commands.arguments import Parser, say
 from pyffnn.commands.completion import SHELLS, completion
 
 __all__ = ["main"]
@@ -89,7 +89,7 @@ def _code(end: SystemExit) -> int:
 
 
 def _fail(message: str) -> int:
-    print(f"pyffnn: {message}", file=sys.stderr)
+    say(message)
     return 1
 
 

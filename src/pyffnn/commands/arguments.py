@@ -9,6 +9,7 @@ import importlib
 import inspect
 import os
 import re
+import sys
 from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
@@ -26,6 +27,7 @@ __all__ = [
     "checkpoint_of",
     "flag_of",
     "options_of",
+    "say",
 ]
 
 # where the option has another name than the argument
@@ -58,6 +60,8 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Write the usage and the message, with what may have been meant, and exit with code 2."""
+        if sys.stderr is None:  # argparse would write to standard output
+            self.exit(2)
         super().error(message + self._meant(message))
 
     def _meant(self, message: str) -> str:
@@ -186,6 +190,12 @@ _READ: list[tuple[str, str, Callable[[str], Any]]] = [
     ("Text", "TEXT", str),
     ("Choices", "{}/NAME,NAME", _names),
 ]
+
+
+def say(text: str) -> None:
+    """A line on standard error, where there is one (a program without a console has none)."""
+    if sys.stderr is not None:
+        print(f"pyffnn: {text}", file=sys.stderr)
 
 
 def add_model(parser: argparse.ArgumentParser, text: str) -> None:
