@@ -93,7 +93,7 @@ def test_a_terminal_has_one_line_in_colours(monkeypatch: Any, model: str) -> Non
     assert "\033[" in screen.text and screen.text.endswith("\n")
     assert len(screen.lines) == 1
     assert re.match(r"epoch +2/2  loss \d\.\d{4}  lr \S+  [\d,]+ \w+/s", screen.lines[0])
-    assert re.search(r"step \d+/\d+.* \d+ %  loss .*lr .*/s.* left", screen.plain)
+    assert re.search(r"step \d+/\d+ +\d+ % .* left  loss .*lr .*/s", screen.plain)
     assert ("tokens/s" in screen.text) == (model == "words")
 
 
@@ -114,7 +114,7 @@ def test_a_line_shows_the_last_validation(monkeypatch: Any) -> None:
     record: Any = {"epoch": 1, "loss": 1.0, "val_loss": 0.5, "val_accuracy": 0.75}
     progress.epoch({**record, "examples_per_second": 10.0, "learning_rate": 0.1})
     progress.advance(2, 3, 10, 130, 0.9, 0.05)
-    assert "val_loss 0.5000  val_accuracy 0.7500" in screen.lines[-1]
+    assert "left  loss 0.9000  val_accuracy 0.7500  lr 0.05  " in screen.lines[-1]
     assert "epoch   2/2  step 3/10  65 %" in screen.lines[-1]
 
 

@@ -53,11 +53,11 @@ class Progress:
         share = 100 * done / max(self._total, 1)
         parts = [
             ("name", f"epoch {f'{epoch}/{self._epochs}':>5}"),
-            ("", f"  step {step:,}/{steps:,}  {share:.0f} %"),
+            ("", f"  step {step:,}/{steps:,}  {share:.0f} %  {_clock(left)} left"),
             ("loss", f"  loss {loss:.4f}"),
-            *self._validation,
+            *self._validation[-1:],  # a line has no room for more
             ("quiet", f"  lr {rate:.2g}"),
-            ("", f"  {speed:,.0f} {self._unit}/s  {_clock(left)} left"),
+            ("", f"  {speed:,.0f} {self._unit}/s"),
         ]
         self._display.show(parts, stays=False)
 
