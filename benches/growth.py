@@ -3,8 +3,8 @@
     python benches/growth.py [--threads 1 2] [--only vocabulary] [--quick] [--seconds 1] [--json benches/results] [--plot FILE]
 
 Axes: of a language model's training step the vocabulary (1,000 to 500,000 words), the width (embedding and hidden layer alike) and the
-batch, per token; of a text classifier, from file to model, the embedding's width, the texts (10,000 to 10 million, generated) and the
-labels (2 to 100,000), per text. --quick takes the first points of each axis and leaves the large ones out.
+batch, per token; of a text classifier, from file to model, the embedding's width, the texts (10,000 to 10 million, generated; 5 epochs) and the
+labels (2 to 100,000; one epoch), per text. --quick takes the first points of each axis and leaves the large ones out.
 
 A point says how long a token or text takes, how many bytes the process needs beyond what it held before, how many the model's weights
 have, and the smallest cache that holds them. Between two points time grows as the size to the power of `slope`: 0 where a token costs the
@@ -34,21 +34,24 @@ from pyffnn.bench.probe import Stretch, Watch
 from pyffnn.bench.timing import Call, Rounds, Spent, in_turn
 
 STEP = {"vocab": 10_000, "context": 4, "dim": 64, "hidden": 128, "batch": 256}
-TEXTS = {"texts": 20_000, "labels": 4, "dim": 10}
+TEXTS = {"texts": 20_000, "labels": 4, "dim": 10, "epochs": 5}
 WORDS, LENGTH, CHUNK = 100_000, 10, 100_000
+# Multiply-adds of the steps of one call, at most.
+WORK = 1e10
 # A call of so many seconds is timed once, by its first run.
 LONG = 4.0
 
 
 @dataclass(frozen=True)
 class Axis:
-    """What grows: `values` of `key`, all else as in `STEP` or `TEXTS`. `quick` of the values are quick."""
+    """What grows: `values` of `keys`, all else as in `STEP` or `TEXTS` but for `fixed`. `quick` of the values are quick."""
 
     group: str
     unit: str
     keys: tuple[str, ...]
     values: tuple[int, ...]
     quick: int
+    fixed: tuple[tuple[str, int], ...] = ()
 
 
 AXES = (
@@ -57,7 +60,7 @@ AXES = (
     Axis("step of a language model, batch", "token", ("batch",), (1, 4, 16, 64, 256, 1024, 4096), 2),
     Axis("text classifier, width", "text", ("dim",), (2, 10, 30, 100, 300), 2),
     Axis("text classifier, texts", "text", ("texts",), (10_000, 100_000, 1_000_000, 10_000_000), 1),
-    Axis("text classifier, labels", "text", ("labels",), (2, 10, 100, 1_000, 10_000, 100_000), 2),
+    Axis("text classifier, labels", "text", ("labels",), (2, 10, 100, 1_000, 10_000, 100_000), 2, (("epochs", 1),)),
 )  # fmt: skip
 
 
@@ -73,7 +76,8 @@ class Point:
 
 def step_of(shape: dict[str, int], threads: int, folder: Path) -> Point:
     held = memory.held()
-    count = max(1, 2048 // shape["batch"])
+    work = 3 * shape["batch"] * shape["hidden"] * (shape["vocab"] + shape["context"] * shape["dim"])
+    count = max(1, min(2048 // shape["batch"], int(WORK / work)))
     weights = shape["vocab"] * (shape["dim"] + shape["hidden"] + 1)
     weights += (shape["context"] * shape["dim"] + 1) * shape["hidden"]
     steps = language_model_steps(shape, "sgd", threads, "float32", count)
@@ -109,7 +113,8 @@ def texts_of(shape: dict[str, int], threads: int, folder: Path) -> Point:
     last: list[TextClassifier] = []
 
     def fit() -> None:
-        last[:] = [TextClassifier(embedding_dim=shape["dim"], n_threads=threads).fit(path)]
+        model = TextClassifier(embedding_dim=shape["dim"], epochs=shape["epochs"], n_threads=threads)  # fmt: skip
+        last[:] = [model.fit(path)]
 
     def weights() -> int:
         return sum(np.asarray(w).nbytes for w in last[0]._state().network.parameters().values())
@@ -143,9 +148,10 @@ def smallest_cache(size: int) -> str:
 
 def point(axis: Axis, value: int, threads: int, seconds: float) -> results.Row:
     """A row, measured in this process."""
-    make, shape = (step_of, STEP) if axis.unit == "token" else (texts_of, TEXTS)
+    make, plain = (step_of, STEP) if axis.unit == "token" else (texts_of, TEXTS)
+    shape = plain | dict(axis.fixed)
     with tempfile.TemporaryDirectory() as folder, peers.pinned(threads):
-        small = dict(shape) | ({"vocab": 1000} if axis.unit == "token" else {"texts": 200})
+        small = shape | ({"vocab": 1000} if axis.unit == "token" else {"texts": 200})
         make(small, threads, Path(folder)).call()  # pools and tables that every size needs
         made = make(shape | dict.fromkeys(axis.keys, value), threads, Path(folder))
         watch = Watch()

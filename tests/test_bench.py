@@ -297,5 +297,6 @@ def test_the_memory_that_a_call_needs():
 
 def test_an_unknown_group_names_the_known_ones():
     with pytest.raises(ValueError, match="softmax"):
-        run.chosen("no such group")
-    assert [g.name for g in run.chosen("soft")] == ["softmax"]
+        run.chosen(["relu", "no such group"])
+    assert [g.name for g in run.chosen(["soft", "tanh"])] == ["tanh", "softmax"]
+    assert len(run.chosen(None)) > 10

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import platform
 import statistics
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pyffnn
@@ -130,15 +130,17 @@ def judge(group: table.Group, rows: list[dict[str, Any]]) -> dict[str, Any]:
     }
 
 
-def chosen(only: str | None) -> list[table.Group]:
-    """The groups whose names hold `only`. Raises ValueError, naming all, where there is none."""
+def chosen(only: Sequence[str] | None) -> list[table.Group]:
+    """The groups whose names hold one of `only`. Raises ValueError, naming all, for one that no group's name holds."""
     groups = list(table.groups())
-    found = [group for group in groups if only is None or only in group.name]
-    if not found:
-        raise ValueError(
-            f"no group is called {only!r}: {', '.join(group.name for group in groups)}"
-        )
-    return found
+    if only is None:
+        return groups
+    for name in only:
+        if not any(name in group.name for group in groups):
+            raise ValueError(
+                f"no group is called {name!r}: {', '.join(group.name for group in groups)}"
+            )
+    return [group for group in groups if any(name in group.name for name in only)]
 
 
 def run(
@@ -146,11 +148,13 @@ def run(
     *,
     quick: bool = False,
     compile_torch: bool = False,
-    only: str | None = None,
+    only: Sequence[str] | None = None,
     report: Callable[[str], None] = lambda line: None,
+    finished: Callable[[results.Row], None] = lambda group: None,
 ) -> dict[str, Any]:
-    """Everything at one number of threads, or the groups whose names hold `only`; `report` gets a line a case as it is done.
+    """Everything at one number of threads, or the groups whose names hold one of `only`.
 
+    `report` gets a line a case and `finished` a group's results as they are done.
     With `compile_torch` PyTorch's calls stand there compiled too, where its compiler works: minutes more.
     """
     seconds = 0.25 if quick else 1.5
@@ -172,6 +176,7 @@ def run(
                     peaks=peak.as_dict(), verdict=judge(group, rows),
                 )
             )  # fmt: skip
+            finished(made[-1])
     return {
         "machine": machine(),
         "threads": threads,

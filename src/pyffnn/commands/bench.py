@@ -19,7 +19,9 @@ def add_parser(commands: Commands) -> None:
     parser.add_argument(
         "--compile", action="store_true", help="PyTorch compiled as well as eager (minutes more)"
     )
-    parser.add_argument("--only", metavar="NAME", help="the groups whose names hold NAME alone")
+    parser.add_argument(
+        "--only", nargs="+", metavar="NAME", help="the groups whose names hold one of these alone"
+    )
     parser.add_argument(
         "--json",
         metavar="PATH",
@@ -41,12 +43,18 @@ def run(args: argparse.Namespace) -> None:
     if where is not None:
         results.opened(where)  # what is refused is refused now, not after minutes
     threads = pyffnn.get_num_threads() if args.threads is None else args.threads
+
+    def keep(group: results.Row) -> None:
+        if where is not None:
+            results.write(where, "pyffnn bench", threads, [group])
+
     result = run_bench(
         threads,
         quick=args.quick,
         compile_torch=args.compile,
         only=args.only,
         report=lambda line: print(line, flush=True),
+        finished=keep,
     )
     machine, peaks, probe = result["machine"], result["peaks"], result["probe"]
     print()
@@ -75,6 +83,6 @@ def run(args: argparse.Namespace) -> None:
         want = "    -" if wanted is None else f"{wanted:5.2f}"
         print(f"{group['group']:34} {v['against']:46} {want} {mean}  {v['verdict']}")
     if where is not None:
-        print(f"\nwritten: {results.write(where, 'pyffnn bench', threads, result['groups'])}")
+        print(f"\nwritten: {where}")
     if args.plot is not None:
         picture.draw(result, args.plot)
