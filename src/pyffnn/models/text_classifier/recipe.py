@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from typing import Any, Protocol, TypeVar
+from collections.abc import Mapping
+from typing import Any, Literal, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from pyffnn.models.names import Pooling, TextOptimizer
 from pyffnn.models.text_classifier.row_weights import Weighting
 from pyffnn.optimizers import LearningRate, Optimizer, resolve_optimizer
 from pyffnn.text.corpus import Corpus
@@ -28,6 +29,7 @@ __all__ = [
     "described",
     "dim",
     "epochs",
+    "epochs_of",
     "featurizer",
     "frozen_epochs",
     "l2",
@@ -88,7 +90,7 @@ class Settings(Protocol):
     """The constructor arguments of `TextClassifier` that are looked at here."""
 
     hidden_layer_sizes: Any
-    pooling: str | Sequence[str]
+    pooling: Pooling
     windows: int | None
     max_tokens: int | None
     word_ngrams: int
@@ -98,12 +100,12 @@ class Settings(Protocol):
     ngram_min_count: int
     lowercase: bool
     tokenizer: TokenizerLike | None
-    optimizer: str | Optimizer
+    optimizer: TextOptimizer
     learning_rate: LearningRate | None
     l2: float | None
     embedding_dim: int | None
     freeze_embeddings: bool | int
-    epochs: int | str
+    epochs: int | Literal["auto"]
     batch_size: int
     pretrained_vectors: PretrainedVectors | None
 
@@ -242,7 +244,7 @@ def optimizer(
 
     ``own``: that of a network, which "auto" was; None: of one to be made.
     """
-    name = s.optimizer
+    name: str | Optimizer = s.optimizer
     if name == "auto":
         name = own or ("sgd" if may_weigh(s) else "adagrad")
     rate = None
@@ -259,6 +261,12 @@ def weighted_rate(epochs: int | None, classes: int) -> float:
     """Of SGD on weighted rows: fewer passes and more classes, whose gradients are smaller, take longer steps."""
     rate = max(_WEIGHTED_RATE, _WEIGHTED_ONE_PASS / (epochs or 4))
     return min(rate * math.sqrt(max(classes, 2) / 2), _MORE_CLASSES)
+
+
+def epochs_of(s: Settings, fitted: Any, corpus: Corpus) -> int:
+    """Passes of a classifier's network over a corpus."""
+    weighted, classes = fitted.network.spec.get("pool") == "weighted", int(fitted.classes.size)
+    return epochs(s, corpus, sums=fitted.sums, weighted=weighted, classes=classes)
 
 
 def epochs(
