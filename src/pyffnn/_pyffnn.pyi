@@ -668,6 +668,39 @@ class FastTextModel:
     def pruned(self, rows: NDArray[np.int64]) -> FastTextModel: ...
     def folded(self) -> FastTextModel: ...
 
+class ArrowBatch:
+    """A record batch of any library, by the Arrow C interface."""
+
+    def __init__(self, batch: Any) -> None: ...
+    @property
+    def num_rows(self) -> int: ...
+    @property
+    def column_names(self) -> list[str]: ...
+    # bytes, offsets, which are there
+    def texts(
+        self, column: str
+    ) -> tuple[Any, NDArray[np.integer[Any]], NDArray[np.bool_] | None]: ...
+    def with_predictions(
+        self,
+        names: list[str],
+        ends: NDArray[np.int64],
+        labels: NDArray[np.int32],
+        scores: NDArray[np.float32],
+        single: bool,
+    ) -> ArrowBatch: ...
+    def __arrow_c_schema__(self) -> object: ...
+    def __arrow_c_array__(self, requested_schema: object = None) -> tuple[object, object]: ...
+    def __arrow_c_stream__(self, requested_schema: object = None) -> object: ...
+
+class ArrowReader:
+    """The batches of a stream."""
+
+    def __init__(self, stream: Any) -> None: ...
+    def __iter__(self) -> ArrowReader: ...
+    def __next__(self) -> ArrowBatch: ...
+
+def arrow_stream(batches: Any) -> object: ...
+
 # ends of each document's predictions, labels, probabilities
 def fasttext_score(
     model: FastTextModel,
@@ -691,6 +724,7 @@ def fasttext_train(
     vectors: _Array | None,
     seconds: float,
     told: Callable[[float, float, float], Any] | None,
+    n_threads: int,
 ) -> tuple[FastTextModel, float]: ...
 def fasttext_train_on(
     model: FastTextModel,
@@ -700,4 +734,5 @@ def fasttext_train_on(
     seed: int,
     seconds: float,
     told: Callable[[float, float, float], Any] | None,
+    n_threads: int,
 ) -> tuple[FastTextModel, float]: ...
