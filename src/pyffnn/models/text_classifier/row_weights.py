@@ -66,7 +66,8 @@ def _weights(
     texts: int, codes: NDArray[np.int64], documents: NDArray[Any], of_group: NDArray[Any]
 ) -> NDArray[np.float32]:
     most = int(documents.max(initial=0))
-    idf = (np.log((1 + texts) / (1 + np.arange(most + 1))) + 1)[documents]
+    by_count = np.log((1 + texts) / (1 + np.arange(most + 1))) + 1
+    idf: NDArray[np.float64] = by_count[documents]
     groups = of_group.shape[1]
     if groups < 2 or not codes.size:
         return idf.astype(np.float32)
