@@ -25,7 +25,7 @@ IndexError (an id outside its table), MemoryError (a result that the machine can
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -33,7 +33,7 @@ from numpy.typing import ArrayLike, NDArray
 from . import _pyffnn
 from . import precision as _precision
 from ._pyffnn import PackedMatrix
-from .precision import precision_code
+from .precision import Precision, precision_code
 
 __all__ = [
     "PackedMatrix",
@@ -68,13 +68,15 @@ __all__ = [
 ]
 
 Array = NDArray[Any]
+Activation: TypeAlias = Literal["identity", "sigmoid", "tanh", "relu"]
 
-ACTIVATIONS = {None: 0, "identity": 0, "sigmoid": 1, "tanh": 2, "relu": 3}
+ACTIVATIONS: dict[str | None, int] = {None: 0, "identity": 0, "sigmoid": 1, "tanh": 2, "relu": 3}
 _UNSAID = 4  # float32, or the precision that an operand was packed in
 
 
-def _product_code(precision: str | None, operand: Any) -> int:
-    if precision is None and (_precision.default == "float32" or type(operand) is PackedMatrix):
+def _product_code(precision: Precision | None, operand: Any) -> int:
+    """Of a product in another precision than the ordinary one, which small products tell without a call."""
+    if precision is None and type(operand) is PackedMatrix:
         return _UNSAID
     return precision_code(precision)
 
@@ -96,7 +98,7 @@ def matmul(
     transpose_a: bool = False,
     transpose_b: bool = False,
     out: Array | None = None,
-    precision: str | None = None,
+    precision: Precision | None = None,
 ) -> Array:
     """Matrix product of a [m, k] and b [k, n] -> [m, n]; with `transpose_a` a is [k, m], with `transpose_b` b is [n, k].
 
@@ -108,7 +110,8 @@ def matmul(
     another precision, `transpose_b`, an ISA that lacks the tiles it was packed for) and TypeError (neither float32 nor float64; float64
     beside a packed b of float32).
     """
-    code = _product_code(precision, b)
+    ordinary = precision is None and _precision.default == "float32"
+    code = _UNSAID if ordinary else _product_code(precision, b)
     return _pyffnn.matmul(a, b, transpose_a, transpose_b, out, code)
 
 
@@ -117,9 +120,9 @@ def linear(
     w: ArrayLike | PackedMatrix,
     b: ArrayLike | None = None,
     *,
-    activation: str | None = None,
+    activation: Activation | None = None,
     out: Array | None = None,
-    precision: str | None = None,
+    precision: Precision | None = None,
 ) -> Array:
     """A layer, `activation(x @ w + b)`, in one pass: x [m, k], w [k, n], b [n] or None -> [m, n].
 
@@ -127,11 +130,14 @@ def linear(
     stored as inputs by outputs; w may come from `pack`, as b of `matmul` may. Raises ValueError (shapes, an unknown activation or
     precision, an unusable `out`; with a packed w as `matmul`) and TypeError (dtype).
     """
-    code = _product_code(precision, w)
+    ordinary = precision is None and _precision.default == "float32"
+    code = _UNSAID if ordinary else _product_code(precision, w)
     return _pyffnn.linear(x, w, b, activation_code(activation), out, code)
 
 
-def pack(w: ArrayLike, *, transpose: bool = False, precision: str | None = None) -> PackedMatrix:
+def pack(
+    w: ArrayLike, *, transpose: bool = False, precision: Precision | None = None
+) -> PackedMatrix:
     """A copy of w [k, n] (with `transpose` w is [n, k]) that `matmul` and `linear` take as their right operand, for many products.
 
     It lies as the kernels of the active ISA read it: float32 and float64 in strips of a few columns, with "bfloat16x3" and "bfloat16" in
@@ -158,9 +164,9 @@ def linear_backward(
     w: ArrayLike,
     y: ArrayLike | None = None,
     *,
-    activation: str | None = None,
+    activation: Activation | None = None,
     need_dx: bool = True,
-    precision: str | None = None,
+    precision: Precision | None = None,
 ) -> tuple[Array, Array, Array]:
     """Gradients (dx [m, k], dw [k, n], db [n]) of `linear`, from dy [m, n], its inputs, and its saved output y when `activation` is given.
 
@@ -298,7 +304,7 @@ def linear_cross_entropy(
     targets: ArrayLike,
     *,
     sample_weight: ArrayLike | None = None,
-    precision: str | None = None,
+    precision: Precision | None = None,
 ) -> tuple[float, Array, Array, Array]:
     """`cross_entropy(x @ w + b, targets)` without ever holding the m x n logits: (loss in nats, dx [m, k], dw [k, n], db [n]).
 

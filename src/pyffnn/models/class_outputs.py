@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pyffnn.models.labels import Targets
+from pyffnn.models.names import ClassOutput
 from pyffnn.net import Targets as NetTargets
 
 __all__ = ["by_frequency", "guess", "network_targets", "output_spec"]
@@ -18,7 +19,7 @@ __all__ = ["by_frequency", "guess", "network_targets", "output_spec"]
 class OutputSettings(Protocol):
     """Settings of the models that concern the output layer."""
 
-    output: str
+    output: ClassOutput
     cutoffs: Sequence[int] | None
     samples: int
 
@@ -32,7 +33,7 @@ def output_spec(model: OutputSettings, targets: Targets, *, one_unit: bool) -> d
     multilabel = targets.multilabel
     if n_classes < 2 and not multilabel:
         raise ValueError(
-            f"y contains 1 class ({targets.classes[0]!r}); {type(model).__name__} needs samples "
+            f"y contains 1 class ({targets.classes.tolist()[0]!r}); {type(model).__name__} needs samples "
             "of at least 2 classes"
             if n_classes
             else "y contains no class"
@@ -48,7 +49,7 @@ def output_spec(model: OutputSettings, targets: Targets, *, one_unit: bool) -> d
             "rows of probabilities"
         )
     one_unit = one_unit and n_classes == 2 and not multilabel and model.output == "softmax"
-    spec = {
+    spec: dict[str, Any] = {
         "n_outputs": 1 if one_unit else n_classes,
         "output": "classes" if model.output == "softmax" else model.output,
         "loss": "sigmoid" if one_unit or multilabel else "softmax",

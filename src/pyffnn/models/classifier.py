@@ -20,12 +20,13 @@ from pyffnn.models.class_outputs import by_frequency, guess, network_targets, ou
 from pyffnn.models.fitted import Fitted
 from pyffnn.models.labels import ClassWeight, Targets, given_classes
 from pyffnn.models.logits import logits
+from pyffnn.models.names import ClassOutput
 from pyffnn.models.supervised import STRUCTURE, Numbers, Rehearsal, Supervised
 from pyffnn.models.thresholds import Thresholds, best_thresholds, given_thresholds
 from pyffnn.models.weighting import combined, weights_of_classes
 from pyffnn.net import Examples, Network
 from pyffnn.net import Targets as NetTargets
-from pyffnn.training import Data, DivergedError, Record, by_accuracy
+from pyffnn.training import Data, DivergedError, Record, Validated, by_accuracy
 
 __all__ = ["Classifier", "ClassifierFitted", "named"]
 
@@ -60,7 +61,7 @@ F = TypeVar("F", bound=ClassifierFitted)
 class Classifier(Answers[F], Supervised[F]):
     """Base of `FFNNClassifier` and `TextClassifier`; they turn their input into examples."""
 
-    output: str
+    output: ClassOutput
     cutoffs: Sequence[int] | None
     samples: int
     class_weight: ClassWeight
@@ -137,10 +138,10 @@ class Classifier(Answers[F], Supervised[F]):
 
     def _validator(
         self, data: Data, order: NDArray[np.int64] | None = None
-    ) -> Callable[[Network], Record]:
+    ) -> Callable[[Network], Validated]:
         n_threads = self._threads()
 
-        def validate(network: Network) -> Record:
+        def validate(network: Network) -> Validated:
             loss, weight, correct = network.evaluate(*data, order, n_threads)
             return {"val_loss": loss / weight, "val_accuracy": correct / weight}
 

@@ -56,7 +56,7 @@ class Fitted:
         return replace(
             self,
             network=self.network.copy(),
-            history=[dict(record) for record in self.history],
+            history=[record.copy() for record in self.history],
         )
 
 

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from pyffnn import _pyffnn
+from pyffnn.models.names import Reduce
 
 from .meter import Meter
 
@@ -181,7 +182,7 @@ class _FastText:
         k: int = 1,
         threshold: float = 0.0,
         windows: int | str | None = None,
-        reduce: str = "mean",
+        reduce: Reduce = "mean",
         n_threads: int | None = None,
     ) -> Iterator[Any]:
         """Arrow record batches with the predictions for the documents of a column beside them, one by one as they are asked for.

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pyffnn import _pyffnn
+from pyffnn.models.names import Reduce
 from pyffnn.text.columns import batches_of, dictionary, text_column, with_predictions
 
 if TYPE_CHECKING:
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = ["score_batches", "score_texts"]
 
-_REDUCE = ("mean", "max", "min", "first")
+_REDUCE = get_args(Reduce)
 
 
 def score_batches(
@@ -27,7 +28,7 @@ def score_batches(
     k: int = 1,
     threshold: float = 0.0,
     windows: int | str | None = None,
-    reduce: str = "mean",
+    reduce: Reduce = "mean",
     n_threads: int | None = None,
 ) -> Iterator[Any]:
     """See `_FastText.score_batches`."""
@@ -47,7 +48,7 @@ def score_texts(
     k: int = 1,
     threshold: float = 0.0,
     windows: int | str | None = None,
-    reduce: str = "mean",
+    reduce: Reduce = "mean",
     n_threads: int | None = None,
 ) -> tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.float32]]:
     """(ends of each text's predictions, numbers of labels, probabilities) of documents, which may have line feeds; None has none."""

@@ -64,7 +64,9 @@ def _from_numpy(array: Any) -> Tensor:
 # linear ---------------------------------------------------------------------------------------------
 
 
-def _check_linear(x: Tensor, w: Tensor, b: Tensor | None, activation: str | None) -> None:
+def _check_linear(
+    x: Tensor, w: Tensor, b: Tensor | None, activation: ops.Activation | None
+) -> None:
     ops.activation_code(activation)
     check_floats(x=x, w=w, b=b)
     check_rank(2, x=x, w=w)
@@ -87,21 +89,28 @@ def _check_layer(x: Tensor, w: Tensor, b: Tensor | None) -> None:
             )
 
 
-def _linear(x: Tensor, w: Tensor, b: Tensor | None = None, activation: str | None = None) -> Tensor:
+def _linear(
+    x: Tensor, w: Tensor, b: Tensor | None = None, activation: ops.Activation | None = None
+) -> Tensor:
     _check_linear(x, w, b, activation)
     bias = None if b is None else view(b)
     return _from_numpy(ops.linear(view(x), view(w), bias, activation=activation))
 
 
 def _linear_fake(
-    x: Tensor, w: Tensor, b: Tensor | None = None, activation: str | None = None
+    x: Tensor, w: Tensor, b: Tensor | None = None, activation: ops.Activation | None = None
 ) -> Tensor:
     _check_linear(x, w, b, activation)
     return x.new_empty((x.shape[0], w.shape[1]))
 
 
 def _linear_backward(
-    dy: Tensor, x: Tensor, w: Tensor, y: Tensor | None, activation: str | None, need_dx: bool
+    dy: Tensor,
+    x: Tensor,
+    w: Tensor,
+    y: Tensor | None,
+    activation: ops.Activation | None,
+    need_dx: bool,
 ) -> tuple[Tensor, Tensor, Tensor]:
     dx, dw, db = ops.linear_backward(
         view(dy),
@@ -115,7 +124,12 @@ def _linear_backward(
 
 
 def _linear_backward_fake(
-    dy: Tensor, x: Tensor, w: Tensor, y: Tensor | None, activation: str | None, need_dx: bool
+    dy: Tensor,
+    x: Tensor,
+    w: Tensor,
+    y: Tensor | None,
+    activation: ops.Activation | None,
+    need_dx: bool,
 ) -> tuple[Tensor, Tensor, Tensor]:
     dx = x.new_empty(x.shape if need_dx else (0,))
     return dx, w.new_empty(w.shape), w.new_empty(w.shape[1])

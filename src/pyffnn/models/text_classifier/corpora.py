@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any, Self
 
 from pyffnn.formats.model_file import PathLike
+from pyffnn.models.names import Reduce
 
 __all__ = ["TextCorpora"]
 
@@ -21,7 +22,7 @@ class TextCorpora:
         k: int = 1,
         threshold: float = 0.0,
         windows: int | str | None = None,
-        reduce: str = "mean",
+        reduce: Reduce = "mean",
     ) -> Iterator[Any]:
         """Arrow record batches with the predictions for the documents of a column beside them, one by one as they are asked for.
 

@@ -13,6 +13,14 @@ from pyffnn.formats.model_file import PathLike
 from pyffnn.models.checks import check_sample_weight
 from pyffnn.models.classifier import Classifier
 from pyffnn.models.labels import ClassWeight
+from pyffnn.models.names import (
+    Activation,
+    ClassOutput,
+    Pooling,
+    Precision,
+    RandomState,
+    TextOptimizer,
+)
 from pyffnn.models.supervised import Rehearsal
 from pyffnn.models.text_classifier import recipe
 from pyffnn.models.text_classifier.answers import TextAnswers
@@ -25,7 +33,7 @@ from pyffnn.net import Network
 from pyffnn.optimizers import LearningRate, Optimizer, linear_decay
 from pyffnn.text.featurizer import TokenizerLike
 from pyffnn.text.vectors import PretrainedVectors
-from pyffnn.training import Callbacks, Data, Saving
+from pyffnn.training import Callbacks, Data, Record, Saving
 
 __all__ = ["TextClassifier"]
 
@@ -193,8 +201,8 @@ class TextClassifier(TextAnswers):
         *,
         embedding_dim: int | None = None,
         hidden_layer_sizes: int | Sequence[int] = (),
-        activation: str = "relu",
-        pooling: str | Sequence[str] = "auto",
+        activation: Activation = "relu",
+        pooling: Pooling = "auto",
         windows: int | None = None,
         max_tokens: int | None = None,
         word_ngrams: int = 1,
@@ -205,9 +213,9 @@ class TextClassifier(TextAnswers):
         lowercase: bool = True,
         tokenizer: TokenizerLike | None = None,
         label_prefix: str = "__label__",
-        optimizer: str | Optimizer = "auto",
+        optimizer: TextOptimizer = "auto",
         learning_rate: LearningRate | None = None,
-        epochs: int | str = "auto",
+        epochs: int | Literal["auto"] = "auto",
         batch_size: int = 32,
         dropout: float = 0.0,
         word_dropout: float = 0.0,
@@ -218,13 +226,13 @@ class TextClassifier(TextAnswers):
         freeze_embeddings: bool = False,
         early_stopping: bool | int = False,
         validation_fraction: float = 0.1,
-        precision: str | None = None,
+        precision: Precision | None = None,
         n_threads: int | None = None,
-        random_state: Any = 0,
+        random_state: RandomState = 0,
         verbose: int = 0,
         residual: bool = False,
         layer_norm: bool = False,
-        output: str = "softmax",
+        output: ClassOutput = "softmax",
         cutoffs: Sequence[int] | None = None,
         samples: int = 4096,
         clip_norm: float | None = None,
@@ -466,7 +474,7 @@ class TextClassifier(TextAnswers):
         read: ReadTexts,
         weight: NDArray[np.float32] | None,
         by_class: NDArray[np.float64] | None,
-    ) -> list[dict[str, Any]]:
+    ) -> list[Record]:
         """One pass of ``network`` over the texts; the history with it."""
         data = Data(
             fitted.examples(read.corpus),

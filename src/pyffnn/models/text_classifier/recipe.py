@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from typing import Any, Protocol, TypeVar
+from collections.abc import Mapping
+from typing import Any, Literal, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from pyffnn.models.names import Pooling, TextOptimizer
 from pyffnn.optimizers import LearningRate, Optimizer, resolve_optimizer
 from pyffnn.text.corpus import Corpus
 from pyffnn.text.featurizer import Featurizer, TokenizerLike
@@ -80,7 +81,7 @@ class Settings(Protocol):
     """The constructor arguments of `TextClassifier` that are looked at here."""
 
     hidden_layer_sizes: Any
-    pooling: str | Sequence[str]
+    pooling: Pooling
     windows: int | None
     max_tokens: int | None
     word_ngrams: int
@@ -90,12 +91,12 @@ class Settings(Protocol):
     ngram_min_count: int
     lowercase: bool
     tokenizer: TokenizerLike | None
-    optimizer: str | Optimizer
+    optimizer: TextOptimizer
     learning_rate: LearningRate | None
     l2: float | None
     embedding_dim: int | None
     freeze_embeddings: bool
-    epochs: int | str
+    epochs: int | Literal["auto"]
     batch_size: int
     pretrained_vectors: PretrainedVectors | None
 
@@ -227,7 +228,7 @@ def optimizer(
 
     ``own``: that of a network, which "auto" was; None: of one to be made.
     """
-    name = s.optimizer
+    name: str | Optimizer = s.optimizer
     if name == "auto":
         name = own or ("sgd" if may_weigh(s) else "adagrad")
     rate = None

@@ -11,6 +11,14 @@ from numpy.typing import ArrayLike, NDArray
 
 from pyffnn.formats.model_file import PathLike
 from pyffnn.models.checks import check_sample_weight, check_texts
+from pyffnn.models.names import (
+    Activation,
+    Pooling,
+    Precision,
+    RandomState,
+    RegressionLoss,
+    TextOptimizer,
+)
 from pyffnn.models.regressor import Regressor
 from pyffnn.models.text_classifier import recipe
 from pyffnn.models.text_classifier.answers import TextVectors
@@ -23,7 +31,7 @@ from pyffnn.net import Network
 from pyffnn.optimizers import LearningRate, Optimizer, linear_decay
 from pyffnn.text.featurizer import TokenizerLike
 from pyffnn.text.vectors import PretrainedVectors
-from pyffnn.training import Callbacks, Data, Saving
+from pyffnn.training import Callbacks, Data, Record, Saving
 
 __all__ = ["TextRegressor"]
 
@@ -158,11 +166,11 @@ class TextRegressor(
     def __init__(
         self,
         *,
-        loss: str = "squared",
+        loss: RegressionLoss = "squared",
         embedding_dim: int | None = None,
         hidden_layer_sizes: int | Sequence[int] = (),
-        activation: str = "relu",
-        pooling: str | Sequence[str] = "auto",
+        activation: Activation = "relu",
+        pooling: Pooling = "auto",
         windows: int | None = None,
         max_tokens: int | None = None,
         word_ngrams: int = 1,
@@ -173,9 +181,9 @@ class TextRegressor(
         lowercase: bool = True,
         tokenizer: TokenizerLike | None = None,
         label_prefix: str = "__label__",
-        optimizer: str | Optimizer = "adagrad",
+        optimizer: TextOptimizer = "adagrad",
         learning_rate: LearningRate | None = None,
-        epochs: int | str = "auto",
+        epochs: int | Literal["auto"] = "auto",
         batch_size: int = 32,
         dropout: float = 0.0,
         word_dropout: float = 0.0,
@@ -184,9 +192,9 @@ class TextRegressor(
         freeze_embeddings: bool = False,
         early_stopping: bool | int = False,
         validation_fraction: float = 0.1,
-        precision: str | None = None,
+        precision: Precision | None = None,
         n_threads: int | None = None,
-        random_state: Any = 0,
+        random_state: RandomState = 0,
         verbose: int = 0,
         residual: bool = False,
         layer_norm: bool = False,
@@ -410,7 +418,7 @@ class TextRegressor(
 
     def _learn(
         self, network: Network, fitted: TextRegressorFitted, read: ReadTexts, weight: Any
-    ) -> list[dict[str, Any]]:
+    ) -> list[Record]:
         """One pass of ``network`` over the texts; the history with it."""
         data = Data(
             fitted.examples(read.corpus), self._net_targets(read.targets, network.spec, weight)

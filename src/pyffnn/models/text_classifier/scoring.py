@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
+from pyffnn.models.names import Reduce
 from pyffnn.text.columns import batches_of, dictionary, text_column, with_predictions
 
 if TYPE_CHECKING:
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
 __all__ = ["score_batches", "score_texts"]
 
-_REDUCE = ("mean", "max", "min", "first")
+_REDUCE = get_args(Reduce)
 
 
 def score_texts(
@@ -24,7 +25,7 @@ def score_texts(
     k: int = 1,
     threshold: float = 0.0,
     windows: int | str | None = None,
-    reduce: str = "mean",
+    reduce: Reduce = "mean",
 ) -> tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.float32]]:
     """(ends of each text's predictions, numbers of classes, probabilities), best first; a text that is None has none."""
     if k != -1 and k < 1:

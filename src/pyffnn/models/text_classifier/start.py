@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
@@ -54,6 +55,13 @@ def begin(
         dim = width
         words, rows = features.words()
         where, values = find_vectors(vectors, words, tokens=_by_tokenizer(features))
+        if not where.size:
+            warnings.warn(
+                f"pretrained_vectors have none of the {len(words):,} words of the texts: their embeddings "
+                "begin at random",
+                UserWarning,
+                stacklevel=4,
+            )
         found = rows[where], values
     pool = recipe.pool(model, read.corpus)
     settled = recipe.settled(model, pool)

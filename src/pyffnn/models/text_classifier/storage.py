@@ -10,6 +10,7 @@ from typing import Any, Self, TypeVar
 from numpy.typing import NDArray
 
 from pyffnn.formats.model_file import ModelFile, PathLike
+from pyffnn.models.arguments import check_integer
 from pyffnn.models.classifier import Classifier
 from pyffnn.models.supervised import Supervised
 from pyffnn.models.text_classifier.reading import ReadTexts
@@ -35,6 +36,34 @@ class StoredText(Supervised[F]):
     def recipe_(self) -> dict[str, Any]:
         """What the settings that were left open came to, why, and what was tried (a copy); {} in models of old files."""
         return copy.deepcopy(dict(self._state().recipe))
+
+    def prune(self, keep: int | None = None, *, min_count: int = 1) -> Self:
+        """A smaller model: without the n-grams that say least, and without rare words. This one stays as it is.
+
+        Parameters
+        ----------
+        keep
+            N-grams at most: those with the longest rows. None: all.
+        min_count
+            Words met less often in training become unknown words, and n-grams with them go.
+
+        Returns
+        -------
+        A fitted model of the same class.
+
+        Raises
+        ------
+        ValueError
+            Not fitted; n-grams that share rows (``buckets``); a model that has grown by
+            ``partial_fit``; a ``min_count`` that no word reaches.
+        """
+        from pyffnn.models.text_classifier.pruning import pruned
+
+        if keep is not None:
+            keep = check_integer("keep", keep, 0)
+        min_count = check_integer("min_count", min_count, 1)
+        with (network := self._state().network).reading():
+            return self._with(pruned(self._of(network), keep, min_count))
 
     @classmethod
     def load(cls, path: PathLike, *, tokenizer: TokenizerLike | None = None) -> Self:
