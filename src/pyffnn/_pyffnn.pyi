@@ -197,6 +197,8 @@ def run_sums(x: ArrayLike, lengths: ArrayLike, mean: bool, /) -> _Array: ...
 def run_sums_backward(dy: ArrayLike, lengths: ArrayLike, mean: bool, /) -> _Array: ...
 def run_max(x: ArrayLike, lengths: ArrayLike, /) -> tuple[_Array, NDArray[np.int32]]: ...
 def run_max_backward(dy: ArrayLike, which: ArrayLike, lengths: ArrayLike, /) -> _Array: ...
+def cell_max(x: ArrayLike, /) -> tuple[_Array, NDArray[np.int32]]: ...
+def cell_max_backward(dy: ArrayLike, which: ArrayLike, pieces: int, /) -> _Array: ...
 def gather_sum(table: ArrayLike, ids: ArrayLike, /) -> _Array: ...
 
 # data of networks: checked when made, then unchanging; they use the arrays where they lie if dtype and layout allow
@@ -307,6 +309,8 @@ class Network:
         length: SupportsIndex,
         one_unit: bool,
         labels: list[str],
+        mean: list[float],
+        spread: list[float],
     ) -> Any: ...
     def values(
         self,
@@ -470,6 +474,7 @@ _Rows: TypeAlias = tuple[NDArray[Any], NDArray[Any], NDArray[Any]]  # indptr, co
 def count_terms(
     documents: list[str],
     prepare: Callable[[str], str] | None,
+    analyzer: str,
     lowercase: bool,
     min_length: int,
     min_n: int,
@@ -482,6 +487,7 @@ def count_terms(
 def count_known_terms(
     documents: list[str],
     prepare: Callable[[str], str] | None,
+    analyzer: str,
     lowercase: bool,
     min_length: int,
     min_n: int,
@@ -493,6 +499,7 @@ def count_known_terms(
 def hash_terms(
     documents: list[str],
     prepare: Callable[[str], str] | None,
+    analyzer: str,
     lowercase: bool,
     min_length: int,
     min_n: int,
