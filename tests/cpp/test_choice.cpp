@@ -96,15 +96,15 @@ void test_strips() {
 void test_precision() {
   using P = Precision;
   over_shapes([](Index m, Index n, Index k) {
-    for (const P wanted : {P::float32, P::bfloat16x3, P::bfloat16, P::automatic}) {
+    for (const P wanted : {P::float32, P::bfloat16x6, P::bfloat16x3, P::bfloat16, P::automatic}) {
       for (const bool kept : {false, true}) {
         CHECK(choose(wanted, m, n, k, kept, false) == P::float32);
         const P chosen = choose(wanted, m, n, k, kept, true);
-        CHECK(wanted == P::automatic ? chosen == P::float32 || chosen == P::bfloat16x3 : chosen == wanted);
+        CHECK(wanted == P::automatic ? chosen == P::float32 || (chosen == kAutomaticTiles && k >= kExactFrom) : chosen == wanted);
       }
     }
   });
-  CHECK(choose(P::automatic, 512, 512, 512, false, true) == P::bfloat16x3 && choose(P::automatic, 4, 64, 64, false, true) == P::float32);
+  CHECK(choose(P::automatic, 512, 512, 512, false, true) == P::bfloat16x6 && choose(P::automatic, 4, 64, 64, false, true) == P::float32);
   // One row is padded to sixteen.
   CHECK(choose(P::automatic, 1, 1024, 1024, true, true) == P::float32);
 }
@@ -112,11 +112,11 @@ void test_precision() {
 void test_tiles() {
   for (const cpu::Caches& cache : {kSmall, kZen, kXeon}) {
     over_shapes([&](Index m, Index n, Index k) {
-      for (const bool split : {false, true}) {
+      for (int parts = 1; parts <= kMostParts; ++parts) {
         for (const bool packed_b : {false, true}) {
           for (const bool update : {false, true}) {
-            const TileBlocks b = tile_blocks({m, n, k, split, update, packed_b}, cache);
-            const Index bytes = split ? 4 : 2;
+            const TileBlocks b = tile_blocks({m, n, k, parts, update, packed_b}, cache);
+            const Index bytes = 2 * parts;
             CHECK(b.kc % kTileDepth == 0 && b.mc % kTileBlock == 0 && b.kc > 0 && b.mc > 0 && b.nc > 0);
             CHECK(!update || b.kc >= k);
             CHECK(packed_b ? b.nc >= n : b.nc % kTileBlock == 0);
@@ -127,16 +127,17 @@ void test_tiles() {
       }
     });
   }
-  CHECK(tile_blocks({512, 512, 4096, false, false, false}, kXeon).kc == 512);
-  CHECK(tile_blocks({512, 512, 4096, true, false, false}, kXeon).kc == 256);
-  CHECK(packed_together({512, 512, 512, true, false, false}, kZen) && !packed_together({512, 5000, 512, true, false, false}, kZen));
+  CHECK(tile_blocks({512, 512, 4096, 1, false, false}, kXeon).kc == 512);
+  CHECK(tile_blocks({512, 512, 4096, 2, false, false}, kXeon).kc == 256);
+  CHECK(tile_blocks({512, 512, 4096, 3, false, false}, kXeon).kc == 160);
+  CHECK(packed_together({512, 512, 512, 2, false, false}, kZen) && !packed_together({512, 5000, 512, 2, false, false}, kZen));
   CHECK(!copies_pay(1 << 20, 1, kZen) && copies_pay(1 << 20, 2, kZen) && !copies_pay(3 << 20, 2, kZen));
 }
 
 void test_plans_of_linear_xent() {
   over_shapes([](Index m, Index n, Index k) {
-    for (const bool split : {false, true}) {
-      const xent::Sizes s{m, n, k, split};
+    for (int parts = 1; parts <= kMostParts; ++parts) {
+      const xent::Sizes s{m, n, k, parts};
       const xent::TilePlan p = xent::tile_plan(s);
       CHECK(p.tile >= 1 && p.tile <= 256 && (p.tile % 32 == 0));
       // Where 4 % of the logits hold anything at all, they do.

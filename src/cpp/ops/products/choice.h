@@ -15,6 +15,14 @@ Precision choose(Precision wanted, Index m, Index n, Index k, bool kept_b = fals
 // The same where `has_tiles` is known.
 Precision choose(Precision wanted, Index m, Index n, Index k, bool kept_b, bool has_tiles);
 
+// The mode on tiles that `automatic` may choose: its largest and its mean error are no larger than those of the float32 kernels, measured
+// from k = kExactFrom on (docs/kernels.md; tests/kernels/test_gemm_amx.py measures it again).
+constexpr Precision kAutomaticTiles = Precision::bfloat16x6;
+constexpr Index kExactFrom = 8;
+
+// How many times the flops of an FMA kernel a product on tiles does in the same time, by the parts of a number.
+constexpr double tile_gain(int parts) { return parts == 1 ? 8 : parts == 2 ? 4 : 2; }
+
 // ---- what the blockings share
 
 // A row distance that maps a column of the matrix to one or two cache sets: lines are evicted before their other elements are used.
@@ -88,8 +96,9 @@ bool strips_pay(Index m, Index n, Index k, Index size, const GemmGeometry& tile,
 constexpr Index kTileBlock = 2 * kTileSide;  // rows and columns of the sums that the kernel keeps in tiles
 
 // Block sizes, in numbers of k, rows of A and columns of B:
-//   kc: the panel of B that meets every row (32 columns) takes two thirds of the first-level cache: of 48 kB, 512 in bf16 and 256 split. A
-//       block of k costs a load and a store of C, 8 kB for the 32 x 32 sums that took 32 kB of loads in bf16, 64 kB split, at kc = 256.
+//   kc: the panel of B that meets every row (32 columns) takes two thirds of the first-level cache: of 48 kB, 512 in bf16, 256 of two
+//       parts and 160 of three. A
+//       block of k costs a load and a store of C, 8 kB for the 32 x 32 sums that took 32 kB of loads a part at kc = 256.
 //   mc: packed A (mc x kc) takes half of L2.   nc: packed B (kc x nc) takes a quarter of it, so that it is used while it is there; all of
 //       a B that was packed before.
 // A longer k that leaves a rest of less than half a block is one block; so is that of an update, which needs the whole sum at once.
@@ -98,7 +107,8 @@ struct TileBlocks {
 };
 struct TileShape {
   Index m, n, k;
-  bool split, update, packed_b;
+  int parts;
+  bool update, packed_b;
 };
 TileBlocks tile_blocks(const TileShape& s, const cpu::Caches& cache);
 
@@ -107,10 +117,10 @@ bool packed_together(const TileShape& s, const cpu::Caches& cache);
 
 // Whether keeping `bytes` of bf16 copies of weights pays where `threads` work on a step.
 //   Packed where it is used, W is packed twice a step by each thread, for its own examples, and read twice: 8 bytes a number. Kept, it is
-//   packed twice by all threads together, out of L2; each reads 4 bytes a number in bf16, 8 split, and as many are written. So one thread
-//   packs no less and moves as many bytes (bf16) or twice as many (split): nothing is gained. Two spare each other half of the packing.
-//   On Zen 4, in ns a number of W: packing 0.15 (bf16) or 0.26 (split) a thread and step, half of that kept, and 0.05 or 0.10 to read the
-//   copies. Where they take more than a quarter of the last cache, reading and writing them costs what is spared.
+//   packed twice by all threads together, out of L2; each reads 4 bytes a number in bf16, 8 of two parts, and as many are written. So one
+//   thread packs no less and moves as many bytes (bf16) or twice as many (two parts): nothing is gained. Two spare each other half of the
+//   packing. On Zen 4, in ns a number of W: packing 0.15 (bf16) or 0.26 (two parts) a thread and step, half of that kept, and 0.05 or 0.10
+//   to read the copies. Where they take more than a quarter of the last cache, reading and writing them costs what is spared.
 bool copies_pay(Index bytes, int threads, const cpu::Caches& cache);
 
 // ---- threads

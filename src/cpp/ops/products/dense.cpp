@@ -103,7 +103,7 @@ void gemm(Index m, Index n, Index k, ConstMat<T> a, ConstMat<T> b, T* c, Index l
   if (m <= 0 || n <= 0) return;
   if constexpr (sizeof(T) == sizeof(float)) {
     if (const Precision chosen = choose(precision, m, n, k); chosen != Precision::float32)
-      return tile_gemm(m, n, k, a, b, c, ldc, fuse, accumulate, chosen == Precision::bfloat16x3);
+      return tile_gemm(m, n, k, a, b, c, ldc, fuse, accumulate, parts_of(chosen));
   }
   const Kernels<T>& kernels = dispatch::kernels<T>();
   const Problem<T> p{m, n, k, a, b, c, ldc, fuse, accumulate};
