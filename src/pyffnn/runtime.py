@@ -111,7 +111,9 @@ def config() -> dict[str, Any]:
     """Version, ISA, CPU features and caches (bytes), threads, precision, compiler, and which optional packages are installed.
 
     "amx" is "usable", or says why the matrix unit of this machine cannot be used. "amx_idle" is true where it could be, but neither the
-    active ISA nor the default precision makes use of it.
+    active ISA nor the default precision makes use of it. "products" is how dense products are walked (docs/kernels.md): "core", the faster
+    of two ways, with the time of each on one small product in microseconds, measured once a process and ISA; and the "way" that
+    PYFFNN_GEMM prescribes, "auto" where it does not.
     """
     amx = _pyffnn.amx_status()
     idle = amx == "usable" and (not _pyffnn.isa_has_tiles() or get_default_precision() == "float32")
@@ -125,9 +127,20 @@ def config() -> dict[str, Any]:
         "cpu": _pyffnn.cpu_model(),
         "cpu_features": _pyffnn.cpu_features(),
         "caches": _pyffnn.cpu_caches(),
+        "products": _products(),
         "threads": get_num_threads(),
         "compiler": _pyffnn.compiler,
         "optional": {name: importlib.util.find_spec(name) is not None for name in _OPTIONAL},
+    }
+
+
+def _products() -> dict[str, Any]:
+    tall, rows, columns = _pyffnn.core_trait()
+    return {
+        "core": "tall" if tall else "rows",
+        "rows_us": round(rows, 1),
+        "columns_us": round(columns, 1),
+        "way": _pyffnn.product_way(),
     }
 
 

@@ -96,6 +96,23 @@ struct GemmArgs {
   Index aheads;
 };
 
+// A product column panel by column panel (kernels/gemm_tall.h): as GemmArgs says, but that no operand is packed (a_panel, a_rows, b_panel
+// and `ahead` are not looked at) and m is more than mr.
+//   b_cs: element (p, j) of B is b[p * b_rs + j * b_cs]; b_rs or b_cs is 1.
+//   copy_b: the first row tile of a panel writes it to b_room for the others.   b_room: k * nr numbers.
+//   a_room: null, or room for m * k numbers: row tiles of A are transposed there before they are used.
+template <class T>
+struct TallGemm {
+  GemmArgs<T> out;
+  Index b_cs;
+  bool copy_b;
+  T* b_room;
+  T* a_room;
+};
+
+// Most rows of B in a product whose columns of B stay in registers (kernels/gemm_shallow.h).
+constexpr Index kMostShallow = 8;
+
 // One macro-kernel call on bf16 tiles: as GemmArgs says of m, n, k, load_c, c and the epilogue; the operands are packed ones
 // (out.a and out.b are not looked at). parts: of each number, in both; 1, 2 or 3, and 1, 3 or 6 products are taken.
 //   a_panel, b_panel: numbers from one panel of 16 to the next, where k is a part of what was packed; 0: panels of this k, end to end.

@@ -8,8 +8,6 @@
 namespace pyffnn::ops {
 namespace {
 
-constexpr Index kFewRows = 8, kPage = 4096;
-
 // Estimated cycles of one core, from the figures of prototypes on a Sapphire Rapids core (not measured on this code): FMA kernels at 51
 // flops a cycle; a tile product issues every 16 cycles, three quarters of the time; packing costs 0.5 cycles a number and
 // its second part (0.1 to 0.2 ns, measured on Zen 4), half as much for the third; configuring and releasing the tiles, and the edges, about
@@ -36,25 +34,6 @@ Precision choose(Precision wanted, Index m, Index n, Index k, bool kept_b, bool 
   if (wanted == Precision::float32 || !has_tiles) return Precision::float32;
   if (wanted != Precision::automatic) return wanted;
   return k >= kExactFrom && tiles_pay(m, n, k, kept_b) ? kAutomaticTiles : Precision::float32;
-}
-
-DensePlan dense_plan(const DenseShape& s, const GemmGeometry& tile, const cpu::Caches& cache) {
-  const Index panels = std::max<Index>(1, ceil_div(s.m, tile.mr)), bytes = s.k * s.n * s.size;
-  DensePlan r{};
-  r.a_rows = std::max<Index>(1, ceil_div(s.m, panels));
-  r.whole = s.b.cs == 1 && s.k <= block_of_k(s.k) && bytes <= cache.l1d;
-  if (r.whole) return r;
-  // A weight update needs the whole sum in registers: one block of k, however long.
-  r.kc = s.update ? std::max<Index>(s.k, 1) : block_of_k(s.k);
-  r.nc = std::min(std::max(tile.nr, cache.l2 / 4 / (r.kc * s.size) / tile.nr * tile.nr), round_up(s.n, tile.nr));
-  r.pack_b = s.b.cs != 1 || (panels > 2 && aliased(s.b.rs * s.size, s.k)) || (panels > 24 && bytes > cache.l2) ||
-             (tile.mr < 8 && panels >= 4 && s.k * (tile.nr * s.size + 64) > cache.l1d);
-  r.pack_a = s.n > 8 * tile.nr && (s.a.cs == 1 ? aliased(s.a.rs * s.size, r.a_rows) : aliased(s.a.cs * s.size, s.k));
-  if (s.m <= 4 && !r.pack_b && !s.update && s.n * s.size > 2 * kPage && bytes > cache.l2) {
-    r.kc = kFewRows;
-    r.nc = s.n;
-  }
-  return r;
 }
 
 StripsPlan strips_plan(Index m, Index n, Strides a, Index k, Index width, Index size, const GemmGeometry& tile) {

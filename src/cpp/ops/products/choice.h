@@ -1,5 +1,6 @@
 // How a product is taken: pure functions of shapes, layouts and a machine, so that tests can ask about machines other than this one
-// (tests/cpp/test_choice.cpp). None of them changes a bit of a float32 or float64 result; choose() decides between precisions.
+// (tests/cpp/test_choice.cpp). Dense products have a file of their own, dense_plan.h. None of them changes a bit of a float32 or float64
+// result; choose() decides between precisions.
 #pragma once
 #include "core/cpu.h"
 #include "core/kernel_table.h"
@@ -35,35 +36,9 @@ constexpr Index block_of_k(Index k) {
   return k <= kBlock + kBlock / 2 ? (k > 0 ? k : 1) : kBlock;
 }
 
-// ---- dense products (dense.h)
-
 struct Strides {
   Index rs, cs;  // one of them is 1
 };
-struct DenseShape {
-  Index m, n, k;
-  Strides a, b;
-  Index size;   // of an element, in bytes
-  bool update;  // the epilogue is an optimizer step
-};
-
-// How a product is cut up: a block of B, kc x nc, stays in L2 while all rows of A pass over it, a row panel (which stays in L1) at a time.
-//
-//   a_rows: rows of a register tile, the same for every panel: 16 rows are 8 + 8, not 14 + 2, whose last tile has too few sums.
-//   kc: a tile of two vectors takes 5 bytes a cycle from L2, whatever kc; see block_of_k().
-//   nc: the block of B takes a quarter of L2; the rest is for C, A, and lines that come in ahead.
-//   pack_b: the micro-kernel reads rows of B in place as fast. So B is packed only where it runs along k, where its rows overfill cache
-//       sets, where it is far larger than L2 (pages beyond the reach of the TLB) and enough row panels use it, or where a panel of it,
-//       whose unaligned rows take a line more, leaves L1 and few rows share each load.
-//   Few rows of A over rows of B that are longer than pages, in a B beyond L2: a tile's strip would meet a new page at every row. So kc is
-//       8, whose rows stream in one after another along their whole length, while the sums wait in C.
-//   pack_a: likewise only where rows or columns of A overfill cache sets and enough panels of B use it.
-//   whole: B stays in L1; one call of the kernel takes everything in place, and the rest of the plan is not looked at but a_rows.
-struct DensePlan {
-  bool whole, pack_a, pack_b;
-  Index a_rows, nc, kc;
-};
-DensePlan dense_plan(const DenseShape& s, const GemmGeometry& tile, const cpu::Caches& cache);
 
 // ---- products with strips (packed.h)
 
