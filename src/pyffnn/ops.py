@@ -76,7 +76,8 @@ _UNSAID = len(_precision.PRECISIONS)  # float32, or the precision that an operan
 
 
 def _product_code(precision: str | None, operand: Any) -> int:
-    if precision is None and (_precision.default == "float32" or type(operand) is PackedMatrix):
+    """Of a product in another precision than the ordinary one, which small products tell without a call."""
+    if precision is None and type(operand) is PackedMatrix:
         return _UNSAID
     return precision_code(precision)
 
@@ -110,7 +111,8 @@ def matmul(
     another precision, `transpose_b`, an ISA that lacks the tiles it was packed for) and TypeError (neither float32 nor float64; float64
     beside a packed b of float32).
     """
-    code = _product_code(precision, b)
+    ordinary = precision is None and _precision.default == "float32"
+    code = _UNSAID if ordinary else _product_code(precision, b)
     return _pyffnn.matmul(a, b, transpose_a, transpose_b, out, code)
 
 
@@ -129,7 +131,8 @@ def linear(
     stored as inputs by outputs; w may come from `pack`, as b of `matmul` may. Raises ValueError (shapes, an unknown activation or
     precision, an unusable `out`; with a packed w as `matmul`) and TypeError (dtype).
     """
-    code = _product_code(precision, w)
+    ordinary = precision is None and _precision.default == "float32"
+    code = _UNSAID if ordinary else _product_code(precision, w)
     return _pyffnn.linear(x, w, b, activation_code(activation), out, code)
 
 
