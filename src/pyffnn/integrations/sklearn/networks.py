@@ -35,7 +35,9 @@ assert BaseEstimator  # an older scikit-learn has been refused by now
 Array = NDArray[Any]
 
 # MLP's names of activations, those that a layer takes in the same pass
-_FUSED = {"identity": None, "logistic": "sigmoid", "tanh": "tanh", "relu": "relu"}
+_FUSED: dict[str, ops.Activation | None] = {
+    "identity": None, "logistic": "sigmoid", "tanh": "tanh", "relu": "relu",
+}  # fmt: skip
 _BACKWARD = {
     "logistic": ops.sigmoid_backward,
     "tanh": ops.tanh_backward,
@@ -100,9 +102,9 @@ def _log_loss(y: Array, p: Array, kind: str) -> Array:
     least = np.finfo(p.dtype).eps
     if kind == "softmax":
         right = np.where(y, p, 0).sum(axis=1)
-        return -np.log(np.clip(right, least, 1 - least))
+        return np.asarray(-np.log(np.clip(right, least, 1 - least)))
     right = np.where(y, p, 1 - p)
-    return -np.log(np.clip(right, least, 1 - least)).sum(axis=1)
+    return np.asarray(-np.log(np.clip(right, least, 1 - least)).sum(axis=1))
 
 
 class _OnKernels:
