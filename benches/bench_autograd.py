@@ -1,25 +1,23 @@
 """A training step through computation graphs, 784-512-10, batch 128, float32: pyffnn.autograd against PyTorch eager.
 
-    python benches/bench_autograd.py [--threads 1 2] [--rounds 15]
+    python benches/bench_autograd.py [--threads 1 2] [--seconds 3] [--json benches/results]
 
-One process, both libraries pinned to the same thread count, rounds alternating; prints each median and the median of the ratios.
-The step is forward, cross-entropy, backward and an SGD update of every weight and bias.
+The step is forward, cross-entropy, backward and an SGD update of every weight and bias, with `linear` nodes or with operators.
 """
 
 from __future__ import annotations
 
-import argparse
-import statistics
-import time
 from collections.abc import Callable
 from itertools import pairwise
 
 import numpy as np
 
-import pyffnn
 from pyffnn.autograd import cross_entropy, linear, relu, variable
+from pyffnn.bench import script
+from pyffnn.bench.timing import Call
 
-SIZES, BATCH, RATE, STEPS = (784, 512, 10), 128, 0.01, 20
+SIZES, BATCH, RATE = (784, 512, 10), 128, 0.01
+GROUP = "computation graph against PyTorch eager"
 
 
 def data() -> tuple[list[np.ndarray], np.ndarray, np.ndarray]:
@@ -72,40 +70,19 @@ def torch_step() -> Callable[[], float]:
     return step
 
 
-def seconds(step: Callable[[], float]) -> float:
-    start = time.perf_counter()
-    for _ in range(STEPS):
-        step()
-    return (time.perf_counter() - start) / STEPS
+def contenders(fused: bool) -> dict[str, Call]:
+    """Both have learned the same after five steps."""
+    steps = {"pyffnn": pyffnn_step(fused), "torch": torch_step()}
+    ours, theirs = ([step() for _ in range(5)] for step in steps.values())
+    np.testing.assert_allclose(ours, theirs, rtol=1e-4)
+    return dict(steps)
 
 
 def main() -> None:
-    import torch
-
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--threads", type=int, nargs="+", default=[1, 2])
-    parser.add_argument("--rounds", type=int, default=15)
-    args = parser.parse_args()
-    print(
-        f"pyffnn {pyffnn.__version__} ({pyffnn.isa()}), torch {torch.__version__}, numpy {np.__version__}, {pyffnn.config()['cpu']}"
-    )
-    steps = {
-        "linear nodes": pyffnn_step(True),
-        "operators": pyffnn_step(False),
-        "torch": torch_step(),
-    }
-    trace = {name: [step() for _ in range(5)] for name, step in steps.items()}
-    for name in ("linear nodes", "operators"):
-        np.testing.assert_allclose(trace[name], trace["torch"], rtol=1e-4)
-    for threads in args.threads:
-        pyffnn.set_num_threads(threads)
-        torch.set_num_threads(threads)
-        rounds = [{name: seconds(step) for name, step in steps.items()} for _ in range(args.rounds)]
-        for name in steps:
-            ratio = statistics.median(r[name] / r["torch"] for r in rounds)
-            print(
-                f"threads {threads}  {name:13} {statistics.median(r[name] for r in rounds) * 1e3:7.3f} ms a step  {ratio:5.2f} x torch"
-            )
+    args = script.parser(__doc__).parse_args()
+    cases = {"linear nodes": lambda: contenders(True), "operators": lambda: contenders(False)}
+    for session in script.sessions("bench_autograd", args):
+        session.group(GROUP, cases, sample=0.02)
 
 
 if __name__ == "__main__":

@@ -1,15 +1,14 @@
 """What a call of the C table costs beyond the work: from Cython, without the GIL, against the same call through Python.
 
-    python benches/bench_capi.py
+    python benches/bench_capi.py [--seconds 0.3] [--json benches/results]
 
 Each function is called with hardly any work; what remains is the call, the checks of its arguments and the choice of a kernel. The floor is
-an empty function called in the same way.
+an empty function called in the same way. The time is the thread's on its core.
 """
 
 from __future__ import annotations
 
 import importlib.util
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -20,6 +19,8 @@ import numpy as np
 
 import pyffnn
 from pyffnn import ops
+from pyffnn.bench import script
+from pyffnn.bench.timing import Call, Spent
 
 SOURCE = """
 # cython: language_level=3, boundscheck=False
@@ -62,6 +63,7 @@ def measure(str name, int64_t rounds):
     pyffnn_raise(api, failed)
     return begin / rounds
 """
+ROUNDS = 20_000
 CALLS = {
     "an empty function": "nothing_at_all(3, 1, x, y)",
     "relu of 1": "api.activation_f32(PYFFNN_RELU, 1, x, y)",
@@ -100,24 +102,32 @@ def build(folder: Path) -> Any:
     return module
 
 
-def main() -> None:
-    with tempfile.TemporaryDirectory() as folder:
-        calls = build(Path(folder))
-        rounds, repeats = 200_000, 7
-        # in turn, so that a busy moment falls on all of them
-        times: dict[str, list[float]] = {name: [] for name in CALLS}
-        for _ in range(repeats):
-            for name in CALLS:
-                times[name].append(calls.measure(name, rounds))
-    print(f"{pyffnn.isa()}, {pyffnn.get_num_threads()} threads; ns a call, median of {repeats}")
-    for name, values in times.items():
-        print(f"{name:28} {statistics.median(values):8.1f}")
-    import timeit
+def contenders(calls: Any, name: str) -> dict[str, Call]:
+    return {
+        "pyffnn": lambda: Spent(calls.measure(name, ROUNDS) * ROUNDS * 1e-9),
+        "empty function": lambda: Spent(calls.measure("an empty function", ROUNDS) * ROUNDS * 1e-9),
+    }
 
+
+def main() -> None:
+    parser = script.parser(__doc__, seconds=0.3)
+    parser.set_defaults(threads=[1])
+    args = parser.parse_args()
     x = np.zeros(16, np.float32)
     y = np.zeros(16, np.float32)
-    through_python = min(timeit.repeat(lambda: ops.relu(x, y), number=20_000, repeat=5)) / 20_000
-    print(f"{'ops.relu of 16 from Python':28} {through_python * 1e9:8.1f}")
+    with tempfile.TemporaryDirectory() as folder:
+        calls = build(Path(folder))
+        for session in script.sessions("bench_capi", args):
+            rows = []
+            for name in CALLS:
+                row = session.time(name, lambda name=name: contenders(calls, name), per=ROUNDS)
+                rows.append(row)
+            rows.append(session.time("ops.relu of 16, from Python", lambda: {"pyffnn": lambda: ops.relu(x, y)}))  # fmt: skip
+            for row in rows:
+                # nothing is compared: the floor stands beside
+                row["ratios"], row["ratio"] = {}, None
+                session.report(row)
+            session.write("a call of the C functions", rows)
 
 
 if __name__ == "__main__":

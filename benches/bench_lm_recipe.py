@@ -1,17 +1,15 @@
 """The default recipe of `LanguageModel` against the same model, recipe and batches in PyTorch (eager, float32).
 
-    python benches/bench_lm_recipe.py --data DIR [--threads 2] [--rounds 5] [--steps 10]     step times and losses, side by side
-    python benches/bench_lm_recipe.py --data DIR [--threads 2] --target 330                  time to a validation perplexity
+    python benches/bench_lm_recipe.py --data DIR [--threads 1 2] [--steps 10] [--json benches/results]   step times and losses, side by side
+    python benches/bench_lm_recipe.py --data DIR [--threads 2] --target 330                              time to a validation perplexity
 
-DIR holds brown.train.txt and brown.valid.txt (perhaps .gz). The first form takes some steps of each in turn and prints the median of the
-rounds' ratios; both have seen the same batches, so their losses should agree but for dropout. The second trains each until an epoch ends
-at or below the target and says when it was passed (between two epochs' ends: in proportion to the logarithm), validation not counted.
+DIR holds brown.train.txt and brown.valid.txt (perhaps .gz). The first form takes some steps of each in turn; both have seen the same
+batches, so their losses should agree but for dropout. The second trains each until an epoch ends at or below the target and says when it
+was passed (between two epochs' ends: in proportion to the logarithm), validation not counted.
 """
 
 from __future__ import annotations
 
-import argparse
-import json
 import math
 import statistics
 import time
@@ -26,8 +24,9 @@ from lm_quality import find
 from torch import nn
 from torch.nn import functional
 
-import pyffnn
 from pyffnn import LanguageModel
+from pyffnn.bench import peers, script
+from pyffnn.bench.timing import Call, Spent
 from pyffnn.corpus import build_vocabulary, encode_corpus
 from pyffnn.models.language_model import recipe
 from pyffnn.net import Examples, Network, Runs, Targets
@@ -147,7 +146,7 @@ class TorchRun:
 
 class OwnRun:
     def __init__(self, network: Network, ids: Any, threads: int) -> None:
-        self.network, self.ids, self.threads = network, ids, threads
+        self.network, self.data, self.threads = network, stream(network, ids), threads
 
     def train(self, part: Runs, rates: Any) -> list[float]:
         most = int(np.add.reduceat(part.lengths, part.offsets[:-1]).max())
@@ -176,41 +175,58 @@ def slices(
             yield group.order(at, end), group.rates[at:end]
 
 
+def full_slices(
+    model: LanguageModel, size: int, plan: recipe.Sizes, steps: int
+) -> Iterator[tuple[Runs, Any]]:
+    """Slices of `steps` steps of the first epoch, for ever."""
+    while True:
+        made = slices(model, size, plan, 0, steps)
+        yield from (each for each in made if len(each[1]) == steps)
+
+
 def part_of(runs: Runs, begin: int, end: int) -> Runs:
     lo, hi = runs.offsets[begin], runs.offsets[end]
     return Runs(runs.starts[lo:hi], runs.lengths[lo:hi], runs.offsets[begin : end + 1] - lo)
 
 
+def steps_of(run: Any, parts: Iterator[tuple[Runs, Any]], losses: list[float]) -> Call:
+    """A call takes the next of the slices; its first step does not count: it lets the other side's waiting threads go to sleep."""
+
+    def call() -> Spent:
+        part, rates = next(parts)
+        losses.extend(run.train(part_of(part, 0, 1), rates[:1]))
+        begin = time.perf_counter()
+        losses.extend(run.train(part_of(part, 1, len(rates)), rates[1:]))
+        return Spent(time.perf_counter() - begin)
+
+    return call
+
+
 def side_by_side(
+    session: script.Session,
     runs: dict[str, Any],
     model: LanguageModel,
     size: int,
     plan: recipe.Sizes,
-    rounds: int,
     steps: int,
-) -> Any:
-    times: dict[str, list[float]] = {name: [] for name in runs}
+) -> None:
     losses: dict[str, list[float]] = {name: [] for name in runs}
-    for n, (part, rates) in enumerate(slices(model, size, plan, 0, steps)):
-        if n > rounds:
-            break
-        for name, run in runs.items():
-            # the first step lets the other side's waiting threads go to sleep
-            losses[name] += run.train(part_of(part, 0, 1), rates[:1])
-            begin = time.perf_counter()
-            losses[name] += run.train(part_of(part, 1, len(rates)), rates[1:])
-            if n:  # the first round is a warm-up
-                times[name].append((time.perf_counter() - begin) / (len(rates) - 1))
-    ratios = [b / a for a, b in zip(times["pyffnn"], times["torch"], strict=True)]
-    result = {name: {"ms": 1e3 * statistics.median(t)} for name, t in times.items()}
-    for name in runs:
-        result[name]["last_losses"] = statistics.fmean(losses[name][-steps:])
-        print(
-            f"{name:7} {result[name]['ms']:7.1f} ms a step, mean loss of the last {steps} steps "
-            f"{result[name]['last_losses']:.4f}"
-        )
-    print(f"ratio {statistics.median(ratios):.2f}")
-    return result | {"ratio": statistics.median(ratios)}
+
+    def contenders() -> dict[str, Call]:
+        return {
+            name: steps_of(run, full_slices(model, size, plan, steps), losses[name])
+            for name, run in runs.items()
+        }
+
+    # a sample this short is one call: so both see as many slices, the same ones
+    row = session.time("Brown, batch 512", contenders, per=steps - 1, sample=1e-9, want=3.0)
+    session.report(row)
+    least = min(map(len, losses.values()))
+    row["last_losses"] = {
+        name: statistics.fmean(each[least - steps : least]) for name, each in losses.items()
+    }
+    print(f"mean loss of the last {steps} steps: {row['last_losses']}")
+    session.write("default recipe's step against PyTorch", [row])
 
 
 def to_target(
@@ -235,49 +251,39 @@ def to_target(
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = script.parser(__doc__, seconds=10.0)
     parser.add_argument("--data", type=Path, required=True)
-    parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--steps", type=int, default=10)
     parser.add_argument("--target", type=float)
-    parser.add_argument("--json", type=Path)
     args = parser.parse_args()
-    torch.set_num_threads(args.threads)
-    torch.manual_seed(0)
     parts = [find(args.data, part) for part in ("train", "valid", "test")]
     vocabulary = build_vocabulary(*parts, min_count=4)
     ids, valid = (encode_corpus(part, vocabulary) for part in parts[:2])
-    model = LanguageModel(n_threads=args.threads)
     counts = np.bincount(ids, minlength=len(vocabulary)).astype(np.int64)
-    plan = recipe.sizes(model, len(vocabulary), ids.size)
-    network = Network(recipe.network_spec(model, len(vocabulary), 0, ids.size))
-    network.initialise(0, counts)
-    runs: dict[str, Any] = {
-        "pyffnn": OwnRun(network, ids, args.threads),
-        "torch": TorchRun(model, network, ids),
-    }
-    info = {
-        "pyffnn": pyffnn.__version__,
-        "torch": torch.__version__,
-        "cpu": pyffnn.config()["cpu"],
-        "isa": pyffnn.isa(),
-        "threads": args.threads,
-    }
-    print(info)
-    print(
-        f"untrained valid perplexity: {', '.join(f'{n} {r.perplexity(valid[:4096]):.3f}' for n, r in runs.items())}"
-    )
-    if args.target is None:
-        result = side_by_side(runs, model, ids.size, plan, args.rounds, args.steps)
-    else:
-        result = {}
-        for name, run in runs.items():
-            print(name)
-            result[name] = to_target(run, model, plan, ids, valid, args.target)
-        print({name: r["seconds"] for name, r in result.items()})
-    if args.json:
-        args.json.write_text(json.dumps(info | {"result": result}, indent=1))
+    for session in script.sessions("bench_lm_recipe", args):
+        with peers.pinned(session.threads):
+            torch.manual_seed(0)
+            model = LanguageModel(n_threads=session.threads)
+            plan = recipe.sizes(model, len(vocabulary), ids.size)
+            network = Network(recipe.network_spec(model, len(vocabulary), 0, ids.size))
+            network.initialise(0, counts)
+            runs: dict[str, Any] = {
+                "pyffnn": OwnRun(network, ids, session.threads),
+                "torch": TorchRun(model, network, ids),
+            }
+            untrained = {name: run.perplexity(valid[:4096]) for name, run in runs.items()}
+            print(f"untrained valid perplexity: {untrained}")
+            if args.target is None:
+                side_by_side(session, runs, model, ids.size, plan, args.steps)
+                continue
+            seconds: dict[str, Any] = {}
+            for name, run in runs.items():
+                print(name)
+                seconds[name] = to_target(run, model, plan, ids, valid, args.target)["seconds"]
+            print(seconds)
+            ratio = seconds["torch"] / seconds["pyffnn"]
+            row = {"case": "Brown", "seconds": seconds, "ratios": {"torch": ratio}, "ratio": ratio}
+            session.write(f"default recipe to valid perplexity {args.target:g}", [row | {"want": 3.0}])  # fmt: skip
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """The operators of `pyffnn.integrations.torch` beside PyTorch's own, forward and backward, in turn and on the same threads.
 
-python benches/bench_torch.py [--threads 2] [--seconds 10] [--compile]
+    python benches/bench_torch.py [--threads 2] [--seconds 10] [--compile] [--json benches/results]
 
 `linear_cross_entropy` against `F.cross_entropy(F.linear(...))`, 256 x 256 x 32000, with the extra memory of a step beyond arguments and gradients;
 `embedding_bag`, mean, with a sparse gradient against `F.embedding_bag`. --compile adds PyTorch under inductor. Memory is the growth of the
@@ -9,8 +9,6 @@ process's peak in a fresh process.
 
 from __future__ import annotations
 
-import argparse
-import statistics
 import subprocess
 import sys
 from collections.abc import Callable
@@ -19,8 +17,7 @@ from typing import Any
 import torch
 from torch.nn import functional
 
-import pyffnn
-from pyffnn.bench.timing import in_turn, median_ratio
+from pyffnn.bench import script
 from pyffnn.integrations import torch as pt
 
 M, K, N = 256, 256, 32000
@@ -38,7 +35,7 @@ def cross_entropy(operator: str) -> Callable[[], None]:
         return functional.cross_entropy(x @ w + b, targets)
 
     loss = {
-        "ours": lambda x, w, b: pt.linear_cross_entropy(x, w, b, targets),
+        "pyffnn": lambda x, w, b: pt.linear_cross_entropy(x, w, b, targets),
         "torch": plain,
         "compiled": torch.compile(plain),
     }[operator]
@@ -57,7 +54,7 @@ def bags(operator: str, rows: int, dim: int, count: int, length: int) -> Callabl
     ids = (rows ** torch.rand(count * length)).long().clamp(max=rows) - 1
     offsets = torch.arange(count) * length
     d = torch.randn(count, dim)
-    ours = operator == "ours"
+    ours = operator == "pyffnn"
 
     def step() -> None:
         table.grad = None
@@ -70,69 +67,47 @@ def bags(operator: str, rows: int, dim: int, count: int, length: int) -> Callabl
     return step
 
 
-def peak_kb() -> int:
-    """The greatest memory of the process so far; its count is set back where the system allows."""
-    with open("/proc/self/status") as file:
-        return next(int(line.split()[1]) for line in file if line.startswith("VmHWM"))
-
-
-def reset_peak() -> None:
-    with open("/proc/self/clear_refs", "w") as file:
-        file.write("5")
-
-
-def extra_memory(operator: str) -> float:
+def extra_memory(operator: str, threads: int) -> float:
     """MB that a step needs at its peak beyond what is there before it and the gradients that it leaves."""
     code = (
-        "import sys; sys.path.insert(0, sys.argv[1]); import bench_torch as b, torch\n"
-        "torch.set_num_threads(int(sys.argv[3])); b.pyffnn.set_num_threads(int(sys.argv[3]))\n"
+        "import sys; sys.path.insert(0, sys.argv[1]); import bench_torch as b, pyffnn, torch\n"
+        "from pyffnn.bench import memory\n"
+        "torch.set_num_threads(int(sys.argv[3])); pyffnn.set_num_threads(int(sys.argv[3]))\n"
         "b.M = 8; b.cross_entropy(sys.argv[2])(); b.M = 256\n"  # libraries are loaded, pools are made
-        "step = b.cross_entropy(sys.argv[2]); b.reset_peak(); before = b.peak_kb(); step()\n"
-        "print(b.peak_kb() - before)"
+        "step = b.cross_entropy(sys.argv[2])\n"
+        "print(memory.peak_of(step))"
     )
-    arguments = [sys.path[0], operator, str(torch.get_num_threads())]
+    arguments = [sys.path[0], operator, str(threads)]
     done = subprocess.run(
         [sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=True
     )
     gradients = (M * K + K * N + N) * 4
-    return int(done.stdout) / 1024 - gradients / 2**20
-
-
-def report(name: str, calls: dict[str, Callable[[], None]], seconds: float) -> None:
-    times = in_turn(calls, seconds, sample=0.05)
-    ours = times.pop("ours")
-    line = f"{name:44} ours {statistics.median(ours) * 1e3:9.3f} ms"
-    for peer, theirs in times.items():
-        ratio = median_ratio(theirs, ours)
-        line += f"   {peer} {statistics.median(theirs) * 1e3:9.3f} ms ({ratio:.2f}x)"
-    print(line, flush=True)
+    return (int(done.stdout) - gradients) / 2**20
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
-    )
-    parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--seconds", type=float, default=10.0)
+    parser = script.parser(__doc__, seconds=10.0)
     parser.add_argument("--compile", action="store_true")
     args = parser.parse_args()
-    torch.set_num_threads(args.threads)
-    pyffnn.set_num_threads(args.threads)
-    print(f"torch {torch.__version__}, pyffnn {pyffnn.isa()}, {args.threads} threads")
-    peers = ["torch", "compiled"] if args.compile else ["torch"]
-    report(
-        f"linear_cross_entropy {M}x{K}x{N}",
-        {name: cross_entropy(name) for name in ["ours", *peers]},
-        args.seconds,
-    )
-    ours, theirs = extra_memory("ours"), extra_memory("torch")
-    print(f"  extra memory: ours {ours:.1f} MB, torch {theirs:.1f} MB ({ours / theirs:.3f} of it)")
-    for rows, dim, count, length in BAGS:
-        report(
-            f"embedding_bag mean {rows}x{dim}, {count} bags of {length}",
-            {name: bags(name, rows, dim, count, length) for name in ("ours", "torch")},
-            args.seconds,
-        )
+    names = ["pyffnn", "torch", *(["compiled"] if args.compile else [])]
+    size = f"{M}x{K}x{N}"
+    for session in script.sessions("bench_torch", args):
+        loss = {size: lambda: {name: cross_entropy(name) for name in names}}
+        rows = session.group("linear_cross_entropy in PyTorch", loss, sample=0.05)
+        if rows:
+            ours, theirs = (extra_memory(name, session.threads) for name in ("pyffnn", "torch"))
+            print(
+                f"  extra memory: {ours:.1f} MB, torch {theirs:.1f} MB ({ours / theirs:.3f} of it)"
+            )
+            rows[0]["extra_megabytes"] = {"pyffnn": ours, "torch": theirs}
+            session.write("linear_cross_entropy in PyTorch", rows)
+        tables = {
+            f"{rows}x{dim}, {count} bags of {length}": lambda shape=(rows, dim, count, length): {
+                name: bags(name, *shape) for name in ("pyffnn", "torch")
+            }
+            for rows, dim, count, length in BAGS
+        }
+        session.group("embedding_bag in PyTorch, mean", tables, sample=0.05)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """Two installed versions of pyffnn against each other, in turn: what a change of the inside costs or gains.
 
-    python benches/bench_versions.py OLD_PYTHON NEW_PYTHON --data DIR [--threads 1] [--rounds 5] [--json FILE]
+    python benches/bench_versions.py OLD_PYTHON NEW_PYTHON --data DIR [--threads 1] [--rounds 5] [--json benches/results]
 
 OLD_PYTHON and NEW_PYTHON are interpreters whose environments hold the two versions. Each round runs all rows in a fresh process of the
 one, then of the other; a row's figure is the least time of its rounds, and its ratio is old / new (above 1: the new one is faster). With
@@ -10,7 +10,6 @@ are used, as both versions have them. DIR holds AGNews/ and IMDB/ with train.tsv
 
 from __future__ import annotations
 
-import argparse
 import gzip
 import json
 import os
@@ -95,33 +94,44 @@ def write_corpora(data: Path, folder: Path) -> None:
         (folder / f"{corpus}.txt").write_text(text, encoding="utf-8")
 
 
+def timed(
+    old: str, new: str, folder: str, threads: int, rounds: int
+) -> dict[str, dict[str, list[float]]]:
+    """Milliseconds of each row in each round, of both versions."""
+    seen: dict[str, dict[str, list[float]]] = {"old": {}, "new": {}}
+    for _ in range(rounds):
+        for side, python in (("old", old), ("new", new)):
+            command = [python, os.path.abspath(__file__), "--rows", folder, str(threads)]
+            done = subprocess.run(command, capture_output=True, text=True, check=True)
+            for row, value in json.loads(done.stdout).items():
+                seen[side].setdefault(row, []).append(value)
+    return seen
+
+
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    from pyffnn.bench import script  # not at the top: the old version may not have it
+
+    parser = script.parser(__doc__)
     parser.add_argument("old")
     parser.add_argument("new")
     parser.add_argument("--data", type=Path, required=True)
-    parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--json", type=Path)
+    parser.add_argument("--name", default="this version against another", help="of the group in the file of results")  # fmt: skip
+    parser.set_defaults(threads=[1])
     args = parser.parse_args()
-    seen: dict[str, dict[str, list[float]]] = {"old": {}, "new": {}}
     with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        write_corpora(args.data, folder)
-        for _ in range(args.rounds):
-            for side, python in (("old", args.old), ("new", args.new)):
-                command = [python, os.path.abspath(__file__), "--rows", name, str(args.threads)]
-                done = subprocess.run(command, capture_output=True, text=True, check=True)
-                for row, value in json.loads(done.stdout).items():
-                    seen[side].setdefault(row, []).append(value)
-    result = {}
-    print("| row | old, ms | new, ms | old / new |\n|---|---|---|---|")
-    for row, values in seen["old"].items():
-        old, new = min(values), min(seen["new"][row])
-        result[row] = {"old": old, "new": new, "ratio": old / new}
-        print(f"| {row} | {old:.3g} | {new:.3g} | {old / new:.2f} |")
-    if args.json is not None:
-        args.json.write_text(json.dumps(result, indent=1))
+        write_corpora(args.data, Path(name))
+        for session in script.sessions("bench_versions", args):
+            seen = timed(args.old, args.new, name, session.threads, args.rounds)
+            result = []
+            for row, values in seen["old"].items():
+                old, new = min(values), min(seen["new"][row])
+                if session.wanted(args.name, row):
+                    ratios = {"before": old / new}
+                    seconds = {"pyffnn": new / 1e3, "before": old / 1e3}
+                    result.append({"case": row, "seconds": seconds, "ratios": ratios, "ratio": old / new})  # fmt: skip
+                    print(f"{row:44} {new:.3g} ms, before {old:.3g} ms ({old / new:.2f}x)")
+            session.write(args.name, result)
 
 
 if __name__ == "__main__":

@@ -6,10 +6,10 @@ import importlib.util
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TypedDict
 
 from . import _pyffnn
-from .precision import get_default_precision, set_default_precision
+from .precision import Precision, get_default_precision, set_default_precision
 
 __all__ = [
     "available_isas",
@@ -107,11 +107,40 @@ def num_threads(n: int) -> Iterator[None]:
         set_num_threads(before)
 
 
-def config() -> dict[str, Any]:
+class Products(TypedDict):
+    """How dense products are walked on this core."""
+
+    core: str
+    rows_us: float
+    columns_us: float
+    way: str
+
+
+class Config(TypedDict):
+    """What `config` says."""
+
+    version: str
+    isa: str
+    available_isas: list[str]
+    default_precision: Precision
+    amx: str
+    amx_idle: bool
+    cpu: str
+    cpu_features: list[str]
+    caches: dict[str, int]
+    products: Products
+    threads: int
+    compiler: str
+    optional: dict[str, bool]
+
+
+def config() -> Config:
     """Version, ISA, CPU features and caches (bytes), threads, precision, compiler, and which optional packages are installed.
 
     "amx" is "usable", or says why the matrix unit of this machine cannot be used. "amx_idle" is true where it could be, but neither the
-    active ISA nor the default precision makes use of it.
+    active ISA nor the default precision makes use of it. "products" is how dense products are walked (docs/kernels.md): "core", the faster
+    of two ways, with the time of each on one small product in microseconds, measured once a process and ISA; and the "way" that
+    PYFFNN_GEMM prescribes, "auto" where it does not.
     """
     amx = _pyffnn.amx_status()
     idle = amx == "usable" and (not _pyffnn.isa_has_tiles() or get_default_precision() == "float32")
@@ -125,9 +154,20 @@ def config() -> dict[str, Any]:
         "cpu": _pyffnn.cpu_model(),
         "cpu_features": _pyffnn.cpu_features(),
         "caches": _pyffnn.cpu_caches(),
+        "products": _products(),
         "threads": get_num_threads(),
         "compiler": _pyffnn.compiler,
         "optional": {name: importlib.util.find_spec(name) is not None for name in _OPTIONAL},
+    }
+
+
+def _products() -> Products:
+    tall, rows, columns = _pyffnn.core_trait()
+    return {
+        "core": "tall" if tall else "rows",
+        "rows_us": round(rows, 1),
+        "columns_us": round(columns, 1),
+        "way": _pyffnn.product_way(),
     }
 
 
@@ -139,7 +179,7 @@ def show_config() -> None:
         elif isinstance(value, list):
             value = " ".join(value)
         elif key == "amx_idle":
-            value = _idle(value)
+            value = _idle(bool(value))
         print(f"{key:18} {value}")
 
 

@@ -1,9 +1,14 @@
 // Loops that show what the machine can do, for `pyffnn bench`.
+#include <pybind11/stl.h>
+
 #include <algorithm>
+#include <utility>
+#include <vector>
 
 #include "bindings/arrays.h"
 #include "bindings/register.h"
 #include "core/dispatch.h"
+#include "core/probe.h"
 #include "core/thread_pool.h"
 
 namespace pyffnn::bindings {
@@ -61,6 +66,16 @@ void read_memory(py::handle x_in, int threads, Index rounds) {
   });
 }
 
+// (adds a cycle, cycles a nanosecond) of each of `threads` cores.
+std::vector<std::pair<double, double>> core_probe(int threads) {
+  check_work(0, threads);
+  return released([=] {
+    std::vector<std::pair<double, double>> found;
+    for (const probe::Core& core : probe::cores(threads)) found.emplace_back(core.adds_per_cycle, core.clock);
+    return found;
+  });
+}
+
 }  // namespace
 
 void register_peaks(py::module_& m) {
@@ -68,6 +83,7 @@ void register_peaks(py::module_& m) {
   m.def("kernel_fma_loop", &fma_loop);
   m.def("kernel_tile_loop", &tile_flops);
   m.def("kernel_read_loop", &read_memory);
+  m.def("kernel_core_probe", &core_probe);
 }
 
 }  // namespace pyffnn::bindings

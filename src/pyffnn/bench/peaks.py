@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 
 import numpy as np
 
 from pyffnn import _pyffnn
+from pyffnn.bench.probe import Stretch, Watch
 
 
 @dataclass(frozen=True)
@@ -50,32 +52,37 @@ class Peaks:
         return "memory", self.read_memory
 
 
-def _best_rate(call: object, amount: float, seconds: float) -> float:
-    assert callable(call)
+def _best_rate(
+    call: Callable[[], object], amount: float, seconds: float, threads: int, watch: Watch
+) -> float:
+    """The best of the calls between which the cores were this process's own; of all where none was."""
     call()
-    best, end = float("inf"), time.perf_counter() + seconds
-    while time.perf_counter() < end:
+    tries: list[tuple[float, Stretch]] = []
+    end = time.perf_counter() + seconds
+    look = watch.look(threads)
+    while not tries or time.perf_counter() < end:
         start = time.perf_counter()
         call()
-        best = min(best, time.perf_counter() - start)
-    return amount / best
+        taken = time.perf_counter() - start
+        before, look = look, watch.look(threads)
+        tries.append((taken, Stretch([before, look])))
+    calm = [taken for taken, stretch in tries if watch.calm(stretch)]
+    return amount / min(calm or [taken for taken, _ in tries])
 
 
-def _tile_rate(threads: int, seconds: float) -> float:
-    # the emulated tiles are a thousand times slower
-    rounds = 20_000 if _pyffnn.isa() == "amx" else 5
-    flops = _pyffnn.kernel_tile_loop(rounds, threads)
-    return (
-        _best_rate(lambda: _pyffnn.kernel_tile_loop(rounds, threads), flops, seconds)
-        if flops
-        else 0.0
-    )
-
-
-def measure(threads: int, seconds: float = 0.2) -> Peaks:
+def measure(threads: int, seconds: float = 0.2, watch: Watch | None = None) -> Peaks:
     """The peaks at `threads` threads; about 6 * `seconds`."""
+    watch = Watch() if watch is None else watch
+    watch.best(threads)
+
+    def best(call: Callable[[], object], amount: float) -> float:
+        return _best_rate(call, amount, seconds, threads, watch)
+
     rounds = 100_000 if _pyffnn.isa() != "reference" else 5_000
     flops = _pyffnn.kernel_fma_loop(1, threads, False) * rounds
+    # the emulated tiles are a thousand times slower
+    tile_rounds = 20_000 if _pyffnn.isa() == "amx" else 5
+    tile_flops = _pyffnn.kernel_tile_loop(tile_rounds, threads)
     caches = _pyffnn.cpu_caches()
     far = np.ones(max(4 * caches["l3"], 64 << 20) // 4 + 16, np.float32)
     far = far[-far.ctypes.data % 64 // 4 :]  # a vector that crosses a line counts twice
@@ -85,16 +92,17 @@ def measure(threads: int, seconds: float = 0.2) -> Peaks:
     def read(size: int) -> float:
         x = far[: size // 4]
         rounds = max(1, (1 << 20) // x.nbytes)
-        return _best_rate(
-            lambda: _pyffnn.kernel_read_loop(x, threads, rounds), rounds * x.nbytes, seconds
-        )
+        return best(lambda: _pyffnn.kernel_read_loop(x, threads, rounds), rounds * x.nbytes)
 
+    tiles = 0.0
+    if tile_flops:
+        tiles = best(lambda: _pyffnn.kernel_tile_loop(tile_rounds, threads), tile_flops)
     return Peaks(
-        fma_f32=_best_rate(lambda: _pyffnn.kernel_fma_loop(rounds, threads, False), flops, seconds),
-        amx_bf16=_tile_rate(threads, seconds),
+        fma_f32=best(lambda: _pyffnn.kernel_fma_loop(rounds, threads, False), flops),
+        amx_bf16=tiles,
         read_l1=read(threads * caches["l1d"] // 2),
         read_l2=read(threads * caches["l2"] // 2),
         read_l3=read(caches["l3"] // 2),
         read_memory=read(far.nbytes),
-        copy_memory=_best_rate(lambda: np.copyto(target, source), 2 * source.nbytes, seconds),
+        copy_memory=best(lambda: np.copyto(target, source), 2 * source.nbytes),
     )

@@ -101,16 +101,19 @@ def _tensors(torch: Any, inputs: dict[str, Any]) -> dict[str, Any]:
 
 
 def matmul(inputs: dict[str, Any]) -> Calls:
+    """Of operands in rows or, as transposed views, in columns."""
     a, b = inputs["a"], inputs["b"]
     out = np.empty((a.shape[0], b.shape[1]), a.dtype)
     calls: Calls = {"numpy": lambda: np.matmul(a, b, out=out)}
     blas = find("scipy.linalg.blas")
     if blas is not None:
         # column-major BLAS: (b^T a^T)^T, so that nothing is copied
-        calls["scipy"] = lambda: blas.sgemm(1.0, b.T, a.T)
+        gemm = blas.sgemm if a.dtype == np.float32 else blas.dgemm
+        left, right = ((x.T, 0) if x.flags.c_contiguous else (x, 1) for x in (b, a))
+        calls["scipy"] = lambda: gemm(1.0, left[0], right[0], trans_a=left[1], trans_b=right[1])
     if torch := find("torch"):
         t = _tensors(torch, inputs)
-        to = torch.empty(out.shape)
+        to = torch.empty(out.shape, dtype=t["a"].dtype)
         calls["torch"] = lambda: torch.mm(t["a"], t["b"], out=to)
     return calls
 
@@ -153,6 +156,15 @@ def _unary(name: str) -> Callable[[dict[str, Any]], Calls]:
         return calls
 
     return peers
+
+
+def gelu(x: Any) -> Calls:
+    """The form by tanh."""
+    torch = find("torch")
+    if torch is None:
+        return {}
+    tx = torch.from_numpy(x)
+    return {"torch": lambda: torch.nn.functional.gelu(tx, approximate="tanh")}
 
 
 def embedding(inputs: dict[str, Any]) -> Calls:
@@ -215,7 +227,10 @@ PEERS: dict[str, Callable[[dict[str, Any]], Calls]] = {
     "mean_pool": mean_pool,
     "linear_cross_entropy": linear_cross_entropy,
     "cross_entropy": cross_entropy,
-    **{name: _unary(name) for name in ("sigmoid", "tanh", "relu", "softmax", "log_softmax")},
+    **{
+        name: _unary(name)
+        for name in ("sigmoid", "tanh", "relu", "softmax", "log_softmax", "exp", "log")
+    },
 }
 
 

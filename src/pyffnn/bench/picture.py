@@ -11,7 +11,8 @@ def draw(result: dict[str, Any], path: str) -> None:
         from matplotlib.figure import Figure
     except ImportError:
         raise ImportError("a picture needs matplotlib: pip install 'pyffnn[plot]'") from None
-    rows = [row for row in result["cases"] if row["ratio"] is not None]
+    cases = [row for group in result["groups"] for row in group["cases"]]
+    rows = [row for row in cases if row["ratio"] is not None]
     figure = Figure(figsize=(13, max(4.0, 0.22 * len(rows) + 1.5)), layout="constrained")
     bars, roof = figure.subplots(1, 2, width_ratios=[3, 2])
     at = range(len(rows))
@@ -24,7 +25,7 @@ def draw(result: dict[str, Any], path: str) -> None:
     bars.set_xlabel("times faster than the best peer")
 
     peaks = result["peaks"]
-    points = [row for row in result["cases"] if row["flops"] > 0 and row["bytes"] > 0]
+    points = [row for row in cases if row["flops"] > 0 and row["bytes"] > 0]
     intensity = [row["flops"] / row["bytes"] for row in points]
     low, high = 0.05, max([200.0, *intensity]) * 2
     xs = [low * (high / low) ** (i / 100) for i in range(101)]

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from pyffnn.models.names import Activation, OptimizerLike, Precision, RandomState, RegressionLoss
 from pyffnn.models.regressor import Regressor, RegressorFitted
 from pyffnn.models.values import Values
 from pyffnn.models.vectors import VectorFitted, VectorModel
-from pyffnn.optimizers import LearningRate, Optimizer, constant
+from pyffnn.optimizers import LearningRate, constant
 
 __all__ = ["FFNNRegressor"]
 
@@ -65,8 +66,9 @@ class FFNNRegressor(VectorModel[FFNNRegressorFitted], Regressor[FFNNRegressorFit
     validation_fraction
         Share of the examples held out for early stopping when no validation data are given.
     precision
-        How the products of the layers are taken (see `pyffnn.ops`): "float32", "bfloat16x3", "bfloat16",
-        or "auto", the fastest of the first two, which are of float32's grade, on this machine. None:
+        How the products of the layers are taken (see `pyffnn.ops`): "float32", "bfloat16x6",
+        "bfloat16x3", "bfloat16" (24, 17 and 8 bits of each number), or "auto", the fastest of those
+        whose error is no larger than float32's (the first two) on this machine. None:
         `pyffnn.get_default_precision()`, which is "float32" unless told otherwise: the same bits on
         every machine with FMA. The bf16 modes need AMX and run in float32 with a warning where there
         is none. Weights, the optimizer's state and results are float32.
@@ -101,19 +103,19 @@ class FFNNRegressor(VectorModel[FFNNRegressorFitted], Regressor[FFNNRegressorFit
         self,
         hidden_layer_sizes: int | Sequence[int] = (100,),
         *,
-        loss: str = "squared",
-        activation: str = "relu",
-        optimizer: str | Optimizer = "adam",
+        loss: RegressionLoss = "squared",
+        activation: Activation = "relu",
+        optimizer: OptimizerLike = "adam",
         learning_rate: LearningRate | None = None,
         epochs: int = 200,
-        batch_size: int | str = "auto",
+        batch_size: int | Literal["auto"] = "auto",
         dropout: float = 0.0,
         l2: float = 1e-4,
         early_stopping: bool | int = False,
         validation_fraction: float = 0.1,
-        precision: str | None = None,
+        precision: Precision | None = None,
         n_threads: int | None = None,
-        random_state: Any = 0,
+        random_state: RandomState = 0,
         verbose: int = 0,
         tol: float | None = 1e-4,
         n_iter_no_change: int = 10,
