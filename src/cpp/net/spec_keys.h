@@ -63,6 +63,7 @@ void each_key(F& f, S& s) {
         {"softmax", LossKind::softmax}, {"sigmoid", LossKind::sigmoid}, {"squared", LossKind::squared}, {"ordinal", LossKind::ordinal}});
   f("precision", s.precision,
     Choices<Precision>{{"float32", Precision::float32},
+                       {"bfloat16x6", Precision::bfloat16x6},
                        {"bfloat16x3", Precision::bfloat16x3},
                        {"bfloat16", Precision::bfloat16},
                        {"auto", Precision::automatic}});

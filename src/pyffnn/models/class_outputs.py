@@ -133,4 +133,5 @@ def cutpoints(network: Network) -> NDArray[np.float64]:
     arrays = network.parameters()
     gaps = arrays.get("output.gaps", np.zeros(0)).astype(np.float64)
     t = np.concatenate([[0.0], np.cumsum(np.logaddexp(0, gaps))])
-    return t - t.mean() - float(arrays["output.bias"][0])
+    t -= t.mean() + float(arrays["output.bias"][0])
+    return np.asarray(t)

@@ -54,12 +54,11 @@ class ClassifierFitted(Fitted):
         """Whether one sigmoid unit stands for two classes."""
         return not self.multilabel and self.network.spec["n_outputs"] == 1
 
-    def c_model(self) -> Any:
-        """A capsule for C functions, which keeps the network alive."""
-        return self.network.c_model(None, 0, self.one_unit, self._labels())
-
-    def _labels(self) -> list[str]:
-        return [str(label) for label in self.classes.tolist()]
+    @property
+    def c_answers(self) -> dict[str, Any]:
+        """What C functions are told of the outputs."""
+        labels = [str(label) for label in self.classes.tolist()]
+        return {"one_unit": self.one_unit, "labels": labels}
 
 
 F = TypeVar("F", bound=ClassifierFitted)
@@ -306,10 +305,6 @@ class Classifier(Answers[F], Supervised[F]):
             "trust": Trust(**file.config.get("trust", {})),
             "thresholds": None if thresholds is None else np.array(thresholds, np.float64),
         }
-
-    def __pyffnn_model__(self) -> Any:
-        """A capsule of the fitted state for C, C++ and Cython: `pyffnn_model_of` in ``pyffnn.h``."""
-        return self._state().c_model()
 
     # scikit-learn -------------------------------------------------------------------------------
 

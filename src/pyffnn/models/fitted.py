@@ -42,6 +42,15 @@ class Fitted:
     history: list[Record]
     settings: dict[str, Any]
 
+    @property
+    def c_answers(self) -> dict[str, Any]:
+        """What C functions are told of the outputs, as `Network.c_model` takes it."""
+        return {}
+
+    def c_model(self) -> Any:
+        """A capsule for C functions, which keeps the network alive."""
+        return self.network.c_model(None, 0, **self.c_answers)
+
     def copy(self) -> Self:
         """An independent one of the same content."""
         return replace(

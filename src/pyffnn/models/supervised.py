@@ -351,6 +351,10 @@ class Supervised(FittedModel[F]):
             return None
         return split(targets.strata, targets.size, self.validation_fraction, seed, weight)
 
+    def __pyffnn_model__(self) -> Any:
+        """A capsule of the fitted state for C, C++ and Cython: `pyffnn_model_of` in ``pyffnn.h``."""
+        return self._state().c_model()
+
     # the model file -----------------------------------------------------------------------------
 
     def _params_json(self) -> dict[str, Any]:

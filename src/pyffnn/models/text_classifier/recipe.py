@@ -157,7 +157,7 @@ def pool(s: Settings, corpus: Corpus) -> str | tuple[str, ...]:
     )
 
 
-def weighted_optimizer(classes: int) -> str:
+def weighted_optimizer(classes: int) -> Literal["sgd", "adagrad"]:
     """Of weighted rows without hidden layers."""
     return "sgd" if classes <= MANY_CLASSES else "adagrad"
 
@@ -380,7 +380,8 @@ def sentence(recipe: Mapping[str, Any]) -> str:
     tried = recipe["tried"]
     if not tried:
         return ", ".join(parts)
-    said, last = [], {}
+    said: list[str] = []
+    last: dict[str, Any] = {}
     for one in tried:
         other = [
             f"{k} {v:.3g}" if isinstance(v, float) else f"{k} {v}"

@@ -24,6 +24,8 @@ _POWERS: dict[Weighting, tuple[float, float]] = {
 # Classes beyond so many share groups, so that the counts of a large table stay small.
 _MOST_GROUPS = 64
 _MOST_COUNTS = 2**27
+# Most rows are in few texts: logarithms of counts below this come from a table.
+_FEW = 32
 
 
 def row_weights(
@@ -86,19 +88,32 @@ def _weights(
     of_group: NDArray[Any],
     weighting: Weighting,
 ) -> NDArray[np.float32]:
-    idf = np.log((1 + texts) / (1 + documents)) + 1
+    most = int(documents.max(initial=0))
+    by_count = np.log((1 + texts) / (1 + np.arange(most + 1))) + 1
     rarity, unevenness = _POWERS[weighting]
+    idf: NDArray[np.float64] = (by_count**rarity)[documents]
     groups = of_group.shape[1]
     if groups < 2 or not codes.size:
-        return (idf if unevenness else idf**rarity).astype(np.float32)
+        return (by_count[documents] if unevenness else idf).astype(np.float32)
     share = np.bincount(codes, minlength=groups) + 1e-3
     share /= share.sum()
-    labels = of_group.sum(axis=1, dtype=np.int64)
-    square = np.zeros(documents.size)
+    labels = np.zeros(documents.size, np.int64)
     for group in range(groups):  # one column at a time: the table may be large
-        p = (of_group[:, group] + groups * share[group]) / (labels + groups)
-        square += share[group] * np.log(p / share[group]) ** 2
-    return (idf**rarity * (np.sqrt(square) + 1e-3) ** unevenness).astype(np.float32)
+        labels += of_group[:, group]
+
+    def uneven(count: NDArray[Any], labels: NDArray[Any], q: float) -> NDArray[np.float64]:
+        p = (count + groups * q) / (labels + groups)
+        return np.asarray(q * np.log(p / q) ** 2)
+
+    often = np.flatnonzero(labels >= _FEW)
+    few = np.arange(_FEW)
+    square = np.zeros(documents.size)
+    for group, q in enumerate(share):
+        table = uneven(few, few[:, None], q)
+        part = table.take(labels * _FEW + of_group[:, group], mode="clip")
+        part[often] = uneven(of_group[often, group], labels[often], q)
+        square += part
+    return (idf * (np.sqrt(square) + 1e-3) ** unevenness).astype(np.float32)
 
 
 def _groups(targets: Any, rows: int) -> int:
