@@ -35,7 +35,12 @@ assert BaseEstimator  # an older scikit-learn has been refused by now
 Array = NDArray[Any]
 
 # MLP's names of activations, those that a layer takes in the same pass
-_FUSED = {"identity": None, "logistic": "sigmoid", "tanh": "tanh", "relu": "relu"}
+_FUSED: dict[str, Any] = {
+    "identity": None,
+    "logistic": "sigmoid",
+    "tanh": "tanh",
+    "relu": "relu",
+}
 _BACKWARD = {
     "logistic": ops.sigmoid_backward,
     "tanh": ops.tanh_backward,
@@ -99,10 +104,11 @@ def _log_loss(y: Array, p: Array, kind: str) -> Array:
     """The cross-entropy of each row: of softmax units, or of sigmoid units together."""
     least = np.finfo(p.dtype).eps
     if kind == "softmax":
-        right = np.where(y, p, 0).sum(axis=1)
-        return -np.log(np.clip(right, least, 1 - least))
-    right = np.where(y, p, 1 - p)
-    return -np.log(np.clip(right, least, 1 - least)).sum(axis=1)
+        right: Array = np.where(y, p, 0).sum(axis=1, keepdims=True)
+    else:
+        right = np.where(y, p, 1 - p)
+    losses: Array = -np.log(np.clip(right, least, 1 - least)).sum(axis=1)
+    return losses
 
 
 class _OnKernels:
@@ -135,7 +141,7 @@ class _OnKernels:
             z = np.asarray(x @ w)
             z += b
             if kind in _BACKWARD:
-                return getattr(ops, _FUSED[kind])(z, z)  # type: ignore[arg-type, no-any-return]
+                return getattr(ops, _FUSED[kind])(z, z)  # type: ignore[no-any-return]
         else:
             z = ops.linear(x, w, b, activation=_FUSED.get(kind))
         if kind == "softmax":
