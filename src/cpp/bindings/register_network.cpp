@@ -271,6 +271,7 @@ class PyNetwork {
                                       "embedding_dropout",
                                       "output_dropout",
                                       "freeze_embeddings",
+                                      "frozen_steps",
                                       "samples",
                                       "seed"};
       for (const auto& item : training) {

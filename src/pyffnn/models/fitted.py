@@ -140,7 +140,8 @@ class FittedModel(OneState[F]):
         """Layers, parameters and memory; prints as a table. Raises ValueError when not fitted."""
         with (network := self._state().network).reading():
             notes = self._notes(self._of(network))
-            frozen = bool(getattr(self, "freeze_embeddings", False))
+            # a number of epochs is no state to stay in
+            frozen = str(getattr(self, "freeze_embeddings", False)) == "True"
             return summarise(type(self).__name__, network, notes, frozen=frozen)
 
     def _notes(self, fitted: F) -> tuple[tuple[str, str], ...]:

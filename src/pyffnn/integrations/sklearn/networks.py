@@ -35,12 +35,9 @@ assert BaseEstimator  # an older scikit-learn has been refused by now
 Array = NDArray[Any]
 
 # MLP's names of activations, those that a layer takes in the same pass
-_FUSED: dict[str, Any] = {
-    "identity": None,
-    "logistic": "sigmoid",
-    "tanh": "tanh",
-    "relu": "relu",
-}
+_FUSED: dict[str, ops.Activation | None] = {
+    "identity": None, "logistic": "sigmoid", "tanh": "tanh", "relu": "relu",
+}  # fmt: skip
 _BACKWARD = {
     "logistic": ops.sigmoid_backward,
     "tanh": ops.tanh_backward,
@@ -104,11 +101,10 @@ def _log_loss(y: Array, p: Array, kind: str) -> Array:
     """The cross-entropy of each row: of softmax units, or of sigmoid units together."""
     least = np.finfo(p.dtype).eps
     if kind == "softmax":
-        right: Array = np.where(y, p, 0).sum(axis=1, keepdims=True)
-    else:
-        right = np.where(y, p, 1 - p)
-    losses: Array = -np.log(np.clip(right, least, 1 - least)).sum(axis=1)
-    return losses
+        right = np.where(y, p, 0).sum(axis=1)
+        return np.asarray(-np.log(np.clip(right, least, 1 - least)))
+    right = np.where(y, p, 1 - p)
+    return np.asarray(-np.log(np.clip(right, least, 1 - least)).sum(axis=1))
 
 
 class _OnKernels:
@@ -141,7 +137,7 @@ class _OnKernels:
             z = np.asarray(x @ w)
             z += b
             if kind in _BACKWARD:
-                return getattr(ops, _FUSED[kind])(z, z)  # type: ignore[no-any-return]
+                return getattr(ops, _FUSED[kind])(z, z)  # type: ignore[arg-type, no-any-return]
         else:
             z = ops.linear(x, w, b, activation=_FUSED.get(kind))
         if kind == "softmax":

@@ -33,7 +33,7 @@ _SPEC = {
 # Of training, or of inputs that texts do not have: a network predicts the same whatever they are.
 _OF_TRAINING = {
     "precision", "optimizer", "beta1", "beta2", "eps", "l2", "weight_decay", "clip", "embedding_optimizer", "row_rates", "embedding_lr",
-    "embedding_scale", "freeze_embeddings", "dropout", "input_dropout", "embedding_dropout", "output_dropout", "word_dropout", "seed",
+    "embedding_scale", "freeze_embeddings", "frozen_steps", "dropout", "input_dropout", "embedding_dropout", "output_dropout", "word_dropout", "seed",
     "context", "distant_kernels", "distant_window", "direct", "tied",
 }  # fmt: skip
 
@@ -118,6 +118,8 @@ def check(fitted: TextState) -> None:
         raise ValueError(f"to_c: the model's pooling is {pools}, which the C code lacks")
     if spec["output"] not in ("classes", "sampled"):
         raise ValueError(f"to_c: the model's output is {spec['output']!r}, which the C code lacks")
+    if spec["loss"] == "ordinal":
+        raise ValueError("to_c: the model's output is 'ordinal', which the C code lacks")
     for key in sorted(set(spec) - _SPEC - _OF_TRAINING):
         if spec[key] not in (None, False, 0, "", [], ()):
             raise ValueError(f"to_c: the model has {key}={spec[key]!r}, which the C code lacks")
