@@ -85,6 +85,39 @@ def test_an_interrupted_search_has_what_it_found() -> None:
     assert len(caught.value.tuned.trials) == 2  # type: ignore[attr-defined]
 
 
+def test_a_search_goes_on_where_it_stopped(tmp_path: Path) -> None:
+    texts, labels = drawn(1, 60)
+    (X_val, y_val), path = drawn(2, 40), tmp_path / "c"
+    made: list[int] = []
+
+    def stop(trial: Any) -> None:
+        made.append(trial.number)
+        if len(made) == 3:
+            raise KeyboardInterrupt
+
+    def run(**kwargs: Any) -> Any:
+        return tune(texts, labels, X_val=X_val, y_val=y_val, random_state=2, **kwargs)
+
+    whole = run(trials=4)
+    with pytest.raises(KeyboardInterrupt):
+        run(trials=4, checkpoint=path, report=stop)
+    seconds = 0.0  # the trials of the file count, and no other begins
+    halved = run(trials=4, checkpoint=path, resume=True, seconds=seconds)
+    assert [t[:4] for t in halved.trials] == [t[:4] for t in whole.trials[:3]]
+    assert halved.model.score(X_val, y_val) == halved.best.score
+    again = run(trials=4, checkpoint=path, resume=True, settings={"n_threads": 1})
+    assert [(t.score, t.loss) for t in again.trials] == [(t.score, t.loss) for t in whole.trials]
+    assert [t.seconds for t in again.trials[:3]] == [t.seconds for t in halved.trials]
+    p, q = (found.model.predict_proba(texts) for found in (whole, again))
+    assert np.array_equal(p, q)
+    with pytest.raises(ValueError, match="another search: it has other data"):
+        tune(texts, labels, trials=4, checkpoint=path, resume=True, random_state=2)
+    with pytest.raises(ValueError, match="another search: it has other settings"):
+        run(trials=4, checkpoint=path, resume=True, settings={"epochs": 3})
+    with pytest.raises(ValueError, match="resume=True needs checkpoint"):
+        run(resume=True)
+
+
 def test_tune(files: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     argv = ["tune", str(files / "train.tsv"), "-m", str(tmp_path / "m"), "--trials", "3"]
     assert main([*argv, "--seed", "5", "--valid", str(files / "test.tsv")]) == 0
@@ -106,6 +139,8 @@ def test_tune(files: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -
     capsys.readouterr()
     assert main([*argv, "--json", "--trials", "1"]) == 0
     assert json.loads(capsys.readouterr().out)["best"] == 1
+    assert main([*argv, "--resume"]) == 2
+    assert "--resume needs --checkpoint" in capsys.readouterr().err
     assert main([*argv, "--trials", "0"]) == 2
     assert "argument --trials: must be above 0, got 0" in capsys.readouterr().err
 

@@ -206,20 +206,22 @@ def add_quiet(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--quiet", "-q", action="store_true", help="show no progress")
 
 
-def add_checkpoint(parser: argparse.ArgumentParser) -> None:
+def add_checkpoint(parser: argparse.ArgumentParser, *, within_epochs: bool = True) -> None:
+    """``--checkpoint`` and ``--resume``; and how often, where that is not after each whole piece of work."""
     parser.add_argument(
         "--checkpoint", metavar="FILE", help="save the run here, so that it can go on after a stop"
     )
-    parser.add_argument(
-        "--checkpoint-seconds",
-        type=float,
-        default=60.0,
-        metavar="S",
-        help="how often (default: 60)",
-    )
-    parser.add_argument(
-        "--checkpoint-steps", type=int, metavar="N", help="also after so many steps"
-    )
+    if within_epochs:
+        parser.add_argument(
+            "--checkpoint-seconds",
+            type=float,
+            default=60.0,
+            metavar="S",
+            help="how often (default: 60)",
+        )
+        parser.add_argument(
+            "--checkpoint-steps", type=int, metavar="N", help="also after so many steps"
+        )
     parser.add_argument(
         "--resume",
         action="store_true",
@@ -234,12 +236,8 @@ def checkpoint_of(args: argparse.Namespace) -> dict[str, Any]:
         args.parser.error("--resume needs --checkpoint, the file to go on from")
     if args.checkpoint is not None:
         check_can_write(args.checkpoint)
-    return {
-        "checkpoint": args.checkpoint,
-        "checkpoint_steps": args.checkpoint_steps,
-        "checkpoint_seconds": args.checkpoint_seconds,
-        "resume": args.resume,
-    }
+    names = ("checkpoint", "checkpoint_steps", "checkpoint_seconds", "resume")
+    return {name: getattr(args, name) for name in names if hasattr(args, name)}
 
 
 def check_can_write(path: str) -> None:
