@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import importlib.util
 import inspect
+import shutil
 from pathlib import Path
 
 import pytest
@@ -22,7 +23,7 @@ CALLS = {
 }
 
 
-# that of filtering needs hosts: tests/integrations/test_filtering_page.py
+# that of filtering needs hosts: tests/integrations/test_pages_of_hosts.py
 WITH_COMMANDS = [page for page in PAGES if commands(page) and page.stem != "filtering"]
 
 
@@ -56,3 +57,12 @@ def test_commands_run(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     Path("valid.txt").write_text(Path("train.txt" if plain else "corpus.txt").read_text())
     missing = importlib.util.find_spec("matplotlib") is None
     run_commands(page, monkeypatch, {"--plot"} if missing else set())
+
+
+def test_language_models_of_the_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    write_files()
+    shutil.copy("train.txt", "valid.txt")
+    (source,) = blocks(DOCS / "neural-lm.md", "python")
+    exec(source, {"LanguageModel": LanguageModel, "KneserNeyLM": KneserNeyLM})
+    assert Path("run.safetensors").exists()

@@ -27,12 +27,15 @@ class Trial(NamedTuple):
     """One set of settings, and how it did on the held-out texts."""
 
     number: int
+    """From 1."""
     settings: dict[str, Any]
     """Those that differ from the constructor's defaults."""
     score: float
     """Accuracy, or the share of texts with exactly the right labels."""
     loss: float
+    """On the held-out texts."""
     seconds: float
+    """What training and scoring took."""
 
 
 class Tuned(NamedTuple):
