@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from pyffnn import _pyffnn
 from pyffnn.models.names import Reduce
-from pyffnn.text.columns import batches_of, dictionary, text_column, with_predictions
+from pyffnn.text.columns import ScoredBatches, batches_of, text_column, with_predictions
 
 if TYPE_CHECKING:
     from .model import _FastText
@@ -35,8 +35,8 @@ def score_batches(
     window = window_of(windows)
     if reduce not in _REDUCE:
         raise ValueError(f"reduce must be one of {', '.join(_REDUCE)}, got {reduce!r}")
-    names = dictionary(model.get_labels(on_unicode_error="replace"))
-    return (
+    names = list(model.get_labels(on_unicode_error="replace"))
+    return ScoredBatches(
         _scored(model, batch, column, k, threshold, window, reduce, n_threads, names)
         for batch in batches_of(batches)
     )
@@ -92,7 +92,7 @@ def _scored(
     window: int,
     reduce: str,
     n_threads: int | None,
-    names: Any,
+    names: list[str],
 ) -> Any:
     from .model import _threads
 

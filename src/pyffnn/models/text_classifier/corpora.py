@@ -51,6 +51,19 @@ class TextCorpora:
             model, batches, column=column, k=k, threshold=threshold, windows=windows, reduce=reduce
         )
 
+    def fold(self) -> Self:
+        """A classifier with the same probabilities (within 1e-6) whose rows hold a number a class instead of ``embedding_dim``.
+
+        For a linear model with fewer classes than dimensions, which is then smaller and faster: the output matrix has been
+        multiplied into the embeddings. Word vectors are those of the folded rows.
+
+        Raises ValueError for a model that is not linear (hidden layers, windows, another pooling), naming what is in the way.
+        """
+        from pyffnn.models.text_classifier.fold import folded
+
+        found: Self = folded(self)
+        return found
+
     @classmethod
     def from_fasttext(cls, path: PathLike, **params: Any) -> Self:
         """A classifier with the labels and probabilities of a supervised fastText model (``.bin``, ``.ftz``).
