@@ -32,11 +32,15 @@ def test_filtering(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     Path("crawl/one.jsonl.zst").write_bytes(zstandard.compress(lines))
     page = HOW_TO / "filtering.md"
     run_commands(page, monkeypatch, set())
-    (source,) = blocks(page, "python")
+    arrow, frames = blocks(page, "python")
     names = {"small": small}
-    exec(source, names)
+    exec(arrow, names)
     kept = names["good"]["text"].to_pylist()
     assert kept and kept == [t for t in texts if {"lovely", "fine"} & set(t.split())]
+    polars = pytest.importorskip("polars")
+    names["frame"] = polars.DataFrame({"text": texts})
+    exec(frames, names)
+    assert names["scored"]["text"].to_list() == texts and "label" in names["scored"].columns
 
 
 def test_arrays() -> None:
