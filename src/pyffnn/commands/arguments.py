@@ -114,7 +114,11 @@ def options_of(args: argparse.Namespace) -> dict[str, Any]:
 
 def flag_of(name: str, value: Any) -> str:
     """The option that gives a setting this value."""
-    if isinstance(value, bool) and name not in ("early_stopping", "direct_ngrams"):
+    if isinstance(value, bool) and name not in (
+        "early_stopping",
+        "direct_ngrams",
+        "freeze_embeddings",
+    ):
         return _flag(name) if value else _flag(name).replace("--", "--no-", 1)
     return f"{_flag(name)} {_shown(value)}"
 
@@ -163,7 +167,10 @@ def _how(name: str, setting: Setting) -> dict[str, Any]:
             raise argparse.ArgumentTypeError(str(error)) from None
         return value
 
-    return {"type": value_of, "metavar": metavar}
+    how: dict[str, Any] = {"type": value_of, "metavar": metavar}
+    if setting.kind(kinds.Flag) is not None:  # alone it says yes
+        how |= {"nargs": "?", "const": True}
+    return how
 
 
 def _beside(fixed: Mapping[str, Any], metavar: str) -> str:
