@@ -32,7 +32,7 @@ def test_they_run(tmp_path: Path) -> None:
             whole.cells.append(nbformat.v4.new_code_cell("%reset -f"))
             whole.cells += notebook.cells
     client = nbclient.NotebookClient(
-        whole, timeout=60, kernel_name="python3", resources={"metadata": {"path": str(tmp_path)}}
+        whole, timeout=240, kernel_name="python3", resources={"metadata": {"path": str(tmp_path)}}
     )
     client.execute()
     results = [o for c in whole.cells if c.cell_type == "code" for o in c.outputs]
