@@ -36,7 +36,7 @@ EPOCHS = 10
 
 
 def compare(name: str, calls: dict[str, Callable[[], Any]], seconds: float) -> None:
-    times = in_turn(calls, seconds, sample=0.01)
+    times = dict(in_turn(calls, seconds, sample=0.01).seconds)
     peer = times.pop("scikit-learn")
     line = f"{name:34} scikit-learn {statistics.median(peer) * 1e3:10.4f} ms"
     for who, mine in times.items():

@@ -75,7 +75,8 @@ def main() -> None:
     ours, theirs, ratios = PyffnnOps(), NumpyOps(), []
     with threadpool_limits(args.threads):
         for name, call in cases().items():
-            times = in_turn({"ours": call(ours), "theirs": call(theirs)}, args.seconds, sample=0.01)
+            both = {"ours": call(ours), "theirs": call(theirs)}
+            times = in_turn(both, args.seconds, sample=0.01).seconds
             ratios.append(median_ratio(times["theirs"], times["ours"]))
             mine, peer = (statistics.median(times[who]) * 1e6 for who in ("ours", "theirs"))
             print(

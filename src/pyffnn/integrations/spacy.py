@@ -40,6 +40,11 @@ _MODEL = "model.safetensors"
 class PyffnnTextCategorizer(TextCategorizer):  # type: ignore[misc]
     """A `pyffnn.TextClassifier` over the words of spaCy's tokenizer, used like spaCy's own `textcat`.
 
+    `initialize` makes the vocabulary of all examples that it gets; words that come up later get rows of their own. `update` makes one
+    pass over its examples with the classifier's own optimizer and rate: of ``sgd`` it makes no use; ``drop`` is the classifier's dropout.
+    An example without a label is left out of the training of exclusive classes; a label that it does not name counts as absent.
+    Labels cannot be added after `initialize`.
+
     Parameters
     ----------
     vocab, name
@@ -52,11 +57,6 @@ class PyffnnTextCategorizer(TextCategorizer):  # type: ignore[misc]
         Arguments of `TextClassifier` by name, such as ``{"word_ngrams": 2}``. ``multilabel`` and ``tokenizer`` follow from the rest.
     scorer
         None: spaCy's of `textcat` or `textcat_multilabel`.
-
-    `initialize` makes the vocabulary of all examples that it gets; words that come up later get rows of their own. `update` makes one
-    pass over its examples with the classifier's own optimizer and rate: of ``sgd`` it makes no use; ``drop`` is the classifier's dropout.
-    An example without a label is left out of the training of exclusive classes; a label that it does not name counts as absent.
-    Labels cannot be added after `initialize`.
 
     Attributes
     ----------

@@ -91,8 +91,8 @@ def test_softmax_is_fasttexts_algorithm(options):
     """With few hashes most rows are shared, with many most belong to one line alone."""
     lines = make_lines(80, 2)
     options = {"dim": 5, "lr": 0.3, "verbose": 0, "bucket": 5000, **options}
-    start = fasttext.train_supervised(lines, epoch=0, **options).get_input_matrix()
-    words = len(start) - options["bucket"]
+    fresh = fasttext.train_supervised(lines, epoch=0, **options)
+    start, words = fresh.get_input_matrix(), len(fresh.words)
     assert np.abs(start).max() <= 1 / 5
     assert np.std(start[:words]) > 0.05
     model = fasttext.train_supervised(lines, epoch=3, **options)
