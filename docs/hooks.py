@@ -22,7 +22,7 @@ def on_page_content(content: str, **_: Any) -> str:
 # The page of benchmarks, from the files of results -----------------------------------------------
 
 RESULTS = Path(__file__).parents[1] / "benches" / "results"
-_BAR, _LABEL, _ROW = 300, 330, 18
+_BAR, _LABEL, _ROW = 260, 350, 18
 
 
 def on_page_markdown(markdown: str, **_: Any) -> str:
@@ -35,10 +35,12 @@ def _benchmarks() -> Iterator[str]:
         yield f"## {found['cpu']['name']}, {found['isa']}\n"
         rows = list(_rows(found["runs"]))
         yield f'<div class="chart">{_chart(rows)}</div>\n'
-        yield "| what | threads | against | times as fast | cases | measured |"
-        yield "|---|---|---|---|---|---|"
+        yield '??? note "As a table, with the number of cases and the day"\n'
+        yield "    | what | threads | against | times as fast | cases | measured |"
+        yield "    |---|---|---|---|---|---|"
         for group, threads, peer, mean, cases, date in rows:
-            yield f"| {group} | {threads} | {peer} | {mean:.2f} | {cases} | {date} |"
+            day = date.replace("-", "\u2011")  # hyphens at which no line breaks
+            yield f"    | {group} | {threads} | {peer} | {mean:.2f} | {cases} | {day} |"
         yield ""
 
 
@@ -54,6 +56,14 @@ def _rows(runs: list[Any]) -> Iterator[tuple[str, int, str, float, int, str]]:
             for peer, values in ratios.items():
                 mean = math.exp(sum(map(math.log, values)) / len(values))
                 yield group["group"], run["threads"], peer, mean, len(values), group["date"]
+
+
+def _names(group: str, peer: str) -> bool:
+    return peer in group.lower()
+
+
+def _shortened(name: str) -> str:
+    return name if len(name) <= 52 else name[:51] + "\u2026"
 
 
 def _chart(rows: list[tuple[str, int, str, float, int, str]]) -> str:
@@ -72,10 +82,11 @@ def _chart(rows: list[tuple[str, int, str, float, int, str]]) -> str:
     ]
     for i, (group, threads, peer, mean, _, _) in enumerate(rows):
         y, end = _ROW * i + 4, at(mean)
-        name = html.escape(f"{group}: {peer}, {threads} thread{'' if threads == 1 else 's'}")
+        many = "" if threads == 1 else f", {threads} threads"
+        name = html.escape(_shortened(group if _names(group, peer) else f"{group}: {peer}") + many)
         color = "#3b6fb6" if mean >= 1 else "#d1495b"
         parts.append(
-            f'<text x="{_LABEL - 6}" y="{y + 11}" text-anchor="end">{name[:60]}</text>'
+            f'<text x="{_LABEL - 6}" y="{y + 11}" text-anchor="end">{name}</text>'
             f'<rect x="{min(one, end):.1f}" y="{y}" width="{abs(end - one):.1f}" height="13" '
             f'fill="{color}"/><text x="{max(one, end) + 4:.1f}" y="{y + 11}">{mean:.2f}</text>'
         )

@@ -181,7 +181,7 @@ def test_what_does_not_compile_has_no_row(monkeypatch):
 def test_bf16_is_not_judged_without_amx(monkeypatch):
     monkeypatch.setattr("pyffnn.available_isas", lambda: ["reference", "sse2"])
     groups = {g.name: g for g in table.groups()}
-    for name in ("gemm bf16", "gemm bf16x3", "linear_cross_entropy bfloat16x3"):
+    for name in ("gemm bf16", "gemm bf16x3", "gemm bf16x6", "linear_cross_entropy bfloat16x3"):
         assert not groups[name].cases
         assert "needs AMX" in run.judge(groups[name], [])["verdict"]
 

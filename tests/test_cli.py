@@ -262,6 +262,17 @@ def test_streams_are_read_whole(reviews, tmp_path, how):
     )
 
 
+def test_a_share_held_out_for_nothing_is_a_mistake(reviews, tmp_path, capsys):
+    argv = ["train", str(reviews / "test.tsv"), "-m", str(tmp_path / "m"), "--epochs", "1", "-q"]
+    argv += ["--validation-fraction", "0.2"]
+    assert main(argv) == 2
+    assert "--validation-fraction: holds texts out for" in capsys.readouterr().err
+    assert main([*argv, "--early-stopping"]) == 0
+    assert TextClassifier.load(tmp_path / "m").early_stopping is True
+    assert main([*argv, "--early-stopping", "1"]) == 0
+    assert TextClassifier.load(tmp_path / "m").early_stopping == 1
+
+
 def test_errors_of_a_stream_name_it(tmp_path):
     done = pyffnn_process("train", "-", "--model", tmp_path / "m", input="no label\n")
     assert done.returncode == 1 and done.stderr.count("\n") == 1

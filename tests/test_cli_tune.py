@@ -41,7 +41,13 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_a_search_is_a_function_of_its_seed() -> None:
     texts, labels = drawn(1)
     first, again = (
-        tune(texts, labels, trials=4, random_state=3, settings={"n_threads": n, "word_ngrams": 2})
+        tune(
+            texts,
+            labels,
+            trials=4,
+            random_state=3,
+            settings={"n_threads": n, "word_ngrams": 2, "epochs": 3},
+        )
         for n in (1, 2)
     )
     for a, b in zip(first.trials, again.trials, strict=True):
@@ -57,7 +63,7 @@ def test_a_search_is_a_function_of_its_seed() -> None:
 
 def test_a_search_with_validation_data_keeps_the_model_it_scored() -> None:
     (texts, labels), (X_val, y_val) = drawn(1), drawn(2)
-    found = tune(texts, labels, X_val=X_val, y_val=y_val, trials=3)
+    found = tune(texts, labels, X_val=X_val, y_val=y_val, trials=3, settings={"epochs": 3})
     assert found.model.score(X_val, y_val) == found.best.score
     settings = {**found.best.settings, "random_state": 0}
     fresh = TextClassifier(**settings).fit(texts, labels, X_val=X_val, y_val=y_val)
@@ -81,12 +87,48 @@ def test_an_interrupted_search_has_what_it_found() -> None:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt) as caught:
-        tune(*drawn(1), trials=5, report=stop)
+        tune(*drawn(1), trials=5, report=stop, settings={"epochs": 3})
     assert len(caught.value.tuned.trials) == 2  # type: ignore[attr-defined]
+
+
+def test_a_search_goes_on_where_it_stopped(tmp_path: Path) -> None:
+    texts, labels = drawn(1, 60)
+    (X_val, y_val), path = drawn(2, 40), tmp_path / "c"
+    made: list[int] = []
+
+    def stop(trial: Any) -> None:
+        made.append(trial.number)
+        if len(made) == 3:
+            raise KeyboardInterrupt
+
+    def run(**kwargs: Any) -> Any:
+        settings = {"epochs": 2, **kwargs.pop("settings", {})}
+        held_out = {"X_val": X_val, "y_val": y_val}
+        return tune(texts, labels, **held_out, random_state=2, settings=settings, **kwargs)
+
+    whole = run(trials=4)
+    with pytest.raises(KeyboardInterrupt):
+        run(trials=4, checkpoint=path, report=stop)
+    seconds = 0.0  # the trials of the file count, and no other begins
+    halved = run(trials=4, checkpoint=path, resume=True, seconds=seconds)
+    assert [t[:4] for t in halved.trials] == [t[:4] for t in whole.trials[:3]]
+    assert halved.model.score(X_val, y_val) == halved.best.score
+    again = run(trials=4, checkpoint=path, resume=True, settings={"n_threads": 1})
+    assert [(t.score, t.loss) for t in again.trials] == [(t.score, t.loss) for t in whole.trials]
+    assert [t.seconds for t in again.trials[:3]] == [t.seconds for t in halved.trials]
+    p, q = (found.model.predict_proba(texts) for found in (whole, again))
+    assert np.array_equal(p, q)
+    with pytest.raises(ValueError, match="another search: it has other data"):
+        tune(texts, labels[::-1], X_val=X_val, y_val=y_val, checkpoint=path, resume=True)
+    with pytest.raises(ValueError, match="another search: it has other settings"):
+        run(trials=4, checkpoint=path, resume=True, settings={"epochs": 3})
+    with pytest.raises(ValueError, match="resume=True needs checkpoint"):
+        run(resume=True)
 
 
 def test_tune(files: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     argv = ["tune", str(files / "train.tsv"), "-m", str(tmp_path / "m"), "--trials", "3"]
+    argv += ["--epochs", "3"]
     assert main([*argv, "--seed", "5", "--valid", str(files / "test.tsv")]) == 0
     out = capsys.readouterr().out.splitlines()
     assert out[0].split() == ["trial", "score", "loss", "seconds", "settings"]
@@ -106,6 +148,8 @@ def test_tune(files: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -
     capsys.readouterr()
     assert main([*argv, "--json", "--trials", "1"]) == 0
     assert json.loads(capsys.readouterr().out)["best"] == 1
+    assert main([*argv, "--resume"]) == 2
+    assert "--resume needs --checkpoint" in capsys.readouterr().err
     assert main([*argv, "--trials", "0"]) == 2
     assert "argument --trials: must be above 0, got 0" in capsys.readouterr().err
 
@@ -159,7 +203,7 @@ def test_bash_completes(capsys: pytest.CaptureFixture[str]) -> None:
         "pyffnn lm g": "generate",
         "pyffnn train --pooling w": "weighted",
         "pyffnn train x --word-n": "--word-ngrams",
-        "pyffnn lm train --precision ": "float32 bfloat16x3 bfloat16 auto none",
+        "pyffnn lm train --precision flo": "float32",
         "pyffnn score --reduce mi": "min",
         "pyffnn train --model ": "",
         "pyffnn train x": "",

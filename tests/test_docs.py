@@ -13,6 +13,7 @@ import pytest
 DOCS = Path(__file__).parents[1] / "docs"
 # Pages whose blocks use an optional package.
 NEEDS = {
+    "index.md": ["matplotlib"],
     "how-to/pictures.md": ["matplotlib"],
     "how-to/lexicon.md": ["vaderSentiment", "sklearn"],
     "how-to/scikit-learn.md": ["sklearn"],

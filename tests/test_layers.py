@@ -48,6 +48,12 @@ LAYERS = [
 REQUIRED = {"numpy", "safetensors"}
 
 
+# Of one system and not of another: core/platform.h has what they give.
+SYSTEM_HEADERS = re.compile(
+    r"(sys/.*|unistd|fcntl|poll|pthread|sched|dlfcn|signal|io|windows|direct|malloc|semaphore)\.h"
+)
+
+
 def sources() -> list[Path]:
     return sorted(p for p in CPP.rglob("*") if p.suffix in (".cpp", ".h", ".def"))
 
@@ -285,3 +291,9 @@ def test_only_ops_and_runtime_open_the_core():
                     "mean_pool",
                 }
                 assert not kernels, f"{path.relative_to(PACKAGE)} calls {kernels}"
+
+
+def test_systems_are_behind_one_header():
+    for path in sources():
+        found = {h for _, h in includes(path) if SYSTEM_HEADERS.fullmatch(h)}
+        assert not found or path.name.startswith("platform_"), f"{path.name}: {found}"

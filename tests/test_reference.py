@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import dataclasses
 import importlib
 import importlib.util
@@ -164,3 +165,21 @@ def test_every_integration_is_there() -> None:
     for room in rooms:
         if room != "scoring":  # what the adapters share
             assert any(page.startswith(f"pyffnn.integrations.{room}") for page in pages), room
+
+
+def test_no_prose_stands_among_the_parameters() -> None:
+    """What follows a section of a docstring would be taken for one more name."""
+    name = re.compile(r"[*\w]+(, ?[*\w]+)*( : .*)?")
+    sections = ("Parameters", "Attributes", "Raises")
+    wrong = []
+    for path in sorted(Path(pyffnn.__file__).parent.rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if not isinstance(node, (ast.ClassDef, ast.FunctionDef, ast.Module)):
+                continue
+            lines, section = (ast.get_docstring(node) or "").split("\n"), ""
+            for line, below in zip(lines, [*lines[1:], ""], strict=True):
+                if re.fullmatch("-{3,}", below):
+                    section = line
+                elif section in sections and line[:1].strip("- ") and not name.fullmatch(line):
+                    wrong.append(f"{path.name}: {line}")
+    assert not wrong

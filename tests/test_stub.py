@@ -27,7 +27,10 @@ def public(scope: object) -> set[str]:
 
 def test_the_stub_and_the_module_hold_the_same_names():
     tree = ast.parse(resources.files("pyffnn").joinpath("_pyffnn.pyi").read_text())
-    assert stub_names(tree.body) == public(_pyffnn)
+    # a wheel has no test hooks
+    hooks = {f"kernel_{name}" for name in ("optim_step", "adagrad_row", "dropout", "uniform")}
+    wanted = stub_names(tree.body) - (hooks - public(_pyffnn))
+    assert wanted == public(_pyffnn)
     for node in tree.body:
         if isinstance(node, ast.ClassDef):
             held = getattr(_pyffnn, node.name)

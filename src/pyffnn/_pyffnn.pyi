@@ -23,6 +23,9 @@ def set_num_threads(n: int) -> None: ...
 def cpu_features() -> list[str]: ...
 def cpu_model() -> str: ...
 def cpu_caches() -> dict[str, int]: ...
+def core_trait() -> tuple[bool, float, float]: ...  # tall; microseconds by rows, by columns
+def product_way() -> str: ...
+def set_product_way(name: str) -> None: ...
 def scratch_bytes() -> tuple[int, int]: ...  # held now, and at most so far
 
 # ops
@@ -97,7 +100,7 @@ def linear_cross_entropy(
     precision: int,
     /,
 ) -> tuple[float, _Array, _Array, _Array]: ...
-def linear_cross_entropy_bytes(m: int, n: int, k: int, split: bool) -> int: ...
+def linear_cross_entropy_bytes(m: int, n: int, k: int, parts: int) -> int: ...
 def embedding(table: ArrayLike, ids: ArrayLike, out: _Array | None, /) -> _Array: ...
 def embedding_backward(
     dy: ArrayLike, ids: ArrayLike, num_rows: int, out: _Array | None, /
@@ -197,6 +200,8 @@ def run_sums(x: ArrayLike, lengths: ArrayLike, mean: bool, /) -> _Array: ...
 def run_sums_backward(dy: ArrayLike, lengths: ArrayLike, mean: bool, /) -> _Array: ...
 def run_max(x: ArrayLike, lengths: ArrayLike, /) -> tuple[_Array, NDArray[np.int32]]: ...
 def run_max_backward(dy: ArrayLike, which: ArrayLike, lengths: ArrayLike, /) -> _Array: ...
+def cell_max(x: ArrayLike, /) -> tuple[_Array, NDArray[np.int32]]: ...
+def cell_max_backward(dy: ArrayLike, which: ArrayLike, pieces: int, /) -> _Array: ...
 def gather_sum(table: ArrayLike, ids: ArrayLike, /) -> _Array: ...
 
 # data of networks: checked when made, then unchanging; they use the arrays where they lie if dtype and layout allow
@@ -307,6 +312,8 @@ class Network:
         length: SupportsIndex,
         one_unit: bool,
         labels: list[str],
+        mean: list[float],
+        spread: list[float],
     ) -> Any: ...
     def values(
         self,
@@ -470,6 +477,7 @@ _Rows: TypeAlias = tuple[NDArray[Any], NDArray[Any], NDArray[Any]]  # indptr, co
 def count_terms(
     documents: list[str],
     prepare: Callable[[str], str] | None,
+    analyzer: str,
     lowercase: bool,
     min_length: int,
     min_n: int,
@@ -482,6 +490,7 @@ def count_terms(
 def count_known_terms(
     documents: list[str],
     prepare: Callable[[str], str] | None,
+    analyzer: str,
     lowercase: bool,
     min_length: int,
     min_n: int,
@@ -493,6 +502,7 @@ def count_known_terms(
 def hash_terms(
     documents: list[str],
     prepare: Callable[[str], str] | None,
+    analyzer: str,
     lowercase: bool,
     min_length: int,
     min_n: int,

@@ -79,6 +79,9 @@ class HandFeatures(Estimator):
     | 4 `exclamation` | 1 if "!" occurs, else 0 |
     | 5 `log_length` | natural logarithm of the number of tokens (0 for an empty text) |
 
+    Source: Jurafsky & Martin, the table of sentiment features in "Logistic Regression", taken up
+    by "Feedforward networks for NLP: Classification".
+
     Parameters
     ----------
     positive, negative
@@ -91,9 +94,6 @@ class HandFeatures(Estimator):
         The lexicons in use, sets of lower-case words; after `fit`.
     n_features_out_
         6.
-
-    Source: Jurafsky & Martin, the table of sentiment features in "Logistic Regression", taken up
-    by "Feedforward networks for NLP: Classification".
     """
 
     def __init__(

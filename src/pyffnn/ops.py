@@ -3,14 +3,16 @@
 `precision` concerns float32 products (float64 ones take no notice). None is `pyffnn.get_default_precision()`, "float32" unless told otherwise:
 FMA kernels. On AMX, with float32 inputs, sums and results:
 
-- "bfloat16x3": each number is split into two bf16 parts, x = hi + lo + rest with |rest| <= 2^-17 |x|, and three products are taken. The
-  error of an entry is at most (2^-15 + (k / 8 + 64) 2^-24) sum |a_ip| |b_pj|.
-- "bfloat16": inputs are rounded to bf16 (relative error 2^-8). At most (2^-7 + 2^-16 + (k / 8 + 64) 2^-24) sum |a_ip| |b_pj|.
-- "auto": the fastest of "float32" and "bfloat16x3" for this product on this machine.
+- "bfloat16x6": each number is the sum of three bf16 parts, which hold all of its 24 bits, and six products are taken. The error of an entry
+  is at most (3 k / 16 + 64) 2^-24 sum |a_ip| |b_pj|, and smaller than that of "float32" (docs/kernels.md has a table).
+- "bfloat16x3": two parts, which hold 17 bits, x = x0 + x1 + rest with |rest| <= 2^-17 |x|, and three products. At most
+  (2^-15 + (k / 8 + 64) 2^-24) sum |a_ip| |b_pj|.
+- "bfloat16": inputs are rounded to bf16, 8 bits (relative error 2^-8). At most (2^-7 + 2^-16 + (k / 8 + 64) 2^-24) sum |a_ip| |b_pj|.
+- "auto": the fastest mode whose measured error is no larger than float32's own, for this product on this machine: "float32" or "bfloat16x6".
 
-In both bf16 modes subnormal numbers count as zero, and numbers from 2^127 (2 - 2^-8) on (3.39e38) as infinite. NaN reaches its row or column
-alone. An infinity does so as an infinity or NaN: with "bfloat16" as in float32, with "bfloat16x3" often as NaN (infinity times a lo part of
-0). The bits do not depend on the number of threads. On a machine without AMX both run in float32 and warn once.
+In all bf16 modes numbers and parts that are subnormal count as zero, and numbers from 2^127 (2 - 2^-8) on (3.39e38) as infinite. NaN reaches
+its row or column alone. An infinity does so as an infinity or NaN: with "bfloat16" as in float32, with the others often as NaN (infinity
+times a part of 0). The bits do not depend on the number of threads. On a machine without AMX they all run in float32 and warn once.
 
 Arguments are array-likes (NumPy arrays, Arrow's C interface, DLPack, `__array__`, buffers, sequences of numbers; docs/how-to/arrays.md);
 results are NumPy arrays, which give themselves away by DLPack and as buffers. Element types are float32 and float64 (mixed: the wider); ids
@@ -71,7 +73,7 @@ Array = NDArray[Any]
 Activation: TypeAlias = Literal["identity", "sigmoid", "tanh", "relu"]
 
 ACTIVATIONS: dict[str | None, int] = {None: 0, "identity": 0, "sigmoid": 1, "tanh": 2, "relu": 3}
-_UNSAID = 4  # float32, or the precision that an operand was packed in
+_UNSAID = len(_precision.PRECISIONS)  # float32, or the precision that an operand was packed in
 
 
 def _product_code(precision: Precision | None, operand: Any) -> int:
@@ -140,15 +142,15 @@ def pack(
 ) -> PackedMatrix:
     """A copy of w [k, n] (with `transpose` w is [n, k]) that `matmul` and `linear` take as their right operand, for many products.
 
-    It lies as the kernels of the active ISA read it: float32 and float64 in strips of a few columns, with "bfloat16x3" and "bfloat16" in
-    bf16 tiles, split and padded; with "auto" in both. Products have the same bits as with w, and later writing into w does not concern
+    It lies as the kernels of the active ISA read it: float32 and float64 in strips of a few columns, with the bf16 modes in bf16
+    tiles, in parts and padded; with "auto" in both. Products have the same bits as with w, and later writing into w does not concern
     them. Packing costs about as much as a product of one row, on tiles of some hundred rows.
 
     It pays for 2 to 32 rows on AVX2 (1.1 to 1.8 times as fast) and for a few on AVX-512 (up to 1.4 times, more with a matrix beyond the
     second-level cache); one row of a small matrix is slower (docs/kernels.md has a table). On tiles it pays always: unpacked, few rows spend
     most of their time on packing w.
 
-    Memory: 4 bytes a number in float32 and "bfloat16x3", 8 in float64 and "auto", 2 in "bfloat16"; edges are padded, and half a megabyte
+    Memory: 4 bytes a number in float32 and "bfloat16x3", 2 in "bfloat16", 6 in "bfloat16x6", 8 in float64, 10 in "auto"; edges are padded, and half a megabyte
     or more is a whole number of 2 MB pages. The result has `shape`
     (k, n), `dtype`, `precision` ("float32" where the machine has no tiles), `isa` and `nbytes`. It never changes, so threads may share
     it. After `set_isa` it goes on to work, strips with another ISA's kernels; tiles need an ISA that has them.

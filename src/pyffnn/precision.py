@@ -17,7 +17,7 @@ __all__ = [
     "set_default_precision",
 ]
 
-Precision: TypeAlias = Literal["float32", "bfloat16x3", "bfloat16", "auto"]
+Precision: TypeAlias = Literal["float32", "bfloat16x6", "bfloat16x3", "bfloat16", "auto"]
 PRECISIONS: tuple[Precision, ...] = get_args(Precision)
 
 _warned = False
@@ -38,7 +38,8 @@ def get_default_precision() -> Precision:
 
 
 def set_default_precision(name: Precision) -> None:
-    """Take products with `name` where no precision is given: "float32", "bfloat16x3", "bfloat16" or "auto" (see `pyffnn.ops`).
+    """Take products with `name` where no precision is given: "float32", "bfloat16x6", "bfloat16x3", "bfloat16" or
+    "auto" (see `pyffnn.ops`).
 
     The choice is process-wide. A model reads it when it is fitted, and predicts in the precision that it was fitted in. Raises ValueError,
     naming the usable ones, for anything else.
@@ -60,7 +61,7 @@ def precision_code(precision: str | None) -> int:
     precision = precision_name(precision)
     if precision == "float32":
         return 0
-    if precision in ("bfloat16", "bfloat16x3") and not _pyffnn.isa_has_tiles():
+    if precision.startswith("bfloat16") and not _pyffnn.isa_has_tiles():
         global _warned
         if not _warned:
             _warned = True

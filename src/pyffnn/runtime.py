@@ -107,6 +107,15 @@ def num_threads(n: int) -> Iterator[None]:
         set_num_threads(before)
 
 
+class Products(TypedDict):
+    """How dense products are walked on this core."""
+
+    core: str
+    rows_us: float
+    columns_us: float
+    way: str
+
+
 class Config(TypedDict):
     """What `config` says."""
 
@@ -119,6 +128,7 @@ class Config(TypedDict):
     cpu: str
     cpu_features: list[str]
     caches: dict[str, int]
+    products: Products
     threads: int
     compiler: str
     optional: dict[str, bool]
@@ -128,7 +138,9 @@ def config() -> Config:
     """Version, ISA, CPU features and caches (bytes), threads, precision, compiler, and which optional packages are installed.
 
     "amx" is "usable", or says why the matrix unit of this machine cannot be used. "amx_idle" is true where it could be, but neither the
-    active ISA nor the default precision makes use of it.
+    active ISA nor the default precision makes use of it. "products" is how dense products are walked (docs/kernels.md): "core", the faster
+    of two ways, with the time of each on one small product in microseconds, measured once a process and ISA; and the "way" that
+    PYFFNN_GEMM prescribes, "auto" where it does not.
     """
     amx = _pyffnn.amx_status()
     idle = amx == "usable" and (not _pyffnn.isa_has_tiles() or get_default_precision() == "float32")
@@ -142,9 +154,20 @@ def config() -> Config:
         "cpu": _pyffnn.cpu_model(),
         "cpu_features": _pyffnn.cpu_features(),
         "caches": _pyffnn.cpu_caches(),
+        "products": _products(),
         "threads": get_num_threads(),
         "compiler": _pyffnn.compiler,
         "optional": {name: importlib.util.find_spec(name) is not None for name in _OPTIONAL},
+    }
+
+
+def _products() -> Products:
+    tall, rows, columns = _pyffnn.core_trait()
+    return {
+        "core": "tall" if tall else "rows",
+        "rows_us": round(rows, 1),
+        "columns_us": round(columns, 1),
+        "way": _pyffnn.product_way(),
     }
 
 

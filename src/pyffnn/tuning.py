@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import html
+import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from pyffnn.formats.model_file import PathLike, load_model, save_model
 from pyffnn.models import parameters
 from pyffnn.models.arguments import check_integer, check_non_negative
 from pyffnn.models.text_classifier import TextClassifier
-from pyffnn.training import split
+from pyffnn.training import checkpoint_kind, fingerprint, split
+from pyffnn.training.checkpoint import FREE
 
 __all__ = ["Trial", "Tuned", "tune"]
 
@@ -24,12 +27,15 @@ class Trial(NamedTuple):
     """One set of settings, and how it did on the held-out texts."""
 
     number: int
+    """From 1."""
     settings: dict[str, Any]
     """Those that differ from the constructor's defaults."""
     score: float
     """Accuracy, or the share of texts with exactly the right labels."""
     loss: float
+    """On the held-out texts."""
     seconds: float
+    """What training and scoring took."""
 
 
 class Tuned(NamedTuple):
@@ -84,6 +90,8 @@ def tune(
     random_state: int = 0,
     settings: Mapping[str, Any] | None = None,
     report: Callable[[Trial], object] | None = None,
+    checkpoint: PathLike | None = None,
+    resume: bool = False,
 ) -> Tuned:
     """Try settings of a `TextClassifier`, and give the best one, fitted.
 
@@ -111,6 +119,11 @@ def tune(
         Arguments of the constructor that hold in all trials.
     report
         Called with each trial when it is over.
+    checkpoint
+        A file that has the trials so far, written after each.
+    resume
+        Whether to go on from ``checkpoint`` if that file exists: its trials count, and are not made
+        again. The model is that of an unbroken search.
 
     Returns
     -------
@@ -119,7 +132,9 @@ def tune(
     Raises
     ------
     ValueError
-        Wrong numbers, settings or data.
+        Wrong numbers, settings or data, or a checkpoint of another search.
+    OSError
+        A checkpoint that cannot be read or written.
     KeyboardInterrupt
         Passed on; where a trial is over its attribute ``tuned`` is the `Tuned` so far.
     """
@@ -136,15 +151,29 @@ def tune(
         train, held_out = _held_out(X, y, validation_fraction, random_state)
     else:
         train, held_out = (X, y), (list(X_val), list(y_val or ()))
+    search = {
+        "data": _fingerprint(*train, *held_out),
+        "settings": {k: repr(v) for k, v in sorted(fixed.items()) if k not in FREE},
+    }
+    saved = _Saved(checkpoint, resume, search, trials)
     begin, done, kept = time.monotonic(), list[Trial](), TextClassifier(**fixed)
     try:
         for chosen in _candidates(fixed, trials, random_state):
-            if done and seconds is not None and time.monotonic() - begin > seconds:
-                break
-            model, trial = _tried(len(done) + 1, {**fixed, **chosen}, train, held_out)
+            number, tried = len(done) + 1, {**fixed, **chosen}
+            before = saved.trial(number, chosen)
+            if before is not None:
+                model, trial = TextClassifier(**tried), Trial(number, _changed(tried), *before)
+            else:
+                late = seconds is not None and time.monotonic() - begin > seconds
+                if done and late:
+                    break
+                model, trial = _tried(number, tried, train, held_out)
+                saved.add(chosen, trial)
             if not done or _merit(trial) > max(map(_merit, done)):
                 kept = model
             done.append(trial)
+            if number == saved.found:  # the best of them is needed when what follows is worse
+                _fit(kept, train, held_out)
             if report is not None:
                 report(trial)
         best = max(done, key=_merit)
@@ -177,15 +206,78 @@ def _tried(
 ) -> tuple[TextClassifier, Trial]:
     begin = time.perf_counter()
     model = TextClassifier(**settings)
-    model.fit(*train, X_val=held_out[0], y_val=held_out[1])
+    _fit(model, train, held_out)
     score = float(model.score(*held_out))
     losses = [record["val_loss"] for record in model.history_]
     loss = min(x for x in losses if x is not None) if model.early_stopping else losses[-1]
     assert loss is not None
+    return model, Trial(number, _changed(settings), score, loss, time.perf_counter() - begin)
+
+
+def _fit(model: TextClassifier, train: tuple[Any, Any], held_out: tuple[Any, Any]) -> None:
+    model.fit(*train, X_val=held_out[0], y_val=held_out[1])
+
+
+def _changed(settings: dict[str, Any]) -> dict[str, Any]:
+    """Those that differ from the constructor's defaults."""
     defaults = TextClassifier().get_params()
     changed = {name: value for name, value in settings.items() if value != defaults[name]}
     changed.pop("verbose", None)
-    return model, Trial(number, changed, score, loss, time.perf_counter() - begin)
+    return changed
+
+
+class _Saved:
+    """The trials of a search in its checkpoint: what each drew, and its score, loss and seconds."""
+
+    def __init__(
+        self, path: PathLike | None, resume: bool, search: dict[str, Any], trials: int
+    ) -> None:
+        self.path, self.search = path, search
+        self.drawn: list[str] = []
+        self.numbers: list[list[float]] = []
+        if resume and path is None:
+            raise ValueError("resume=True needs checkpoint, the file to go on from")
+        if resume and path is not None and os.path.exists(path):
+            file = load_model(path, _KIND)
+            if (found := file.config.get("search")) != search:
+                what = "data" if found is None or found["data"] != search["data"] else "settings"
+                raise ValueError(
+                    f"the checkpoint {os.fspath(path)!r} is of another search: it has other {what}"
+                )
+            self.drawn = file.config["drawn"][:trials]
+            self.numbers = file.tensors["numbers"][:trials].tolist()
+        self.found = len(self.drawn)
+
+    def trial(self, number: int, chosen: dict[str, Any]) -> list[float] | None:
+        """Score, loss and seconds of a trial that the file had; None: it is to be made."""
+        if number > self.found:
+            return None
+        if self.drawn[number - 1] != repr(chosen):
+            raise ValueError(
+                f"the checkpoint {os.fspath(self.path or '')!r} is of a version of pyffnn that drew other settings"
+            )
+        return self.numbers[number - 1]
+
+    def add(self, chosen: dict[str, Any], trial: Trial) -> None:
+        if self.path is None:
+            return
+        self.drawn.append(repr(chosen))
+        self.numbers.append([trial.score, trial.loss, trial.seconds])
+        config = {"search": self.search, "drawn": self.drawn}
+        save_model(self.path, _KIND, config, {"numbers": np.array(self.numbers)})
+
+
+_KIND = checkpoint_kind("tune")
+
+
+def _fingerprint(*columns: Sequence[Any]) -> str:
+    """Of texts and labels; a label may be a set, whose order is no part of it."""
+    arrays = []
+    for column in columns:
+        array = np.empty(len(column), object)
+        array[:] = [sorted(map(str, x)) if isinstance(x, (set, frozenset)) else x for x in column]
+        arrays.append(array)
+    return fingerprint(*arrays)
 
 
 def _candidates(fixed: Mapping[str, Any], trials: int, seed: int) -> Iterator[dict[str, Any]]:

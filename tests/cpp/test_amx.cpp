@@ -46,41 +46,41 @@ bool same(const std::vector<float>& a, const std::vector<float>& b) {
   return true;
 }
 
-void packing(Index outer, Index k, bool split, bool along, bool specials) {
+void packing(Index outer, Index k, int parts, bool along, bool specials) {
   const auto x = numbers(outer * k, specials);
   const Index os = along ? k : 1, ps = along ? 1 : outer;
-  const auto room = static_cast<std::size_t>((outer + 15) / 16 * ((k + 31) / 32) * kTileNumbers * (split ? 2 : 1));
+  const auto room = static_cast<std::size_t>((outer + 15) / 16 * ((k + 31) / 32) * kTileNumbers * parts);
   std::vector<std::uint16_t> a(room), b(room);
-  amx::tile_kernels().pack_a(x.data(), os, ps, outer, k, split, a.data());
-  amx_emulated::tile_kernels().pack_a(x.data(), os, ps, outer, k, split, b.data());
+  amx::tile_kernels().pack_a(x.data(), os, ps, outer, k, parts, a.data());
+  amx_emulated::tile_kernels().pack_a(x.data(), os, ps, outer, k, parts, b.data());
   CHECK(a == b);
-  amx::tile_kernels().pack_b(x.data(), ps, os, k, outer, split, a.data());
-  amx_emulated::tile_kernels().pack_b(x.data(), ps, os, k, outer, split, b.data());
+  amx::tile_kernels().pack_b(x.data(), ps, os, k, outer, parts, a.data());
+  amx_emulated::tile_kernels().pack_b(x.data(), ps, os, k, outer, parts, b.data());
   CHECK(a == b);
 }
 
 // Both forms of a weight matrix, packed by blocks of rows, are those that pack_b makes of it and of its transpose.
-void weights(Index rows, Index n, Index at_a_time, bool split) {
+void weights(Index rows, Index n, Index at_a_time, int parts) {
   const auto w = numbers(rows * n, true);
-  const auto panel = [split](Index k) { return (k + 31) / 32 * kTileNumbers * (split ? 2 : 1); };
+  const auto panel = [parts](Index k) { return (k + 31) / 32 * kTileNumbers * parts; };
   const auto room = [&](Index outer, Index k) { return static_cast<std::size_t>((outer + 15) / 16 * panel(k)); };
   std::vector<std::uint16_t> down(room(n, rows)), across(room(rows, n));
-  amx_emulated::tile_kernels().pack_b(w.data(), n, 1, rows, n, split, down.data());
-  amx_emulated::tile_kernels().pack_b(w.data(), 1, n, n, rows, split, across.data());
+  amx_emulated::tile_kernels().pack_b(w.data(), n, 1, rows, n, parts, down.data());
+  amx_emulated::tile_kernels().pack_b(w.data(), 1, n, n, rows, parts, across.data());
   for (const TileKernels* const kernels : {&amx::tile_kernels(), &amx_emulated::tile_kernels()}) {
     for (const bool both : {true, false}) {
       std::vector<std::uint16_t> d(down.size()), a(across.size());
       for (Index r = 0; r < rows; r += at_a_time)
-        kernels->pack_weights(w.data() + r * n, n, at_a_time < rows - r ? at_a_time : rows - r, n, split,
-                              d.data() + r / 32 * kTileNumbers * (split ? 2 : 1), panel(rows),
-                              both ? a.data() + r / 16 * panel(n) : nullptr, panel(n));
+        kernels->pack_weights(w.data() + r * n, n, at_a_time < rows - r ? at_a_time : rows - r, n, parts,
+                              d.data() + r / 32 * kTileNumbers * parts, panel(rows), both ? a.data() + r / 16 * panel(n) : nullptr,
+                              panel(n));
       CHECK(d == down);
       CHECK(!both || a == across);
     }
   }
 }
 
-void product(Index m, Index n, Index k, bool split, bool load_c, Epilogue epilogue, Act act, bool specials) {
+void product(Index m, Index n, Index k, int parts, bool load_c, Epilogue epilogue, Act act, bool specials) {
   const auto a = numbers(m * k, specials), b = numbers(k * n, specials), bias = numbers(n, false), y = numbers(m * n, false);
   const Index ldc = n + draw() % 3;
   std::vector<float> c[2], s1[2], s2[2];
@@ -104,16 +104,14 @@ void product(Index m, Index n, Index k, bool split, bool load_c, Epilogue epilog
   const bool has_bias = draw() % 4 != 0;
   const TileKernels* const kernels[] = {&amx::tile_kernels(), &amx_emulated::tile_kernels()};
   for (int which = 0; which < 2; ++which) {
-    const auto room = [&](Index outer) {
-      return static_cast<std::size_t>((outer + 15) / 16 * ((k + 31) / 32) * kTileNumbers * (split ? 2 : 1));
-    };
+    const auto room = [&](Index outer) { return static_cast<std::size_t>((outer + 15) / 16 * ((k + 31) / 32) * kTileNumbers * parts); };
     std::vector<std::uint16_t> pa(room(m)), pb(room(n));
-    kernels[which]->pack_a(a.data(), k, 1, m, k, split, pa.data());
-    kernels[which]->pack_b(b.data(), n, 1, k, n, split, pb.data());
+    kernels[which]->pack_a(a.data(), k, 1, m, k, parts, pa.data());
+    kernels[which]->pack_b(b.data(), n, 1, k, n, parts, pb.data());
     TileProduct p{};
     p.a = pa.data();
     p.b = pb.data();
-    p.split = split;
+    p.parts = parts;
     p.out.m = m;
     p.out.n = n;
     p.out.k = k;
@@ -141,31 +139,31 @@ int main() {
   __builtin_cpu_init();
   if (!__builtin_cpu_supports("avx512bf16") || !__builtin_cpu_supports("avx512vl") || !__builtin_cpu_supports("avx512bw")) return 77;
   amx_trap::install();
-  for (const bool split : {false, true})
+  for (int parts = 1; parts <= kMostParts; ++parts)
     for (const bool along : {false, true})
       for (const Index outer : {1, 15, 16, 17, 40})
         for (const Index k : {1, 2, 31, 32, 33, 70})
-          for (const bool specials : {false, true}) packing(outer, k, split, along, specials);
-  for (const bool split : {false, true})
+          for (const bool specials : {false, true}) packing(outer, k, parts, along, specials);
+  for (int parts = 1; parts <= kMostParts; ++parts)
     for (const Index rows : {1, 16, 17, 32, 33, 100})
       for (const Index n : {1, 16, 17, 32, 33, 70})
-        for (const Index at_a_time : {32, 64}) weights(rows, n, at_a_time, split);
+        for (const Index at_a_time : {32, 64}) weights(rows, n, at_a_time, parts);
   CHECK(amx_emulated::tile_kernels().self_test());
   CHECK(amx::tile_kernels().self_test());
   const Index sides[] = {1, 15, 16, 17, 32, 33, 48, 64, 70};
-  for (const bool split : {false, true}) {
+  for (int parts = 1; parts <= kMostParts; ++parts) {
     for (const Index m : sides)
       for (const Index n : sides)
-        product(m, n, static_cast<Index>(draw() % 70), split, draw() % 2 == 0, static_cast<Epilogue>(draw() % 2),
+        product(m, n, static_cast<Index>(draw() % 70), parts, draw() % 2 == 0, static_cast<Epilogue>(draw() % 2),
                 static_cast<Act>(draw() % 4), draw() % 2 == 0);
     for (const Index m : {5, 32, 33}) {
       for (int act = 0; act < 4; ++act) {
-        product(m, 33, 40, split, false, Epilogue::bias_act, static_cast<Act>(act), false);
-        product(m, 32, 40, split, true, Epilogue::times_dact, static_cast<Act>(act), false);
-        product(m, 31, 64, split, false, Epilogue::update, Act::identity, false);
+        product(m, 33, 40, parts, false, Epilogue::bias_act, static_cast<Act>(act), false);
+        product(m, 32, 40, parts, true, Epilogue::times_dact, static_cast<Act>(act), false);
+        product(m, 31, 64, parts, false, Epilogue::update, Act::identity, false);
       }
       // as many rows as stream by the first-level cache
-      product(m, 40, 1100, split, true, Epilogue::store, Act::identity, false);
+      product(m, 40, 1100, parts, true, Epilogue::store, Act::identity, false);
     }
   }
   const amx_trap::Counts& n = amx_trap::g_counts;

@@ -27,52 +27,6 @@ void over_machines(F f) {
     for (const GemmGeometry& tile : {kSquat, kAvx2, kAvx512}) f(tile, cache);
 }
 
-DenseShape dense(Index m, Index n, Index k, Index size = 4) { return {m, n, k, {k, 1}, {n, 1}, size, false}; }
-
-void test_dense_plans() {
-  over_machines([](const GemmGeometry& tile, const cpu::Caches& cache) {
-    over_shapes([&](Index m, Index n, Index k) {
-      for (const Index size : {4, 8}) {
-        for (const bool update : {false, true}) {
-          for (const bool along_k : {false, true}) {
-            DenseShape s = dense(m, n, k, size);
-            s.update = update;
-            if (along_k) s.b = {1, k};
-            const DensePlan p = dense_plan(s, tile, cache);
-            // Register tiles are no fewer for being of one height.
-            CHECK(p.a_rows >= 1 && p.a_rows <= tile.mr && ceil_div(m, p.a_rows) == ceil_div(m, tile.mr));
-            if (p.whole) {
-              CHECK(s.b.cs == 1 && k * n * size <= cache.l1d);
-              continue;
-            }
-            CHECK(p.kc >= 1 && p.nc >= 1 && (p.nc % tile.nr == 0 || p.nc == n));
-            CHECK(!update || p.kc >= k);
-            CHECK(s.b.cs == 1 || p.pack_b);
-            // What is packed stays in half of L2, or is one panel.
-            CHECK(!p.pack_b || p.nc == tile.nr || p.kc * p.nc * size <= cache.l2 / 2);
-          }
-        }
-      }
-    });
-  });
-  CHECK(dense_plan(dense(16, 1000, 1000), kAvx512, kZen).a_rows == 8);
-  CHECK(dense_plan(dense(28, 1000, 1000), kAvx512, kZen).a_rows == 14);
-  // Rows of B that lie 4096 bytes apart share their cache sets; a few more bytes and they do not.
-  CHECK(dense_plan(dense(100, 1024, 500), kAvx512, kZen).pack_b && !dense_plan(dense(100, 1040, 500), kAvx512, kZen).pack_b);
-  // Two panels of rows do not repay the packing.
-  CHECK(!dense_plan(dense(12, 1024, 500), kAvx2, kZen).pack_b);
-  // Few rows over long rows of a B beyond L2: they stream.
-  const DensePlan few = dense_plan(dense(3, 100000, 500), kAvx2, kZen);
-  CHECK(!few.pack_b && few.kc == 8 && few.nc == 100000);
-  CHECK(dense_plan(dense(100, 1000, 600), kAvx2, kZen).kc == 600 && dense_plan(dense(100, 1000, 800), kAvx2, kZen).kc == 512);
-  // A transposed A whose columns overfill sets is packed where enough columns of B use it.
-  DenseShape s = dense(100, 1000, 500);
-  s.a = {1, 1024};
-  CHECK(dense_plan(s, kAvx2, kZen).pack_a);
-  s.n = 100;
-  CHECK(!dense_plan(s, kAvx2, kZen).pack_a);
-}
-
 void test_strips() {
   over_machines([](const GemmGeometry& tile, const cpu::Caches& cache) {
     for (const Index k : kSizes) {
@@ -96,15 +50,15 @@ void test_strips() {
 void test_precision() {
   using P = Precision;
   over_shapes([](Index m, Index n, Index k) {
-    for (const P wanted : {P::float32, P::bfloat16x3, P::bfloat16, P::automatic}) {
+    for (const P wanted : {P::float32, P::bfloat16x6, P::bfloat16x3, P::bfloat16, P::automatic}) {
       for (const bool kept : {false, true}) {
         CHECK(choose(wanted, m, n, k, kept, false) == P::float32);
         const P chosen = choose(wanted, m, n, k, kept, true);
-        CHECK(wanted == P::automatic ? chosen == P::float32 || chosen == P::bfloat16x3 : chosen == wanted);
+        CHECK(wanted == P::automatic ? chosen == P::float32 || (chosen == kAutomaticTiles && k >= kExactFrom) : chosen == wanted);
       }
     }
   });
-  CHECK(choose(P::automatic, 512, 512, 512, false, true) == P::bfloat16x3 && choose(P::automatic, 4, 64, 64, false, true) == P::float32);
+  CHECK(choose(P::automatic, 512, 512, 512, false, true) == P::bfloat16x6 && choose(P::automatic, 4, 64, 64, false, true) == P::float32);
   // One row is padded to sixteen.
   CHECK(choose(P::automatic, 1, 1024, 1024, true, true) == P::float32);
 }
@@ -112,11 +66,11 @@ void test_precision() {
 void test_tiles() {
   for (const cpu::Caches& cache : {kSmall, kZen, kXeon}) {
     over_shapes([&](Index m, Index n, Index k) {
-      for (const bool split : {false, true}) {
+      for (int parts = 1; parts <= kMostParts; ++parts) {
         for (const bool packed_b : {false, true}) {
           for (const bool update : {false, true}) {
-            const TileBlocks b = tile_blocks({m, n, k, split, update, packed_b}, cache);
-            const Index bytes = split ? 4 : 2;
+            const TileBlocks b = tile_blocks({m, n, k, parts, update, packed_b}, cache);
+            const Index bytes = 2 * parts;
             CHECK(b.kc % kTileDepth == 0 && b.mc % kTileBlock == 0 && b.kc > 0 && b.mc > 0 && b.nc > 0);
             CHECK(!update || b.kc >= k);
             CHECK(packed_b ? b.nc >= n : b.nc % kTileBlock == 0);
@@ -127,16 +81,17 @@ void test_tiles() {
       }
     });
   }
-  CHECK(tile_blocks({512, 512, 4096, false, false, false}, kXeon).kc == 512);
-  CHECK(tile_blocks({512, 512, 4096, true, false, false}, kXeon).kc == 256);
-  CHECK(packed_together({512, 512, 512, true, false, false}, kZen) && !packed_together({512, 5000, 512, true, false, false}, kZen));
+  CHECK(tile_blocks({512, 512, 4096, 1, false, false}, kXeon).kc == 512);
+  CHECK(tile_blocks({512, 512, 4096, 2, false, false}, kXeon).kc == 256);
+  CHECK(tile_blocks({512, 512, 4096, 3, false, false}, kXeon).kc == 160);
+  CHECK(packed_together({512, 512, 512, 2, false, false}, kZen) && !packed_together({512, 5000, 512, 2, false, false}, kZen));
   CHECK(!copies_pay(1 << 20, 1, kZen) && copies_pay(1 << 20, 2, kZen) && !copies_pay(3 << 20, 2, kZen));
 }
 
 void test_plans_of_linear_xent() {
   over_shapes([](Index m, Index n, Index k) {
-    for (const bool split : {false, true}) {
-      const xent::Sizes s{m, n, k, split};
+    for (int parts = 1; parts <= kMostParts; ++parts) {
+      const xent::Sizes s{m, n, k, parts};
       const xent::TilePlan p = xent::tile_plan(s);
       CHECK(p.tile >= 1 && p.tile <= 256 && (p.tile % 32 == 0));
       // Where 4 % of the logits hold anything at all, they do.
@@ -165,7 +120,6 @@ void test_sizes() {
 }  // namespace
 
 int main() {
-  test_dense_plans();
   test_strips();
   test_precision();
   test_tiles();

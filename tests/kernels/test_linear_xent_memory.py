@@ -10,6 +10,7 @@ from pyffnn import _pyffnn
 
 # The shapes of the benchmarks.
 LARGE = [(256, 500, 10000), (256, 128, 50000)]
+PARTS = [("bfloat16x6", 3), ("bfloat16x3", 2), ("bfloat16", 1)]
 CODE = """
 import numpy as np
 import pyffnn
@@ -43,16 +44,16 @@ def test_float32(shape, n_threads):
 # Emulated tiles take half a minute for the large shapes: what those take is computed, and that this is what is taken is seen on small ones,
 # with rows of dw to spare and without.
 @pytest.mark.parametrize("shape", [(48, 160, 3000), (96, 32, 4000), (64, 64, 3000)], ids=str)
-@pytest.mark.parametrize("precision", ["bfloat16x3", "bfloat16"])
+@pytest.mark.parametrize(("precision", "parts"), PARTS)
 @pytest.mark.parametrize("n_threads", [1, 2])
-def test_on_tiles(shape, precision, n_threads):
+def test_on_tiles(shape, precision, parts, n_threads):
     m, k, n = shape
-    planned = _pyffnn.linear_cross_entropy_bytes(m, n, k, precision == "bfloat16x3")
+    planned = _pyffnn.linear_cross_entropy_bytes(m, n, k, parts)
     assert 0 < scratch(shape, precision, "amx-emulated", n_threads) <= planned + 64 * 4
 
 
 @pytest.mark.parametrize("shape", LARGE, ids=str)
-@pytest.mark.parametrize("split", [True, False])
-def test_planned_for_tiles(shape, split):
+@pytest.mark.parametrize("parts", [1, 2, 3])
+def test_planned_for_tiles(shape, parts):
     m, k, n = shape
-    assert _pyffnn.linear_cross_entropy_bytes(m, n, k, split) <= 0.04 * logits(*shape)
+    assert _pyffnn.linear_cross_entropy_bytes(m, n, k, parts) <= 0.04 * logits(*shape)

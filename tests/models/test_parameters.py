@@ -132,7 +132,7 @@ LIMITS: list[tuple[Any, str, list[Any], list[Any]]] = [
      ["even", [1, 2], {0: -1}, {0: NAN}, {0: None}, {0: True}, 1]),
     (FFNNClassifier, "calibrate", [True, False, np.True_], [0, 1, None, "yes"]),
     (FFNNClassifier, "reject", [None, 0.1, np.float32(0.5)], [0, 1, -0.1, 1.5, "0.1", True, NAN]),
-    (FFNNClassifier, "precision", [None, "auto", "float32", "bfloat16", "bfloat16x3"], ["", "double", 32, "float16"]),
+    (FFNNClassifier, "precision", [None, "auto", "float32", "bfloat16", "bfloat16x3", "bfloat16x6"], ["", "double", 32, "float16"]),
     (FFNNClassifier, "tol", [None, 0, 1e-9], [-1, NAN, INF, "0"]),
     (FFNNClassifier, "verbose", [0, 1, True, np.True_, 2], [-1, "1", None, 1.0]),
     (TextClassifier, "char_ngrams", ["auto", None, (1, 1), [3, 6], (1, 64), (np.int8(2), 3)],

@@ -66,7 +66,7 @@ def test_an_unusable_one_in_the_environment_is_an_import_error(name):
 
 @pytest.mark.parametrize("name", ["double", "", None, 32, ["auto"], np.array("auto")])
 def test_set_default_precision_names_the_usable_ones(name):
-    with pytest.raises(ValueError, match="float32, bfloat16x3, bfloat16, auto"):
+    with pytest.raises(ValueError, match="float32, bfloat16x6, bfloat16x3, bfloat16, auto"):
         pyffnn.set_default_precision(name)
     assert pyffnn.get_default_precision() == "float32"
 

@@ -50,6 +50,35 @@ def test_csv(tmp_path: Path, name: str, mark: bytes, swapped: bool) -> None:
     assert both(tmp_path / name) == WANT
 
 
+@pytest.mark.parametrize("name", ["x.csv", "x.tsv"])
+@pytest.mark.parametrize("n", [999, 1000, 1001, 2500])
+def test_every_row_counts_however_many_are_looked_at_first(
+    tmp_path: Path, name: str, n: int
+) -> None:
+    between = "," if name == "x.csv" else "\t"
+    lines = [between.join(("id", "body", "topic"))]
+    lines += [between.join((str(i), f"text {i}", f"l{i % 2}")) for i in range(n)]
+    (tmp_path / name).write_text("\n".join(lines) + "\n")
+    said: list[str] = []
+    found = read_labelled(tmp_path / name, note=said.append)
+    assert found.texts == [f"text {i}" for i in range(n)]
+    assert found.labels == [[f"l{i % 2}"] for i in range(n)]
+    line = f"line 1 of {str(tmp_path / name)!r} is taken for a header: id, body, topic"
+    assert said == [line + "; body is the text, topic the label"]
+
+
+def test_a_header_that_names_but_the_text(tmp_path: Path) -> None:
+    rows = "fine,5\ndull,1\nlovely,5\n"
+    (tmp_path / "x.csv").write_text("review,stars\n" + rows)
+    want = [("fine", ["5"]), ("dull", ["1"]), ("lovely", ["5"])]
+    assert both(tmp_path / "x.csv") == want
+    (tmp_path / "x.csv").write_text("review,5\n" + rows)  # a text of this one word
+    assert both(tmp_path / "x.csv") == [("review", ["5"]), *want]
+    (tmp_path / "x.csv").write_text("id,review,stars\n1,fine,5\n2,dull,1\n3,so,5\n")
+    with pytest.raises(ValueError, match="which column holds the label"):
+        both(tmp_path / "x.csv")
+
+
 def test_json_lines_of_other_names(tmp_path: Path) -> None:
     rows = [(i, text, label) for i, (text, label) in enumerate(ROWS)]
     data = as_jsonl(rows, ("id", "body_of_it", "stars"))

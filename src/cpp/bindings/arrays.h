@@ -3,7 +3,6 @@
 #pragma once
 #include <pybind11/numpy.h>
 #include <pybind11/pybind11.h>
-#include <unistd.h>
 
 #include <initializer_list>
 #include <string>

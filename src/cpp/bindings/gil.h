@@ -1,10 +1,11 @@
 // Releasing the GIL around C++ work, and taking it back in the middle of such work.
 #pragma once
 #include <pybind11/pybind11.h>
-#include <unistd.h>
 
 #include <type_traits>
 #include <utility>
+
+#include "core/platform.h"
 
 namespace pyffnn::bindings {
 
@@ -35,7 +36,7 @@ class ReleaseGil {
     try {
       PyEval_RestoreThread(std::exchange(state_, nullptr));
     } catch (...) {
-      for (;;) ::pause();
+      platform::sleep_forever();
     }
   }
 

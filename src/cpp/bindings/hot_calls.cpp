@@ -98,7 +98,7 @@ struct Result {
   py::object owner;
   T* data = nullptr;
 
-  bool take(PyObject* out, int nd, const ssize_t* shape, std::initializer_list<Extent> inputs) {
+  bool take(PyObject* out, int nd, const Py_ssize_t* shape, std::initializer_list<Extent> inputs) {
     if (out == Py_None) return make(nd, shape);
     const Array* a = plain<T>(out);
     if (a == nullptr || !is_contiguous(a) || (a->flags & NumPy::NPY_ARRAY_WRITEABLE_) == 0 || a->nd != nd) return false;
@@ -109,7 +109,7 @@ struct Result {
       if (mine.begin < in.end && in.begin < mine.end) return false;
     return keep(out);
   }
-  bool make(int nd, const ssize_t* shape) {
+  bool make(int nd, const Py_ssize_t* shape) {
     double bytes = sizeof(T);
     for (int d = 0; d < nd; ++d) bytes *= static_cast<double>(shape[d]);
     if (bytes > static_cast<double>(physical_memory())) return false;
@@ -167,14 +167,14 @@ struct Matmul {
     if (!a.read(args[0], args[2] == Py_True)) return nullptr;
     if (const ops::PackedMatrix<T>* const packed = packed_operand<T>(args[1], args[5])) {
       Result<T> c;
-      const ssize_t shape[] = {a.rows, packed->n()};
+      const Py_ssize_t shape[] = {a.rows, packed->n()};
       if (args[3] == Py_True || a.cols != packed->k() || packed->n() == 0 || !c.take(args[4], 2, shape, {a.extent()})) return nullptr;
       product(a, *packed, c.data, {});
       return c.owner.release().ptr();
     }
     if (!b.read(args[1], args[3] == Py_True) || a.cols != b.rows) return nullptr;
     Result<T> c;
-    const ssize_t shape[] = {a.rows, b.cols};
+    const Py_ssize_t shape[] = {a.rows, b.cols};
     if (!c.take(args[4], 2, shape, {a.extent(), b.extent()})) return nullptr;
     product(a, b, c.data, {}, precision_of(precision));
     return c.owner.release().ptr();
@@ -200,7 +200,7 @@ struct Linear {
       bias = reinterpret_cast<const T*>(b->data);
     }
     Result<T> y;
-    const ssize_t shape[] = {x.rows, n};
+    const Py_ssize_t shape[] = {x.rows, n};
     const Extent w_extent = packed != nullptr ? Extent{nullptr, nullptr} : w.extent();
     if (!y.take(args[4], 2, shape, {x.extent(), w_extent, extent_of(bias, bias == nullptr ? 0 : n)})) return nullptr;
     const auto fuse = ops::Fuse<T>::linear(bias, static_cast<Act>(act));

@@ -21,7 +21,8 @@ PYBIND11_MODULE(_pyffnn, m, pybind11::mod_gil_not_used()) {
   register_stream(m);
   register_examples(m);
   register_network(m);
-  register_kernels(m);
+  register_peaks(m);
+  register_hooks(m);
   register_capi(m);
   register_hot_calls(m);
   register_faults(m);

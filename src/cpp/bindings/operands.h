@@ -50,7 +50,7 @@ struct PyPacked {
 inline const PyPacked* as_packed(py::handle o) { return py::isinstance<PyPacked>(o) ? o.cast<const PyPacked*>() : nullptr; }
 
 // Precisions as ops.py numbers them; kUnsaid: float32, or that of a packed operand.
-constexpr int kUnsaid = 4;
+constexpr int kUnsaid = static_cast<int>(Precision::automatic) + 1;
 inline bool is_precision(int code) { return code >= 0 && code <= kUnsaid; }
 inline Precision precision_of(int code) {
   if (!is_precision(code))

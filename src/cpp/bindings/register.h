@@ -18,7 +18,8 @@ void register_terms(pybind11::module_& m);
 void register_stream(pybind11::module_& m);
 void register_examples(pybind11::module_& m);  // before register_network, which takes them
 void register_network(pybind11::module_& m);
-void register_kernels(pybind11::module_& m);
+void register_peaks(pybind11::module_& m);
+void register_hooks(pybind11::module_& m);
 void register_capi(pybind11::module_& m);
 void register_hot_calls(pybind11::module_& m);  // after those whose functions it wraps
 void register_faults(pybind11::module_& m);     // last: it looks at all classes

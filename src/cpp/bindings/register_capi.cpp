@@ -8,12 +8,14 @@ namespace pyffnn::bindings {
 namespace py = pybind11;
 
 py::capsule c_model(std::shared_ptr<net::Network<float>> network, text::FeaturesPtr features, Index length, bool one_unit,
-                    const py::list& labels) {
+                    const py::list& labels, const py::list& mean, const py::list& spread) {
   auto model = std::make_unique<pyffnn_model>();
   model->network = std::move(network);
   model->features = std::move(features);
   model->length = length;
   model->one_unit = one_unit;
+  for (const py::handle number : mean) model->mean.push_back(py::cast<double>(number));
+  for (const py::handle number : spread) model->spread.push_back(py::cast<double>(number));
   for (const py::handle label : labels) model->labels.push_back(py::cast<std::string>(label));
   py::capsule capsule(model.get(), "pyffnn.model",
                       [](PyObject* o) { delete static_cast<pyffnn_model*>(PyCapsule_GetPointer(o, "pyffnn.model")); });

@@ -84,10 +84,10 @@ py::tuple linear_cross_entropy(py::handle x_in, py::handle w_in, py::handle b_in
   return py::make_tuple(loss, dx, dw, db);
 }
 
-Index linear_cross_entropy_bytes(Index m, Index n, Index k, bool split) {
+Index linear_cross_entropy_bytes(Index m, Index n, Index k, int parts) {
   for (const Index size : {m, n, k})
     if (size < 0 || size > (Index{1} << 31)) value_error("m, n and k", "must be sizes of arrays, got " + shape_text({m, n, k}));
-  return ops::linear_xent_bytes(m, n, k, split);
+  return ops::linear_xent_bytes(m, n, k, parts);
 }
 
 }  // namespace
@@ -96,7 +96,7 @@ void register_losses(py::module_& m) {
   m.def("cross_entropy", &cross_entropy);
   m.def("binary_cross_entropy", &binary_cross_entropy);
   m.def("linear_cross_entropy", &linear_cross_entropy);
-  m.def("linear_cross_entropy_bytes", &linear_cross_entropy_bytes, py::arg("m"), py::arg("n"), py::arg("k"), py::arg("split"));
+  m.def("linear_cross_entropy_bytes", &linear_cross_entropy_bytes, py::arg("m"), py::arg("n"), py::arg("k"), py::arg("parts"));
 }
 
 }  // namespace pyffnn::bindings

@@ -8,7 +8,7 @@
 namespace pyffnn::bindings {
 namespace {
 
-constexpr const char* kPrecisions[] = {"float32", "bfloat16x3", "bfloat16", "auto"};
+constexpr const char* kPrecisions[] = {"float32", "bfloat16x6", "bfloat16x3", "bfloat16", "auto"};
 const char* dtype_text(const PyPacked& p) { return p.num() == kFloat32 ? "float32" : "float64"; }
 const char* precision_text(const PyPacked& p) { return kPrecisions[static_cast<int>(p.precision())]; }
 

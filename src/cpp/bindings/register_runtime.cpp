@@ -6,6 +6,7 @@
 #include "core/cpu.h"
 #include "core/dispatch.h"
 #include "core/thread_pool.h"
+#include "ops/products/core_trait.h"
 
 namespace pyffnn::bindings {
 
@@ -22,6 +23,7 @@ void register_errors(py::module_&) {
 void register_runtime(py::module_& m) {
   dispatch::active();  // an unusable PYFFNN_ISA or PYFFNN_NUM_THREADS must fail the import, not the first call
   threads::get_num_threads();
+  if (const char* way = std::getenv("PYFFNN_GEMM"); way != nullptr && *way != '\0') ops::force_way(way, "PYFFNN_GEMM");
   m.def("isa", [] { return std::string(dispatch::active().isa); });
   m.def("available_isas", [] {
     std::vector<std::string> names;
@@ -40,6 +42,12 @@ void register_runtime(py::module_& m) {
     const cpu::Caches& c = cpu::caches();
     return py::dict(py::arg("l1d") = c.l1d, py::arg("l2") = c.l2, py::arg("l3") = c.l3);
   });
+  m.def("core_trait", [] {
+    const ops::CoreTrait t = ops::core_trait();
+    return py::make_tuple(t.tall, t.rows_us, t.columns_us);
+  });
+  m.def("product_way", &ops::forced_way_name);
+  m.def("set_product_way", [](const std::string& name) { ops::force_way(name, "way"); }, py::arg("name"));
   m.def("scratch_bytes", [] {
     const blocks::Usage u = blocks::usage();
     return py::make_tuple(u.now, u.most);

@@ -1,14 +1,12 @@
 #include "core/blocks.h"
 
-#include <sys/mman.h>
-
 #include <algorithm>
 #include <atomic>
-#include <cstdlib>
 #include <mutex>
 #include <new>
 
 #include "core/faults.h"
+#include "core/platform.h"
 
 namespace pyffnn::blocks {
 namespace {
@@ -75,11 +73,9 @@ Block take(Index bytes) {
   const Index align = bytes >= kLarge ? kPage : 64;
   Block block{nullptr, (std::max<Index>(bytes, 1) + align - 1) / align * align};
   if (align == kPage && take_kept(block.bytes, block)) return counted(block);
-  block.data = std::aligned_alloc(static_cast<std::size_t>(align), static_cast<std::size_t>(block.bytes));
+  block.data = platform::allocate_aligned(static_cast<std::size_t>(align), static_cast<std::size_t>(block.bytes));
   if (block.data == nullptr) throw std::bad_alloc();
-#if defined(MADV_HUGEPAGE)
-  if (align == kPage) ::madvise(block.data, static_cast<std::size_t>(block.bytes), MADV_HUGEPAGE);
-#endif
+  if (align == kPage) platform::want_large_pages(block.data, static_cast<std::size_t>(block.bytes));
   return counted(block);
 }
 
@@ -88,12 +84,10 @@ Usage usage() { return {g_now.load(std::memory_order_relaxed), g_most.load(std::
 void give(Block block) noexcept {
   g_now.fetch_sub(block.bytes, std::memory_order_relaxed);
   if (block.bytes >= kPage) {
-#if defined(MADV_FREE)
-    ::madvise(block.data, static_cast<std::size_t>(block.bytes), MADV_FREE);
-#endif
+    platform::forget_content(block.data, static_cast<std::size_t>(block.bytes));
     if (keep(block)) return;
   }
-  std::free(block.data);
+  platform::free_aligned(block.data);
 }
 
 }  // namespace pyffnn::blocks

@@ -1,13 +1,11 @@
 #include "core/cpu.h"
 
-#include <unistd.h>
-
 #include <algorithm>
-#include <fstream>
+
+#include "core/platform.h"
 
 #if defined(__x86_64__)
 #include <cpuid.h>
-#include <sys/syscall.h>
 #endif
 
 namespace pyffnn::cpu {
@@ -66,8 +64,8 @@ Features detect() {
     f.amx_status = "the processor has AMX but no AVX-512-BF16";
   } else if (!tile || !tile_bf16) {
     f.amx_status = "the operating system does not save the tiles (XCR0 bits 17 and 18)";
-  } else if (!request_amx_permission()) {
-    f.amx_status = "the operating system refuses this process the tiles (arch_prctl)";
+  } else if (!platform::request_tiles()) {
+    f.amx_status = "the operating system refuses this process the tiles";
   } else {
     f.amx_status = "usable";
     f.amx = true;
@@ -85,11 +83,6 @@ Features detect() {
 }
 #endif
 
-std::int64_t sysconf_or(int name, std::int64_t otherwise) {
-  const long v = ::sysconf(name);
-  return v > 0 ? v : otherwise;
-}
-
 }  // namespace
 
 const Features& features() {
@@ -97,35 +90,19 @@ const Features& features() {
   return f;
 }
 
-bool request_amx_permission() {
-#if defined(__x86_64__) && defined(__linux__)
-  constexpr int kArchReqXcompPerm = 0x1023, kTileData = 18;
-  return ::syscall(SYS_arch_prctl, kArchReqXcompPerm, kTileData) == 0;
-#else
-  return false;
-#endif
-}
-
 const Caches& caches() {
-#if defined(_SC_LEVEL1_DCACHE_SIZE)
-  static const Caches c{
-      sysconf_or(_SC_LEVEL1_DCACHE_SIZE, 32 << 10), sysconf_or(_SC_LEVEL2_CACHE_SIZE, 512 << 10),
-      std::min<std::int64_t>(sysconf_or(_SC_LEVEL3_CACHE_SIZE, 8 << 20), 32 << 20)};  // a virtual machine may report the whole host
-#else
-  static const Caches c{32 << 10, 512 << 10, 8 << 20};
-#endif
+  static const Caches c = [] {
+    const platform::CacheSizes found = platform::cache_sizes();
+    const auto size = [](std::int64_t bytes, std::int64_t assumed) { return bytes > 0 ? bytes : assumed; };
+    // A virtual machine may report the third level of the whole host.
+    return Caches{size(found.l1d, 32 << 10), size(found.l2, 512 << 10), std::min<std::int64_t>(size(found.l3, 8 << 20), 32 << 20)};
+  }();
   return c;
 }
 
 std::string model_name() {
-  std::ifstream in("/proc/cpuinfo");
-  for (std::string line; std::getline(in, line);) {
-    if (line.rfind("model name", 0) == 0) {
-      const auto colon = line.find(':');
-      if (colon != std::string::npos && colon + 2 < line.size()) return line.substr(colon + 2);
-    }
-  }
-  return "unknown";
+  const std::string name = platform::processor_name();
+  return name.empty() ? "unknown" : name;
 }
 
 }  // namespace pyffnn::cpu

@@ -18,9 +18,6 @@ struct Features {
 
 const Features& features();
 
-// Asks the kernel for permission to use AMX tile data; true when this process may. Cheap to repeat.
-bool request_amx_permission();
-
 struct Caches {
   std::int64_t l1d, l2, l3;  // bytes; assumed sizes where the system does not tell
 };

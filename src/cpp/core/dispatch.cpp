@@ -30,9 +30,11 @@ namespace amx {
 const TileKernels& tile_kernels();
 }
 #endif
+#ifdef PYFFNN_HOOKS
 namespace amx_emulated {
 const TileKernels& tile_kernels();
 }
+#endif
 
 namespace dispatch {
 namespace {
@@ -66,12 +68,14 @@ const AmxTable& amx_table() {
   return found;
 }
 
+#ifdef PYFFNN_HOOKS
 // The best table of the machine with the tile kernels in plain C++: slow, for tests of everything around them. Not among the available
 // ones.
 const KernelTable& emulated_table() {
   static const KernelTable table = with_tiles(*available().back(), "amx-emulated", amx_emulated::tile_kernels());
   return table;
 }
+#endif
 
 std::vector<const KernelTable*> find_available() {
   const cpu::Features& f = cpu::features();
@@ -102,7 +106,9 @@ const KernelTable* find(const std::string& isa, const char* source) {
     names += names.empty() ? "" : ", ";
     names += t->isa;
   }
+#ifdef PYFFNN_HOOKS
   if (isa == "amx-emulated") return &emulated_table();
+#endif
   throw std::invalid_argument(std::string(source) + " '" + isa + "' is not usable on this machine; usable: " + names);
 }
 

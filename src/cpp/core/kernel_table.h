@@ -25,17 +25,17 @@ struct TextKernels {
 };
 
 // Products on bf16 tiles (kernels/gemm_amx.cpp); all null where the ISA has no tiles. Packed operands are bf16 in tiles of 16 x 32, padded
-// with zeros: room for ceil(m / 16) ceil(k / 32) kTileNumbers of them for A (n in place of m for B), twice that when split.
+// with zeros: room for ceil(m / 16) ceil(k / 32) kTileNumbers of them for A (n in place of m for B), times the parts of a number.
 constexpr Index kTileSide = 16, kTileDepth = 32, kTileNumbers = kTileSide * kTileDepth;
 struct TileKernels {
   // A_mk, element (i, p) at a[i * rs + p * cs]; rs or cs is 1
-  void (*pack_a)(const float* a, Index rs, Index cs, Index m, Index k, bool split, std::uint16_t* out);
+  void (*pack_a)(const float* a, Index rs, Index cs, Index m, Index k, int parts, std::uint16_t* out);
   // B_kn, element (p, j) at b[p * rs + j * cs]; rs or cs is 1
-  void (*pack_b)(const float* b, Index rs, Index cs, Index k, Index n, bool split, std::uint16_t* out);
+  void (*pack_b)(const float* b, Index rs, Index cs, Index k, Index n, int parts, std::uint16_t* out);
   // Rows of W_kn as two operands B at once, packed as pack_b does: of x W (`down` its tile at the first row and column, `down_panel`
   // numbers from panel to panel) and of dy W^T (`across`, likewise; null: not wanted). Rows beyond a multiple of 32 are packed as the last
   // ones.
-  void (*pack_weights)(const float* w, Index ld, Index rows, Index n, bool split, std::uint16_t* down, Index down_panel,
+  void (*pack_weights)(const float* w, Index ld, Index rows, Index n, int parts, std::uint16_t* down, Index down_panel,
                        std::uint16_t* across, Index across_panel);
   void (*gemm)(const TileProduct& args);
   // A small product whose result is known.

@@ -1,10 +1,10 @@
 #include "core/shared_lock.h"
 
-#include <pthread.h>
-
 #include <new>
 #include <stdexcept>
 #include <vector>
+
+#include "core/platform.h"
 
 namespace pyffnn {
 
@@ -18,7 +18,7 @@ struct ForkRegistry {
   static ForkRegistry& instance() {
     static ForkRegistry* const registry = [] {
       auto* r = new ForkRegistry;
-      ::pthread_atfork([] { instance().before(); }, [] { instance().after(); }, [] { instance().child(); });
+      platform::at_fork([] { instance().before(); }, [] { instance().after(); }, [] { instance().child(); });
       return r;
     }();
     return *registry;

@@ -1,8 +1,5 @@
 #include "core/thread_pool.h"
 
-#include <pthread.h>
-#include <sched.h>
-
 #include <algorithm>
 #include <atomic>
 #include <chrono>
@@ -18,6 +15,7 @@
 #include <thread>
 #include <vector>
 
+#include "core/platform.h"
 #include "core/spin.h"
 
 namespace pyffnn::threads {
@@ -37,18 +35,6 @@ int parse_positive(const char* text) {
   char* end = nullptr;
   const long v = std::strtol(text, &end, 10);
   return (end == text || *end != '\0' || v < 1 || v > kMaxThreads) ? 0 : static_cast<int>(v);
-}
-
-int affinity_cpus() {
-#if defined(__linux__)
-  cpu_set_t set;
-  if (sched_getaffinity(0, sizeof set, &set) == 0) {
-    const int n = CPU_COUNT(&set);
-    if (n > 0) return n;
-  }
-#endif
-  const unsigned n = std::thread::hardware_concurrency();
-  return n > 0 ? static_cast<int>(n) : 1;
 }
 
 // CPUs that the cgroup quota allows (v2, then v1); 0 when there is no quota.
@@ -80,7 +66,7 @@ int default_num_threads() {
   if (const char* omp = std::getenv("OMP_NUM_THREADS"); omp != nullptr) {
     if (const int n = parse_positive(omp); n > 0) return n;
   }
-  int n = affinity_cpus();
+  int n = platform::usable_cpus();
   if (const int quota = cgroup_cpus(); quota > 0 && quota < n) n = quota;
   return n < kMaxThreads ? n : kMaxThreads;
 }
@@ -123,7 +109,7 @@ class Pool {
     const auto done = [this] { return unfinished_.load(std::memory_order_acquire) == 0; };
     bool waited = spin_until(done, kCallerPoll);
     for (int i = 0; i < 64 && !waited; ++i) {
-      sched_yield();
+      platform::yield();
       waited = done();
     }
     if (!waited) {
@@ -230,7 +216,7 @@ Pool& pool() {
   if (p == nullptr) {
     static std::once_flag once;
     std::call_once(once, [] {
-      pthread_atfork(nullptr, nullptr, [] {
+      platform::at_fork(nullptr, nullptr, [] {
         g_pool.store(nullptr, std::memory_order_release);
         t_inside = false;
       });
@@ -300,15 +286,20 @@ void run(Task task, void* context, int parts) {
 
 }  // namespace pyffnn::threads
 
+#if defined(_WIN32)
+#define PYFFNN_EXPORTED __declspec(dllexport)
+#else
+#define PYFFNN_EXPORTED __attribute__((visibility("default")))
+#endif
 extern "C" {
-__attribute__((visibility("default"))) int pyffnn_get_num_threads() {
+PYFFNN_EXPORTED int pyffnn_get_num_threads() {
   try {
     return pyffnn::threads::get_num_threads();
   } catch (...) {
     return 1;
   }
 }
-__attribute__((visibility("default"))) void pyffnn_set_num_threads(int n) {
+PYFFNN_EXPORTED void pyffnn_set_num_threads(int n) {
   if (n >= 1) pyffnn::threads::set_num_threads(n < 1024 ? n : 1024);
 }
 }

@@ -22,9 +22,16 @@ struct CurveArgs {
 };
 
 // How a product of float32 matrices is taken; float64 products take no notice.
-//   bfloat16x3: each number split into two bf16 parts, three products, float32 sums.   bfloat16: numbers rounded to bf16, float32 sums.
-//   automatic: the fastest float32-grade one, a function of the machine and the shape.
-enum class Precision : int { float32 = 0, bfloat16x3 = 1, bfloat16 = 2, automatic = 3 };
+//   bfloat16, bfloat16x3, bfloat16x6: each number is the sum of one, two or three bf16 parts (8, 17, 24 bits), of which 1, 3 or 6
+//   products are taken; sums are float32.
+//   automatic: the fastest of those that are no less exact than float32 (float32 and bfloat16x6), a function of the machine and the shape.
+enum class Precision : int { float32 = 0, bfloat16x6 = 1, bfloat16x3 = 2, bfloat16 = 3, automatic = 4 };
+
+constexpr int kMostParts = 3;
+// bf16 parts of a number; 0: none are made. Not of `automatic`.
+constexpr int parts_of(Precision p) {
+  return p == Precision::bfloat16 ? 1 : p == Precision::bfloat16x3 ? 2 : p == Precision::bfloat16x6 ? 3 : 0;
+}
 
 enum class Optim : int { sgd = 0, momentum = 1, adagrad = 2, adam = 3 };
 constexpr int kOptims = 4;
@@ -89,13 +96,30 @@ struct GemmArgs {
   Index aheads;
 };
 
+// A product column panel by column panel (kernels/gemm_tall.h): as GemmArgs says, but that no operand is packed (a_panel, a_rows, b_panel
+// and `ahead` are not looked at) and m is more than mr.
+//   b_cs: element (p, j) of B is b[p * b_rs + j * b_cs]; b_rs or b_cs is 1.
+//   copy_b: the first row tile of a panel writes it to b_room for the others.   b_room: k * nr numbers.
+//   a_room: null, or room for m * k numbers: row tiles of A are transposed there before they are used.
+template <class T>
+struct TallGemm {
+  GemmArgs<T> out;
+  Index b_cs;
+  bool copy_b;
+  T* b_room;
+  T* a_room;
+};
+
+// Most rows of B in a product whose columns of B stay in registers (kernels/gemm_shallow.h).
+constexpr Index kMostShallow = 8;
+
 // One macro-kernel call on bf16 tiles: as GemmArgs says of m, n, k, load_c, c and the epilogue; the operands are packed ones
-// (out.a and out.b are not looked at). split: both were packed with their lo parts, and three products are taken.
+// (out.a and out.b are not looked at). parts: of each number, in both; 1, 2 or 3, and 1, 3 or 6 products are taken.
 //   a_panel, b_panel: numbers from one panel of 16 to the next, where k is a part of what was packed; 0: panels of this k, end to end.
 struct TileProduct {
   const std::uint16_t* a;
   const std::uint16_t* b;
-  bool split;
+  int parts;
   GemmArgs<float> out;
   Index a_panel = 0, b_panel = 0;
 };

@@ -5,6 +5,7 @@
 #include <string>
 #include <string_view>
 
+#include "core/platform.h"
 #include "core/types.h"
 
 namespace pyffnn::fasttext {
@@ -16,11 +17,10 @@ class MappedFile {
   ~MappedFile();
   MappedFile(const MappedFile&) = delete;
   MappedFile& operator=(const MappedFile&) = delete;
-  std::string_view bytes() const { return {data_, size_}; }
+  std::string_view bytes() const { return {file_.data, file_.size}; }
 
  private:
-  const char* data_ = nullptr;
-  std::size_t size_ = 0;
+  platform::Mapped file_;
 };
 
 // Takes values from bytes, never beyond their end: a file that breaks off is a std::invalid_argument naming what is missing.
@@ -81,8 +81,9 @@ class Writer {
   void commit();
 
  private:
-  std::string path_, beside_;
-  int file_ = -1;
+  std::string path_;
+  platform::Output out_;
+  bool committed_ = false;
   std::string buffer_;
   void flush(const char* data, std::size_t bytes);
 };

@@ -1,10 +1,10 @@
 // Products of float32 matrices on bf16 tiles: the macro-kernel, and the small product that tells whether this machine does it right.
 //
 // A tile product adds 32 products to each of 16 x 16 sums. Two tiles of A and two of B in registers make 2 x 2 tiles of sums, so each load
-// serves two products: bf16 needs one load a product, bf16x3 two loads for three products.
+// serves two products: bf16 needs one load a product, bf16x3 two loads for three products, bf16x6 seven for twelve.
 //
-// Order of summation, the same for every blocking: for each 32 numbers of k, one after the other, bf16x3 adds Ah Bl, then Ah Bh, then Al
-// Bh.
+// Order of summation, the same for every blocking: for each 32 numbers of k, one after the other, bf16x3 adds A0 B1, A0 B0, A1 B0;
+// bf16x6 adds A0 B2, A0 B1, A1 B1, A1 B0, A2 B0, A0 B0 (part 0 is the largest).
 #include "core/kernel_table.h"
 #include "kernels/gemm_epilogue.h"
 #include "kernels/tile_pack.h"
@@ -17,17 +17,25 @@ namespace {
 constexpr Index kBlock = 2 * kSide;
 constexpr Index kRow = kTileBytes;  // packed tiles lie row after row
 
-void pack_tiles_a(const float* a, Index rs, Index cs, Index m, Index k, bool split, std::uint16_t* out) {
-  split ? pack_panels<true, true>(a, rs, cs, m, k, out) : pack_panels<false, true>(a, rs, cs, m, k, out);
-}
-void pack_tiles_b(const float* b, Index rs, Index cs, Index k, Index n, bool split, std::uint16_t* out) {
-  split ? pack_panels<true, false>(b, cs, rs, n, k, out) : pack_panels<false, false>(b, cs, rs, n, k, out);
+template <int kCount>
+struct PartsTag {
+  static constexpr int value = kCount;
+};
+template <class F>
+void with_parts(int parts, F f) {
+  parts == 1 ? f(PartsTag<1>{}) : parts == 2 ? f(PartsTag<2>{}) : f(PartsTag<3>{});
 }
 
-void pack_weights(const float* w, Index ld, Index rows, Index n, bool split, std::uint16_t* down, Index down_panel, std::uint16_t* across,
+void pack_tiles_a(const float* a, Index rs, Index cs, Index m, Index k, int parts, std::uint16_t* out) {
+  with_parts(parts, [&](auto tag) { pack_panels<decltype(tag)::value, true>(a, rs, cs, m, k, out); });
+}
+void pack_tiles_b(const float* b, Index rs, Index cs, Index k, Index n, int parts, std::uint16_t* out) {
+  with_parts(parts, [&](auto tag) { pack_panels<decltype(tag)::value, false>(b, cs, rs, n, k, out); });
+}
+
+void pack_weights(const float* w, Index ld, Index rows, Index n, int parts, std::uint16_t* down, Index down_panel, std::uint16_t* across,
                   Index across_panel) {
-  split ? pack_weight_rows<true>(w, ld, rows, n, down, down_panel, across, across_panel)
-        : pack_weight_rows<false>(w, ld, rows, n, down, down_panel, across, across_panel);
+  with_parts(parts, [&](auto tag) { pack_weight_rows<decltype(tag)::value>(w, ld, rows, n, down, down_panel, across, across_panel); });
 }
 
 // The panels of a block's operands: where they begin, numbers from one to the next, tiles of k.
@@ -38,9 +46,8 @@ struct Panels {
 
 // M x N tiles of sums (1 or 2 each) over all tiles of k. Sums are tiles 0..3, A is in 4 and 5, B in 6 and 7. The panels of one operand
 // stay in the first-level cache, those of the other stream by.
-template <int M, int N, bool Split, bool kStreamA>
+template <int M, int N, int Parts, bool kStreamA>
 PYFFNN_INLINE void accumulate(TileUnit& t, const Panels& panels) {
-  constexpr Index parts = Split ? 2 : 1;
   const std::uint16_t *a = panels.a, *b = panels.b;
   const auto load_a = [&](const std::uint16_t* p) PYFFNN_LAMBDA_INLINE {
     kStreamA ? t.template stream_load<4>(p, kRow) : t.template load<4>(p, kRow);
@@ -56,25 +63,38 @@ PYFFNN_INLINE void accumulate(TileUnit& t, const Panels& panels) {
     if constexpr (M == 2) t.template multiply_add<2, 5, 6>();
     if constexpr (M == 2 && N == 2) t.template multiply_add<3, 5, 7>();
   };
-  for (Index s = 0; s < panels.steps; ++s, a += parts * kTile, b += parts * kTile) {
-    if constexpr (Split) {
-      load_a(a);
+  for (Index s = 0; s < panels.steps; ++s, a += Parts * kTile, b += Parts * kTile) {
+    load_a(a);
+    if constexpr (Parts == 3) {
+      load_b(b + 2 * kTile);
+      products();  // A0 B2
       load_b(b + kTile);
-      products();  // Ah Bl
-      load_b(b);
-      products();  // Ah Bh
+      products();  // A0 B1
       load_a(a + kTile);
-      products();  // Al Bh
-    } else {
-      load_a(a);
+      products();  // A1 B1
       load_b(b);
-      products();
+      products();  // A1 B0
+      load_a(a + 2 * kTile);
+      products();  // A2 B0
+      load_a(a);
+      products();  // A0 B0
+    } else {
+      if constexpr (Parts == 2) {
+        load_b(b + kTile);
+        products();  // A0 B1
+      }
+      load_b(b);
+      products();  // A0 B0
+      if constexpr (Parts == 2) {
+        load_a(a + kTile);
+        products();  // A1 B0
+      }
     }
   }
 }
 
 // The sums from C (or zero), the products, the sums to C; c has whole tiles.
-template <int M, int N, bool Split, bool kStreamA>
+template <int M, int N, int Parts, bool kStreamA>
 PYFFNN_INLINE void block(TileUnit& t, const Panels& panels, bool load_c, float* c, Index ldc) {
   const Index stride = ldc * static_cast<Index>(sizeof(float));
   float* const below_c = c + kSide * ldc;
@@ -89,19 +109,19 @@ PYFFNN_INLINE void block(TileUnit& t, const Panels& panels, bool load_c, float* 
     if constexpr (M == 2) t.template zero<2>();
     if constexpr (M == 2 && N == 2) t.template zero<3>();
   }
-  accumulate<M, N, Split, kStreamA>(t, panels);
+  accumulate<M, N, Parts, kStreamA>(t, panels);
   t.template store<0>(c, stride);
   if constexpr (N == 2) t.template store<1>(c + kSide, stride);
   if constexpr (M == 2) t.template store<2>(below_c, stride);
   if constexpr (M == 2 && N == 2) t.template store<3>(below_c + kSide, stride);
 }
 
-template <bool Split, bool kStreamA>
+template <int Parts, bool kStreamA>
 PYFFNN_INLINE void any_block(TileUnit& t, bool two_rows, bool two_cols, const Panels& panels, bool load_c, float* c, Index ldc) {
   if (two_rows)
-    two_cols ? block<2, 2, Split, kStreamA>(t, panels, load_c, c, ldc) : block<2, 1, Split, kStreamA>(t, panels, load_c, c, ldc);
+    two_cols ? block<2, 2, Parts, kStreamA>(t, panels, load_c, c, ldc) : block<2, 1, Parts, kStreamA>(t, panels, load_c, c, ldc);
   else
-    two_cols ? block<1, 2, Split, kStreamA>(t, panels, load_c, c, ldc) : block<1, 1, Split, kStreamA>(t, panels, load_c, c, ldc);
+    two_cols ? block<1, 2, Parts, kStreamA>(t, panels, load_c, c, ldc) : block<1, 1, Parts, kStreamA>(t, panels, load_c, c, ldc);
 }
 
 // The epilogue of a block. The sums are in C already, but for an update: they are the gradient then, in `sums`.
@@ -118,10 +138,10 @@ void finish(const GemmArgs<float>& g, const float* sums, Index row, Index col, I
   }
 }
 
-template <bool Split, bool kStreamA>
+template <int Parts, bool kStreamA>
 void product(const TileProduct& p) {
   const GemmArgs<float>& g = p.out;
-  const Index steps = (g.k + kDepth - 1) / kDepth, tight = steps * (Split ? 2 : 1) * kTile;
+  const Index steps = (g.k + kDepth - 1) / kDepth, tight = steps * Parts * kTile;
   const Index a_panel = p.a_panel > 0 ? p.a_panel : tight, b_panel = p.b_panel > 0 ? p.b_panel : tight;
   alignas(64) float sums[kBlock * kBlock];
   TileUnit t;
@@ -135,14 +155,14 @@ void product(const TileProduct& p) {
       const std::size_t bytes = static_cast<std::size_t>(cols) * sizeof(float);
       if (g.epilogue == Epilogue::update) prefetch_update(g, row, col, rows, cols);
       if (in_place) {
-        any_block<Split, kStreamA>(t, rows > kSide, cols > kSide, panels, g.load_c, c, g.ldc);
+        any_block<Parts, kStreamA>(t, rows > kSide, cols > kSide, panels, g.load_c, c, g.ldc);
       } else {
         // Whole tiles beside C, so that nothing beyond its edge is touched.
         if (g.load_c) {
           std::memset(sums, 0, sizeof sums);
           for (Index i = 0; i < rows; ++i) std::memcpy(sums + i * kBlock, c + i * g.ldc, bytes);
         }
-        any_block<Split, kStreamA>(t, rows > kSide, cols > kSide, panels, g.load_c, sums, kBlock);
+        any_block<Parts, kStreamA>(t, rows > kSide, cols > kSide, panels, g.load_c, sums, kBlock);
         if (g.epilogue != Epilogue::update)
           for (Index i = 0; i < rows; ++i) std::memcpy(c + i * g.ldc, sums + i * kBlock, bytes);
       }
@@ -154,34 +174,47 @@ void product(const TileProduct& p) {
 void gemm_tiles(const TileProduct& p) {
   // Each panel of B meets every panel of A: A streams by, unless all of it stays in the first-level cache.
   constexpr Index kFirstLevel = 24 << 10;
-  const bool stream_a = ((p.out.m + kSide - 1) / kSide) * ((p.out.k + kDepth - 1) / kDepth) * (p.split ? 2 : 1) * kTile * 2 > kFirstLevel;
-  if (p.split)
-    stream_a ? product<true, true>(p) : product<true, false>(p);
-  else
-    stream_a ? product<false, true>(p) : product<false, false>(p);
+  const bool stream_a = ((p.out.m + kSide - 1) / kSide) * ((p.out.k + kDepth - 1) / kDepth) * p.parts * kTile * 2 > kFirstLevel;
+  with_parts(p.parts, [&](auto tag) {
+    constexpr int kParts = decltype(tag)::value;
+    stream_a ? product<kParts, true>(p) : product<kParts, false>(p);
+  });
 }
 
-// Products of small whole numbers plus eighths, whose sums are exact in float32: 33 x 40 x 18, so that every kind of block and of edge
-// runs.
+// What the numbers of the small product are made of: part `q` of number (i, p), so that the split finds these very parts and all sums are
+// exact in float32. Of two parts: whole numbers in [64, 127], and eighths, which are below half a unit of bf16 there. Of three: plus or
+// minus 3/2, 3/2 of 2^-9, and 2^-18; the signs of the first change every two p's of A, so that no sum is large.
+float known_part(bool is_a, int parts, Index i, Index p, int q) {
+  const float vary = static_cast<float>((i * 7 + p * 5 + q * 11) % 3 - 1);
+  if (parts == 3) return q == 0 ? (is_a && (i + p / 2) % 2 == 0 ? -1.5f : 1.5f) : vary * (q == 1 ? 0x1.8p-9f : 0x1p-18f);
+  return q == 0 ? static_cast<float>(64 + (i * 31 + p * 17) % 64) : vary * 0.125f;
+}
+
+// 33 x 40 x 18, so that every kind of block and of edge runs.
 bool self_test() {
   constexpr Index m = 33, k = 40, n = 18, kPadM = 48, kPadK = 64, kPadN = 32;
-  // hi parts in [64, 127], whole: bf16 holds them. lo parts of an eighth are below half a unit there, so the split finds these very parts.
-  const auto hi = [](Index i, Index p) { return static_cast<float>(64 + (i * 31 + p * 17) % 64); };
-  const auto lo = [](Index i, Index p) { return static_cast<float>((i * 7 + p * 5) % 3 - 1) * 0.125f; };
   float a[m * k], b[k * n], c[m * n];
-  for (Index i = 0; i < m; ++i)
-    for (Index p = 0; p < k; ++p) a[i * k + p] = hi(i, p) + lo(i, p);
-  for (Index p = 0; p < k; ++p)
-    for (Index j = 0; j < n; ++j) b[p * n + j] = hi(j + 3, p + 1) + lo(j, p + 2);
-  alignas(64) std::uint16_t pa[kPadM * kPadK * 2], pb[kPadN * kPadK * 2];
-  for (int round = 0; round < 2; ++round) {
-    const bool split = round == 1;
-    pack_tiles_a(a, k, 1, m, k, split, pa);
-    pack_tiles_b(b, n, 1, k, n, split, pb);
+  alignas(64) std::uint16_t pa[kPadM * kPadK * kMostParts], pb[kPadN * kPadK * kMostParts];
+  for (int parts = 1; parts <= kMostParts; ++parts) {
+    const auto part_a = [&](Index i, Index p, int q) { return known_part(true, parts, i, p, q); };
+    const auto part_b = [&](Index p, Index j, int q) { return known_part(false, parts, j + 3, p + 1, q); };
+    // numbers have no fewer than two parts, so that one alone is a rounding
+    const int made = parts < 2 ? 2 : parts;
+    const auto whole = [&](auto part, Index x, Index y) {
+      float sum = 0;
+      for (int q = 0; q < made; ++q) sum += part(x, y, q);
+      return sum;
+    };
+    for (Index i = 0; i < m; ++i)
+      for (Index p = 0; p < k; ++p) a[i * k + p] = whole(part_a, i, p);
+    for (Index p = 0; p < k; ++p)
+      for (Index j = 0; j < n; ++j) b[p * n + j] = whole(part_b, p, j);
+    pack_tiles_a(a, k, 1, m, k, parts, pa);
+    pack_tiles_b(b, n, 1, k, n, parts, pb);
     TileProduct t{};
     t.a = pa;
     t.b = pb;
-    t.split = split;
+    t.parts = parts;
     t.out.m = m;
     t.out.n = n;
     t.out.k = k;
@@ -191,11 +224,9 @@ bool self_test() {
     for (Index i = 0; i < m; ++i) {
       for (Index j = 0; j < n; ++j) {
         float sum = 0;
-        for (Index p = 0; p < k; ++p) {
-          const float ah = hi(i, p), bh = hi(j + 3, p + 1);
-          sum += ah * bh;
-          if (split) sum += ah * lo(j, p + 2) + lo(i, p) * bh;
-        }
+        for (Index p = 0; p < k; ++p)
+          for (int q = 0; q < parts; ++q)
+            for (int r = 0; q + r < parts; ++r) sum += part_a(i, p, q) * part_b(p, j, r);
         if (c[i * n + j] != sum) return false;
       }
     }

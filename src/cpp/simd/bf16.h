@@ -16,10 +16,12 @@ struct Pairs {
   VecU32 v[kWide / kLanes<float>];
 };
 
-// x = hi + lo + rest: hi is x in bf16, lo is x - hi in bf16, |rest| <= 2^-17 times the power of two at or below |x|. lo is 0 where hi is
-// not finite, so that an infinity is one (inf - inf would be NaN).
-struct SplitPairs {
-  Pairs hi, lo;
+// The first `Parts` of x = x0 + x1 + x2: x0 is x in bf16, x1 is x - x0 in bf16, and so on, with |x - x0 - x1| <= 2^-17 times the power of
+// two at or below |x|. Three parts leave no rest, but of what is subnormal in bf16. The others are 0 where x0 is not finite, so that an
+// infinity is one (inf - inf would be NaN).
+template <int Parts>
+struct PartsOfPairs {
+  Pairs part[Parts];
 };
 
 #if PYFFNN_ISA_IS_amx
@@ -39,29 +41,37 @@ PYFFNN_INLINE VecU32 pick_words(VecU32 x, __m512i from, __mmask32 mask) {
 }
 
 // Pairs of neighbours: lane r is (x_2r, x_2r+1) of the 32 numbers x0 x1.
-template <bool Split>
-PYFFNN_INLINE void pairs_along(const Pack<float>& x0, const Pack<float>& x1, SplitPairs& out) {
-  const VecU32 hi = to_bf16(x0.v[0], x1.v[0]);
-  out.hi.v[0] = hi;
-  if constexpr (Split) {
-    // word i to the upper half of lane i: the float32 that it stands for
-    const __m512i lower =
-        _mm512_set_epi16(15, 15, 14, 14, 13, 13, 12, 12, 11, 11, 10, 10, 9, 9, 8, 8, 7, 7, 6, 6, 5, 5, 4, 4, 3, 3, 2, 2, 1, 1, 0, 0);
-    const __m512i upper = _mm512_add_epi16(lower, _mm512_set1_epi16(16));
-    constexpr __mmask32 kOdd = 0xaaaaaaaau;
-    out.lo.v[0] = to_bf16(below(x0.v[0], pick_words(hi, lower, kOdd)), below(x1.v[0], pick_words(hi, upper, kOdd)));
+template <int Parts>
+PYFFNN_INLINE void pairs_along(const Pack<float>& x0, const Pack<float>& x1, PartsOfPairs<Parts>& out) {
+  // word i to the upper half of lane i: the float32 that it stands for
+  const __m512i lower =
+      _mm512_set_epi16(15, 15, 14, 14, 13, 13, 12, 12, 11, 11, 10, 10, 9, 9, 8, 8, 7, 7, 6, 6, 5, 5, 4, 4, 3, 3, 2, 2, 1, 1, 0, 0);
+  const __m512i upper = _mm512_add_epi16(lower, _mm512_set1_epi16(16));
+  constexpr __mmask32 kOdd = 0xaaaaaaaau;
+  VecF rest0 = x0.v[0], rest1 = x1.v[0];
+  PYFFNN_UNROLL for (int q = 0; q < Parts; ++q) {
+    const VecU32 part = to_bf16(rest0, rest1);
+    out.part[q].v[0] = part;
+    if (q + 1 == Parts) break;
+    rest0 = below(rest0, pick_words(part, lower, kOdd));
+    rest1 = below(rest1, pick_words(part, upper, kOdd));
   }
 }
 
 // Pairs across: lane i is (x0_i, x1_i).
-template <bool Split>
-PYFFNN_INLINE void pairs_across(const Pack<float>& x0, const Pack<float>& x1, SplitPairs& out) {
+template <int Parts>
+PYFFNN_INLINE void pairs_across(const Pack<float>& x0, const Pack<float>& x1, PartsOfPairs<Parts>& out) {
   const __m512i order = _mm512_set_epi16(31, 15, 30, 14, 29, 13, 28, 12, 27, 11, 26, 10, 25, 9, 24, 8, 23, 7, 22, 6, 21, 5, 20, 4, 19, 3,
                                          18, 2, 17, 1, 16, 0);
   constexpr __mmask32 kAll = 0xffffffffu;
-  const VecU32 hi = pick_words(to_bf16(x0.v[0], x1.v[0]), order, kAll);
-  out.hi.v[0] = hi;
-  if constexpr (Split) out.lo.v[0] = pick_words(to_bf16(below(x0.v[0], hi << 16), below(x1.v[0], hi & kUpper)), order, kAll);
+  VecF rest0 = x0.v[0], rest1 = x1.v[0];
+  PYFFNN_UNROLL for (int q = 0; q < Parts; ++q) {
+    const VecU32 part = pick_words(to_bf16(rest0, rest1), order, kAll);
+    out.part[q].v[0] = part;
+    if (q + 1 == Parts) break;
+    rest0 = below(rest0, part << 16);
+    rest1 = below(rest1, part & kUpper);
+  }
 }
 
 // In each quarter of a vector: the lower or upper two lanes of a and b in turn; the lower or upper half of a, then of b. And quarters 0 and
@@ -114,33 +124,35 @@ PYFFNN_INLINE float below(float x, std::uint32_t hi) {
   return (u & kExponent) == kExponent ? 0.0f : x - bits<float>(u);
 }
 
-template <bool Split>
-PYFFNN_INLINE void make_pairs(const float (&x)[2 * kWide], int first, int second, int step, SplitPairs& out) {
-  std::uint32_t hi[kWide], lo[kWide];
+template <int Parts>
+PYFFNN_INLINE void make_pairs(const float (&x)[2 * kWide], int first, int second, int step, PartsOfPairs<Parts>& out) {
+  std::uint32_t pairs[Parts][kWide];
   for (int i = 0; i < kWide; ++i) {
-    const float a = x[first + i * step], b = x[second + i * step];
-    const std::uint32_t ha = to_bf16(a), hb = to_bf16(b);
-    hi[i] = ha | (hb << 16);
-    lo[i] = Split ? to_bf16(below(a, ha)) | (to_bf16(below(b, hb)) << 16) : 0;
+    float a = x[first + i * step], b = x[second + i * step];
+    for (int q = 0; q < Parts; ++q) {
+      const std::uint32_t pa = to_bf16(a), pb = to_bf16(b);
+      pairs[q][i] = pa | (pb << 16);
+      a = below(a, pa);
+      b = below(b, pb);
+    }
   }
-  __builtin_memcpy(&out.hi, hi, sizeof hi);
-  __builtin_memcpy(&out.lo, lo, sizeof lo);
+  __builtin_memcpy(&out, pairs, sizeof pairs);
 }
 
-template <bool Split>
-PYFFNN_INLINE void pairs_along(const Pack<float>& x0, const Pack<float>& x1, SplitPairs& out) {
+template <int Parts>
+PYFFNN_INLINE void pairs_along(const Pack<float>& x0, const Pack<float>& x1, PartsOfPairs<Parts>& out) {
   float x[2 * kWide];
   pack_store(x, x0);
   pack_store(x + kWide, x1);
-  make_pairs<Split>(x, 0, 1, 2, out);
+  make_pairs(x, 0, 1, 2, out);
 }
 
-template <bool Split>
-PYFFNN_INLINE void pairs_across(const Pack<float>& x0, const Pack<float>& x1, SplitPairs& out) {
+template <int Parts>
+PYFFNN_INLINE void pairs_across(const Pack<float>& x0, const Pack<float>& x1, PartsOfPairs<Parts>& out) {
   float x[2 * kWide];
   pack_store(x, x0);
   pack_store(x + kWide, x1);
-  make_pairs<Split>(x, 0, kWide, 1, out);
+  make_pairs(x, 0, kWide, 1, out);
 }
 
 PYFFNN_INLINE void transpose(Pairs (&rows)[kWide]) {

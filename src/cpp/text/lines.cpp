@@ -1,14 +1,7 @@
 #include "text/lines.h"
 
-#include <fcntl.h>
-#include <poll.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
 #include <algorithm>
-#include <cerrno>
 #include <stdexcept>
-#include <system_error>
 
 #include "text/scan.h"
 #include "text/unicode.h"
@@ -22,32 +15,15 @@ constexpr int kWait = 100;  // milliseconds between two looks at whether the cal
 
 void too_large() { throw std::length_error("a document of more than 4 GiB"); }
 
-FileSource::FileSource(const std::string& path, Interrupt& interrupt) : path_(path), interrupt_(interrupt) {
-  // A named pipe without a writer: wait for one, but not deaf.
-  struct stat info;
-  const bool is_pipe = ::stat(path.c_str(), &info) == 0 && S_ISFIFO(info.st_mode);
-  file_ = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | (is_pipe ? O_NONBLOCK : 0));
-  if (file_ < 0) throw std::system_error(errno, std::generic_category(), path);
-  if (::fstat(file_, &info) != 0) return;
-  if (S_ISREG(info.st_mode))
-    size_ = static_cast<Index>(info.st_size);
-  else
-    waits_ = !S_ISDIR(info.st_mode);
-}
+FileSource::FileSource(const std::string& path, Interrupt& interrupt)
+    : path_(path), interrupt_(interrupt), input_(platform::open_input(path)) {}
 
-FileSource::~FileSource() { ::close(file_); }
+FileSource::~FileSource() { platform::close_input(input_); }
 
 Index FileSource::read(char* to, Index room) {
   for (;;) {
     interrupt_.poll();
-    if (waits_) {
-      struct pollfd wanted{file_, POLLIN, 0};
-      const int ready = ::poll(&wanted, 1, kWait);
-      if (ready == 0 || (ready < 0 && errno == EINTR)) continue;
-    }
-    const ssize_t got = ::read(file_, to, static_cast<std::size_t>(room));
-    if (got >= 0) return static_cast<Index>(got);
-    if (errno != EINTR && errno != EAGAIN) throw std::system_error(errno, std::generic_category(), path_);
+    if (const Index got = platform::read_input(input_, to, room, kWait, path_); got >= 0) return got;
   }
 }
 
@@ -66,10 +42,10 @@ bool LineReader::fill() {
     }
     const Index got = source_.read(buffer_.data() + filled_, room);
     at_end_ = got == 0;
-    const void* const last = ::memrchr(buffer_.data() + filled_, '\n', static_cast<std::size_t>(got));
+    const std::size_t last = std::string_view(buffer_.data() + filled_, static_cast<std::size_t>(got)).rfind('\n');
+    used_ = last == std::string_view::npos ? 0 : filled_ + static_cast<Index>(last) + 1;
     filled_ += got;
-    if (last == nullptr) continue;
-    used_ = static_cast<const char*>(last) - buffer_.data() + 1;
+    if (used_ == 0) continue;
     return true;
   }
   used_ = filled_;

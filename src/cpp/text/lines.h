@@ -4,6 +4,7 @@
 #include <string_view>
 
 #include "core/interrupt.h"
+#include "core/platform.h"
 #include "text/pages.h"
 
 namespace pyffnn::text {
@@ -33,14 +34,12 @@ class FileSource final : public ByteSource {
   FileSource(const FileSource&) = delete;
   FileSource& operator=(const FileSource&) = delete;
   Index read(char* to, Index room) override;
-  Index expected() const override { return size_; }
+  Index expected() const override { return input_.size; }
 
  private:
   std::string path_;
   Interrupt& interrupt_;
-  int file_;
-  Index size_ = 0;
-  bool waits_ = false;
+  platform::Input input_;
 };
 
 class LineReader {

@@ -133,12 +133,15 @@ def _no_tiles() -> str:
     return "" if "amx" in pyffnn.available_isas() else f"needs AMX: {pyffnn.config()['amx']}"
 
 
+_SPLIT_WANTS = {"bfloat16x3": Want(1.8, every_large=3.0), "bfloat16x6": Want(1.2, every_large=1.5)}
+
+
 def _half_products(precision: Precision) -> Group:
     """bf16 modes: only where the machine has AMX, since elsewhere they run in float32."""
-    name = {"bfloat16": "gemm bf16", "bfloat16x3": "gemm bf16x3"}[precision]
+    name = precision.replace("bfloat16", "gemm bf16")
     plain = precision == "bfloat16"
     against = "PyTorch: cast, bf16 mm, cast back" if plain else "better of NumPy and PyTorch, f32"
-    want = Want(2.0, peak_share=0.5, peak="AMX") if plain else Want(1.8, every_large=3.0)
+    want = Want(2.0, peak_share=0.5, peak="AMX") if plain else _SPLIT_WANTS[precision]
     if without := _no_tiles():
         return Group(name, against, want, without=without)
     entry = testing.kernel("matmul")
@@ -274,6 +277,7 @@ def groups() -> Iterator[Group]:
     yield _products("gemm f32, a.T @ b", Want(1.2), sides="tn")
     yield _half_products("bfloat16")
     yield _half_products("bfloat16x3")
+    yield _half_products("bfloat16x6")
     for kernel in ("sigmoid", "tanh", "relu", "softmax", "exp", "log"):
         yield _rowwise(kernel)
     yield _gelu()

@@ -114,7 +114,11 @@ def options_of(args: argparse.Namespace) -> dict[str, Any]:
 
 def flag_of(name: str, value: Any) -> str:
     """The option that gives a setting this value."""
-    if isinstance(value, bool) and name not in ("early_stopping", "direct_ngrams"):
+    if isinstance(value, bool) and name not in (
+        "early_stopping",
+        "direct_ngrams",
+        "freeze_embeddings",
+    ):
         return _flag(name) if value else _flag(name).replace("--", "--no-", 1)
     return f"{_flag(name)} {_shown(value)}"
 
@@ -163,7 +167,10 @@ def _how(name: str, setting: Setting) -> dict[str, Any]:
             raise argparse.ArgumentTypeError(str(error)) from None
         return value
 
-    return {"type": value_of, "metavar": metavar}
+    how: dict[str, Any] = {"type": value_of, "metavar": metavar}
+    if setting.kind(kinds.Flag) is not None:  # alone it says yes
+        how |= {"nargs": "?", "const": True}
+    return how
 
 
 def _beside(fixed: Mapping[str, Any], metavar: str) -> str:
@@ -206,20 +213,22 @@ def add_quiet(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--quiet", "-q", action="store_true", help="show no progress")
 
 
-def add_checkpoint(parser: argparse.ArgumentParser) -> None:
+def add_checkpoint(parser: argparse.ArgumentParser, *, within_epochs: bool = True) -> None:
+    """``--checkpoint`` and ``--resume``; and how often, where that is not after each whole piece of work."""
     parser.add_argument(
         "--checkpoint", metavar="FILE", help="save the run here, so that it can go on after a stop"
     )
-    parser.add_argument(
-        "--checkpoint-seconds",
-        type=float,
-        default=60.0,
-        metavar="S",
-        help="how often (default: 60)",
-    )
-    parser.add_argument(
-        "--checkpoint-steps", type=int, metavar="N", help="also after so many steps"
-    )
+    if within_epochs:
+        parser.add_argument(
+            "--checkpoint-seconds",
+            type=float,
+            default=60.0,
+            metavar="S",
+            help="how often (default: 60)",
+        )
+        parser.add_argument(
+            "--checkpoint-steps", type=int, metavar="N", help="also after so many steps"
+        )
     parser.add_argument(
         "--resume",
         action="store_true",
@@ -234,12 +243,8 @@ def checkpoint_of(args: argparse.Namespace) -> dict[str, Any]:
         args.parser.error("--resume needs --checkpoint, the file to go on from")
     if args.checkpoint is not None:
         check_can_write(args.checkpoint)
-    return {
-        "checkpoint": args.checkpoint,
-        "checkpoint_steps": args.checkpoint_steps,
-        "checkpoint_seconds": args.checkpoint_seconds,
-        "resume": args.resume,
-    }
+    names = ("checkpoint", "checkpoint_steps", "checkpoint_seconds", "resume")
+    return {name: getattr(args, name) for name in names if hasattr(args, name)}
 
 
 def check_can_write(path: str) -> None:

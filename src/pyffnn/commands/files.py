@@ -71,16 +71,18 @@ def kept_if_interrupted(args: argparse.Namespace) -> Iterator[None]:
         if model is None:
             raise
         model.save(args.model)
-        again = (
-            "the same command with --resume goes on"
-            if args.checkpoint is not None
-            else "with --checkpoint a run can go on later, by --resume"
-        )
         done = len(model.history_)
         raise KeyboardInterrupt(
             f"interrupted after {done} whole epoch{'' if done == 1 else 's'}: {args.model} has the best "
-            f"state so far; {again}"
+            f"state so far; {how_to_go_on(args)}"
         ) from None
+
+
+def how_to_go_on(args: argparse.Namespace) -> str:
+    """What to tell the person who interrupted a command that has ``--checkpoint``."""
+    if args.checkpoint is not None:
+        return "the same command with --resume goes on"
+    return "with --checkpoint a run can go on later, by --resume"
 
 
 def opened(args: argparse.Namespace, path: Source) -> LabelledFile:

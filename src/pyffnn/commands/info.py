@@ -89,6 +89,7 @@ def _changed(file: ModelFile) -> dict[str, Any]:
         name: list(parameter.default) if isinstance(parameter.default, tuple) else parameter.default
         for name, parameter in inspect.signature(constructor).parameters.items()
     }
+    defaults["verbose"] = params.get("verbose")  # says nothing of the model
     return {name: value for name, value in params.items() if value != defaults.get(name)}
 
 

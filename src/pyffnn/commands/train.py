@@ -56,6 +56,10 @@ def run(args: argparse.Namespace) -> None:
     checkpoint = checkpoint_of(args)
     check_can_write(args.model)
     model = _model(args)
+    if "validation_fraction" in options_of(args) and (args.valid or not model._wants_held_out()):
+        args.parser.error(
+            "argument --validation-fraction: holds texts out for --early-stopping or --reject, without --valid"
+        )
 
     def data(path: str) -> tuple[Any, Any]:
         file = files.enter_context(opened(args, path))

@@ -6,8 +6,15 @@ import argparse
 import json
 from typing import TYPE_CHECKING, Any
 
-from .arguments import Commands, add_model, check_can_write, options_of
-from .files import FORMS, add_columns, note, opened
+from .arguments import (
+    Commands,
+    add_checkpoint,
+    add_model,
+    check_can_write,
+    checkpoint_of,
+    options_of,
+)
+from .files import FORMS, add_columns, how_to_go_on, note, opened
 
 if TYPE_CHECKING:
     from pyffnn.tuning import Trial, Tuned
@@ -39,6 +46,7 @@ def add_parser(commands: Commands) -> None:
         "--seconds", type=float, metavar="S", help="begin no trial after so many seconds"
     )
     add_columns(parser)
+    add_checkpoint(parser, within_epochs=False)
     parser.add_argument("--json", action="store_true", help="the trials as JSON, at the end")
     parser.set_defaults(run=run, parser=parser)
 
@@ -51,6 +59,7 @@ def run(args: argparse.Namespace) -> None:
     for name, value in (("--trials", args.trials), ("--seconds", args.seconds)):
         if value is not None and not value > 0:
             args.parser.error(f"argument {name}: must be above 0, got {value:g}")
+    checkpoint = checkpoint_of(args)
     check_can_write(args.model)
     settings = options_of(args)
     model = TextClassifier(**settings)
@@ -78,6 +87,7 @@ def run(args: argparse.Namespace) -> None:
             random_state=settings.pop("random_state", 0),
             settings=settings,
             report=None if args.json else report,
+            **checkpoint,
         )
     except KeyboardInterrupt as stop:
         so_far: Tuned | None = getattr(stop, "tuned", None)
@@ -86,7 +96,7 @@ def run(args: argparse.Namespace) -> None:
         so_far.model.save(args.model)
         raise KeyboardInterrupt(
             f"interrupted after {len(so_far.trials)} trials: {args.model} has the model of the best, number "
-            f"{so_far.best.number}"
+            f"{so_far.best.number}; {how_to_go_on(args)}"
         ) from None
     tuned.model.save(args.model)
     if args.json:

@@ -60,6 +60,9 @@ def save_model(
 ) -> None:
     """Write a model file: a reader sees the old file or the whole new one, never a part.
 
+    Raises OSError (path not writable, disk full: an older file stays as it was), TypeError (an
+    array of another dtype, or a setting that JSON cannot hold).
+
     Parameters
     ----------
     path
@@ -70,9 +73,6 @@ def save_model(
         Settings, anything that JSON can hold.
     tensors
         Arrays of numbers or bools by name.
-
-    Raises OSError (path not writable, disk full: an older file stays as it was), TypeError (an
-    array of another dtype, or a setting that JSON cannot hold).
     """
     from safetensors.numpy import save  # with its first use: `import pyffnn` stays light
 

@@ -40,6 +40,11 @@ _MODEL = "model.safetensors"
 class PyffnnTextCategorizer(TextCategorizer):  # type: ignore[misc]
     """A `pyffnn.TextClassifier` over the words of spaCy's tokenizer, used like spaCy's own `textcat`.
 
+    `initialize` makes the vocabulary of all examples that it gets; words that come up later get rows of their own. `update` makes one
+    pass over its examples with the classifier's own optimizer and rate: of ``sgd`` it makes no use; ``drop`` is the classifier's dropout.
+    An example without a label is left out of the training of exclusive classes; a label that it does not name counts as absent.
+    Labels cannot be added after `initialize`.
+
     Parameters
     ----------
     vocab, name
@@ -52,11 +57,6 @@ class PyffnnTextCategorizer(TextCategorizer):  # type: ignore[misc]
         Arguments of `TextClassifier` by name, such as ``{"word_ngrams": 2}``. ``multilabel`` and ``tokenizer`` follow from the rest.
     scorer
         None: spaCy's of `textcat` or `textcat_multilabel`.
-
-    `initialize` makes the vocabulary of all examples that it gets; words that come up later get rows of their own. `update` makes one
-    pass over its examples with the classifier's own optimizer and rate: of ``sgd`` it makes no use; ``drop`` is the classifier's dropout.
-    An example without a label is left out of the training of exclusive classes; a label that it does not name counts as absent.
-    Labels cannot be added after `initialize`.
 
     Attributes
     ----------
@@ -117,7 +117,14 @@ class PyffnnTextCategorizer(TextCategorizer):  # type: ignore[misc]
     # prediction
 
     def _forward(self, model: Any, docs: Any, is_train: bool) -> Any:
-        raise NotImplementedError("pyffnn_textcat trains by update(), not through its Thinc model")
+        """The Thinc model of the pipe: it predicts; training goes by `update`."""
+
+        def backprop(_: Any) -> Any:
+            raise NotImplementedError(
+                "pyffnn_textcat trains by update(), not through its Thinc model"
+            )
+
+        return self.predict(docs), backprop
 
     def predict(self, docs: Iterable[Doc]) -> NDArray[np.float32]:
         """Probabilities [docs, labels], in the order of `labels`; zeros where no document has a token."""

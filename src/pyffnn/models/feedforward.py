@@ -52,8 +52,8 @@ class FFNNClassifier(VectorAnswers[FFNNFitted], Classifier[FFNNFitted]):
         Hidden layers add to a stream of the last layer's size, ``r += W2 act(W1 norm(r))``, and
         layer normalisation, as in `LanguageModel`.
     output, cutoffs, samples
-        "softmax", all classes at each step, or for very many classes "adaptive" or "sampled", as in
-        `LanguageModel`.
+        "softmax", all classes at each step; "ordinal", classes in their (sorted) order, by cumulative logits
+        (McCullagh 1980); for very many classes "adaptive" or "sampled", as in `LanguageModel`.
     optimizer
         "sgd", "momentum", "adagrad", "adam", or a settings object of `pyffnn.nn`.
     learning_rate
@@ -80,8 +80,9 @@ class FFNNClassifier(VectorAnswers[FFNNFitted], Classifier[FFNNFitted]):
         Share of the examples held out for early stopping and ``reject`` when no validation data are
         given.
     precision
-        How the products of the layers are taken (see `pyffnn.ops`): "float32", "bfloat16x3", "bfloat16",
-        or "auto", the fastest of the first two, which are of float32's grade, on this machine. None:
+        How the products of the layers are taken (see `pyffnn.ops`): "float32", "bfloat16x6",
+        "bfloat16x3", "bfloat16" (24, 17 and 8 bits of each number), or "auto", the fastest of those
+        whose error is no larger than float32's (the first two) on this machine. None:
         `pyffnn.get_default_precision()`, which is "float32" unless told otherwise: the same bits on
         every machine with FMA. The bf16 modes need AMX and run in float32 with a warning where there
         is none. Weights, the optimizer's state and results are float32.
@@ -117,6 +118,8 @@ class FFNNClassifier(VectorAnswers[FFNNFitted], Classifier[FFNNFitted]):
         What the logits were divided by; 1 without ``calibrate``.
     reject_threshold_ : float or None
         Least probability of an answer other than "none of these".
+    cutpoints_ : array of shape (n_classes - 1,)
+        With ``output="ordinal"``: where on the score's scale one class ends and the next begins.
     classes_ : array of shape (n_classes,)
         The sorted labels.
     history_ : list of dict

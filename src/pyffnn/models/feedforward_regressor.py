@@ -66,8 +66,9 @@ class FFNNRegressor(VectorModel[FFNNRegressorFitted], Regressor[FFNNRegressorFit
     validation_fraction
         Share of the examples held out for early stopping when no validation data are given.
     precision
-        How the products of the layers are taken (see `pyffnn.ops`): "float32", "bfloat16x3", "bfloat16",
-        or "auto", the fastest of the first two, which are of float32's grade, on this machine. None:
+        How the products of the layers are taken (see `pyffnn.ops`): "float32", "bfloat16x6",
+        "bfloat16x3", "bfloat16" (24, 17 and 8 bits of each number), or "auto", the fastest of those
+        whose error is no larger than float32's (the first two) on this machine. None:
         `pyffnn.get_default_precision()`, which is "float32" unless told otherwise: the same bits on
         every machine with FMA. The bf16 modes need AMX and run in float32 with a warning where there
         is none. Weights, the optimizer's state and results are float32.

@@ -21,10 +21,12 @@ __all__ = [
     "Reduce",
     "RegressionLoss",
     "TextOptimizer",
+    "WordOutput",
 ]
 
 Activation: TypeAlias = Literal["relu", "tanh", "sigmoid", "gelu", "identity"]
-ClassOutput: TypeAlias = Literal["softmax", "adaptive", "sampled"]
+ClassOutput: TypeAlias = Literal["softmax", "ordinal", "adaptive", "sampled"]
+WordOutput: TypeAlias = Literal["softmax", "adaptive", "sampled"]
 RegressionLoss: TypeAlias = Literal["squared", "logistic"]
 Pool: TypeAlias = Literal["mean", "sqrtn", "sum", "max", "min"]
 """Poolings that may stand side by side."""

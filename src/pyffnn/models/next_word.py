@@ -79,6 +79,9 @@ class NextWord(ABC):
     def score(self, sentence: Tokens, bos: bool = True, eos: bool = True) -> float:
         """log10 probability of a sentence, as KenLM's ``score``.
 
+        In a model without ``eos_token`` sentence ends leave no mark, so that there is nothing before the sentence and none
+        of its end to predict.
+
         Parameters
         ----------
         sentence
@@ -88,9 +91,6 @@ class NextWord(ABC):
             context.
         eos
             The end of the sentence is predicted, too.
-
-        In a model without ``eos_token`` sentence ends leave no mark, so that there is nothing before the sentence and none
-        of its end to predict.
         """
         self._check_fitted()
         with self._one_state():

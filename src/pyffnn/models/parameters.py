@@ -35,7 +35,7 @@ from pyffnn.models.kinds import (
     either,
     shown,
 )
-from pyffnn.models.names import Activation, ClassOutput, Pool, RegressionLoss
+from pyffnn.models.names import Activation, ClassOutput, Pool, RegressionLoss, WordOutput
 from pyffnn.optimizers import Optimizer, OptimizerName, Schedule
 from pyffnn.precision import PRECISIONS
 
@@ -87,13 +87,17 @@ POOLINGS, OPTIMIZERS = get_args(Pool), get_args(OptimizerName)
 RATE = Number(0, 1, open_high=True)  # of dropout: 1 would leave nothing
 POSITIVE = Number(0, open_low=True)
 
+_CLASS_OUTPUT = _of(
+    Choice(get_args(ClassOutput)),
+    doc="output layer: all classes, classes in an order, clusters by frequency, or a sample in training",
+)
 _NETWORK = {
     "hidden_layer_sizes": _of(COUNT, Integers(COUNT), doc="units of the hidden layers"),
     "activation": _of(Choice(get_args(Activation)), doc="of the hidden layers"),
     "residual": _of(FLAG, doc="hidden layers add to their input"),
     "layer_norm": _of(FLAG, doc="layer normalisation"),
     "output": _of(
-        Choice(get_args(ClassOutput)),
+        Choice(get_args(WordOutput)),
         doc="output layer: all classes, clusters by frequency, or a sample in training",
     ),
     "cutoffs": _of(
@@ -188,6 +192,7 @@ _VOCABULARY = {
 _OWN: dict[str, dict[str, Setting]] = {
     "FFNNClassifier": {
         **_NETWORK,
+        "output": _CLASS_OUTPUT,
         **_TRAINING,
         **_CLASSES,
         "epochs": _of(COUNT, doc="passes over the examples at most"),
@@ -201,6 +206,7 @@ _OWN: dict[str, dict[str, Setting]] = {
     },
     "TextClassifier": {
         **_NETWORK,
+        "output": _CLASS_OUTPUT,
         **_TRAINING,
         **_CLASSES,
         "embedding_dim": _of(
@@ -268,7 +274,9 @@ _OWN: dict[str, dict[str, Setting]] = {
             NONE,
             doc="first embeddings of words; none: random",
         ),
-        "freeze_embeddings": _of(FLAG, doc="leave the embeddings as they are"),
+        "freeze_embeddings": _of(
+            FLAG, COUNT, doc="leave the embeddings as they are; a number: for so many epochs"
+        ),
     },
     "LanguageModel": {
         **_NETWORK,

@@ -31,6 +31,11 @@ class RegressorFitted(Fitted):
 
     scale: Scale
 
+    @property
+    def c_answers(self) -> dict[str, Any]:
+        """What C functions are told of the outputs."""
+        return {"mean": self.scale.mean.tolist(), "spread": self.scale.spread.tolist()}
+
 
 F = TypeVar("F", bound=RegressorFitted)
 

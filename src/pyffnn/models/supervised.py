@@ -67,6 +67,8 @@ class Rehearsal(NamedTuple):
         Of those that are not; None: no examples were held out.
     validation
         Other examples with their targets; None: none were given.
+    begin
+        First weights that know of the labels of these examples alone; None: weights know of none.
     """
 
     targets: Any
@@ -74,6 +76,7 @@ class Rehearsal(NamedTuple):
     numbers: Numbers | None
     held_out: Numbers | None
     validation: tuple[Examples, Any] | None
+    begin: Callable[[Numbers], None] | None = None
 
 
 class Supervised(FittedModel[F]):
@@ -211,7 +214,7 @@ class Supervised(FittedModel[F]):
             # the weights are read as rows of a table: there is no product for these to follow
             for name, only in (("residual", False), ("output", "softmax")):
                 value = getattr(self, name, only)
-                if value != only:
+                if value != only and value != "ordinal":
                     raise ValueError(
                         f"{name} must be {only!r} for sparse features without hidden layers, "
                         f"got {value!r}"
@@ -282,9 +285,17 @@ class Supervised(FittedModel[F]):
         )
 
         def rehearse(some: Numbers) -> None:
-            begin()
+            if rehearsal is None or rehearsal.begin is None:
+                begin()
+            else:
+                rehearsal.begin(some)
             batches = Shuffled(some, batch_size, fitted.seed)
-            Run(fitted.network, data, replace(plan, batches=batches, guess=None)).train()
+            # SGD gets as far as its steps are long in all: fewer steps are longer ones
+            rate = schedule
+            if spec["optimizer"] == "sgd" and schedule.lr is not None:
+                rate = replace(schedule, lr=schedule.lr * plan.batches.examples / some.size)
+            parts = replace(plan, batches=batches, schedule=rate, guess=None)
+            Run(fitted.network, data, parts).train()
 
         finish = None if rehearsal is None else self._finisher(fitted, data, rehearsal, rehearse)
         restart()
@@ -339,6 +350,10 @@ class Supervised(FittedModel[F]):
         if not self._wants_held_out():
             return None
         return split(targets.strata, targets.size, self.validation_fraction, seed, weight)
+
+    def __pyffnn_model__(self) -> Any:
+        """A capsule of the fitted state for C, C++ and Cython: `pyffnn_model_of` in ``pyffnn.h``."""
+        return self._state().c_model()
 
     # the model file -----------------------------------------------------------------------------
 

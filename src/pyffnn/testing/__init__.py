@@ -5,6 +5,7 @@
   gradient-checked and benchmarked.
 * `ulp_error`, `spread_patterns`: error in units in the last place, and floats spread over all bit patterns.
 * `gradient_error`: analytic gradients against central differences.
+* `product_way`: dense products of one of `WAYS`, all of which give the same bits.
 * `fma_chain`: a matrix product as one correctly rounded multiply-add after another, in scalar order.
 """
 
@@ -17,10 +18,12 @@ from pyffnn.testing.registry import KERNELS, kernel
 from pyffnn.testing.rounding import bf16
 from pyffnn.testing.tiles import TILE_KERNELS
 from pyffnn.testing.ulp import spread_patterns, ulp_error
+from pyffnn.testing.ways import WAYS, product_way
 
 __all__ = [
     "KERNELS",
     "TILE_KERNELS",
+    "WAYS",
     "Inputs",
     "Kernel",
     "Shape",
@@ -28,6 +31,7 @@ __all__ = [
     "fma_chain",
     "gradient_error",
     "kernel",
+    "product_way",
     "spread_patterns",
     "ulp_error",
 ]

@@ -17,15 +17,16 @@ from pyffnn.testing.registry import kernel
 
 Array = NDArray[Any]
 
-ROUNDING = {"bfloat16x3": 2.0**-15, "bfloat16": 2.0**-7 + 2.0**-16}
+ROUNDING = {"bfloat16x6": 2.0**-24, "bfloat16x3": 2.0**-15, "bfloat16": 2.0**-7 + 2.0**-16}
 """Largest relative error of a product of two numbers: what rounding, or splitting, them leaves out."""
 
 
 def product_bound(a: Array, b: Array, precision: str) -> Array:
     """Largest absolute errors of a float32 product a [m, k] @ b [k, n] -> [m, n], as `pyffnn.ops` states them: the roundings of the
-    numbers, and of two chains of 16 and one addition to the sum for each 32 of k (three for a split product)."""
+    numbers, and of two chains of 16 and one addition to the sum for each 32 of k (three of two parts, six of three)."""
     size = np.abs(a).astype(np.float64) @ np.abs(b).astype(np.float64)
-    return np.asarray(size * (ROUNDING[precision] + (a.shape[1] / 8 + 64) * 2.0**-24))
+    sums = (3 * a.shape[1] / 16 if precision == "bfloat16x6" else a.shape[1] / 8) + 64
+    return np.asarray(size * (ROUNDING[precision] + sums * 2.0**-24))
 
 
 def _matmul(a: Inputs, outputs: Outputs, precision: str) -> Outputs:
@@ -93,7 +94,7 @@ def _on_tiles(
 
 TILE_KERNELS: tuple[Kernel, ...] = tuple(
     _on_tiles(name, call, bound, precision, **fixed)
-    for precision in ("bfloat16x3", "bfloat16")
+    for precision in ROUNDING
     for name, call, bound, fixed in (
         ("matmul", ops.matmul, _matmul, {}),
         ("matmul_tb", ops.matmul, _matmul_tb, {"transpose_b": True}),

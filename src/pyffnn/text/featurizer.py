@@ -79,6 +79,9 @@ def hashed_row(words: Sequence[int], num_words: int, buckets: int) -> int:
 class Featurizer:
     """Cuts text into words and n-grams and maps them to the rows of a table.
 
+    Raises ValueError for a number out of range, TypeError for documents that are not str, naming the
+    position and what stood there.
+
     Parameters
     ----------
     word_ngrams : longest word n-gram, 1 to 16; 1: words alone.
@@ -92,9 +95,6 @@ class Featurizer:
     lowercase : whether words are lower-cased.
     tokenizer : None, or a function from a str to its tokens, or a `tokenizers.Tokenizer`; it replaces
         the cutting at white space. It is not part of `state()`.
-
-    Raises ValueError for a number out of range, TypeError for documents that are not str, naming the
-    position and what stood there.
     """
 
     def __init__(

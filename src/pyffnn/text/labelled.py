@@ -70,6 +70,8 @@ class LabelledFile:
     be gone through once: by `rows`, or by `read`, so that `Featurizer.fit_file` and
     ``TextClassifier.fit`` take it in place of a path.
 
+    Raises OSError for a file that cannot be opened, ImportError for one whose package is missing.
+
     Parameters
     ----------
     path
@@ -80,8 +82,6 @@ class LabelledFile:
         Whether the first row of CSV and TSV names the columns; None: found.
     format
         "fasttext", "csv", "tsv", "jsonl" or "parquet"; None: found.
-
-    Raises OSError for a file that cannot be opened, ImportError for one whose package is missing.
     """
 
     def __init__(
@@ -155,7 +155,7 @@ class LabelledFile:
         raise ValueError(
             f"{self.name!r}, line {number}: neither a word that begins with {prefix!r} nor a tab "
             "between label and text, nor a JSON object, nor a header of CSV that names a text and a "
-            "label; format= says what it is (csv, tsv, jsonl, parquet, fasttext)"
+            "label; format (--format) says what it is (csv, tsv, jsonl, parquet, fasttext)"
         )
 
     def _names_columns(self, line: str) -> bool:

@@ -1,7 +1,8 @@
 """Rows of texts and labels: CSV, TSV, JSON lines and Parquet, each told by its name or its first bytes.
 
 Which columns hold text and label is asked for by name or by number from 1, or found: by the names
-"text", "label" and the like of a header or of JSON's keys. Without header TSV is label, tab, text, and
+"text", "label" and the like of a header or of JSON's keys. A first row that names a text alone is a header
+where its other cells are labels of no other row. Without header TSV is label, tab, text, and
 of two columns of CSV the one with fewer different values among the first rows is the label's.
 """
 
@@ -11,6 +12,7 @@ import csv
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any, Literal, NamedTuple, TypeAlias
 
 __all__ = ["FORMATS", "Columns", "Form", "Row", "is_header", "read_rows"]
@@ -126,6 +128,8 @@ def _text(value: Any, column: Any, place: str) -> str:
 
 
 def _labels(value: Any, column: Any, place: str, several: bool) -> list[str]:
+    if isinstance(value, dict):
+        return _shares(value, column, place, several)
     values = value if isinstance(value, list) else [value]
     labels: list[str] = []
     for one in values:
@@ -139,6 +143,24 @@ def _labels(value: Any, column: Any, place: str, several: bool) -> list[str]:
         parts = text.split(",") if several and isinstance(value, str) else [text]
         labels.extend(part for part in map(str.strip, parts) if part)
     return labels
+
+
+def _shares(value: dict[str, Any], column: Any, place: str, several: bool) -> list[str]:
+    """The labels of an object from label to probability, as ``label:probability``; of several labels those with a 1."""
+    given = {name: share for name, share in value.items() if share is not None}
+    for name, share in given.items():
+        if not isinstance(share, (int, float)) or not (
+            share in (0, 1) if several else 0 <= share <= 1
+        ):
+            wanted = "0 or 1" if several else "a probability"
+            raise ValueError(
+                f"{place}: column {column!r}, label {name!r} must be {wanted}, got {_shown(share)}"
+            )
+    if several:
+        return [name for name, share in given.items() if share]
+    labels = [f"{name}:{float(share)!r}" for name, share in given.items()]
+    # one alone would be taken for a label of that name
+    return labels if len(labels) > 1 else [f"{name}:0.0" for name in given] + labels
 
 
 def _shown(value: Any) -> str:
@@ -206,7 +228,7 @@ def _cells(
     note: Callable[[str], None] | None,
 ) -> Iterator[tuple[int, dict[Any, str]]]:
     cut = _commas(lines, name) if form == "csv" else _tabs(lines, name)
-    ahead = [row for row, _ in zip(cut, range(_LOOKED_AT), strict=False)]
+    ahead = list(islice(cut, _LOOKED_AT))
     if not ahead:
         return
     number, first = ahead[0]
@@ -216,14 +238,22 @@ def _cells(
             isinstance(c, str) and c in first and not c.isdecimal()
             for c in (columns.text, columns.label)
         )
-        alone = not labelled and _found(first, _TEXT_NAMES) is not None
+        text = _found(first, _TEXT_NAMES)
+        alone = text is not None and (not labelled or _stand_apart(ahead, first.index(text)))
         header = by_name or is_header(first) or alone
-        if header and not by_name and note is not None:
-            note(f"line {number} of {name!r} is taken for a header: {', '.join(first)}")
+        taken = header and not by_name
+    else:
+        taken = False
     names: list[Any]
     if header:
         names = _different(first, name, number)
         del ahead[0]
+        if taken and note is not None:
+            said = f"line {number} of {name!r} is taken for a header: {', '.join(first)}"
+            if len(names) > 2:
+                text, label = _pick(names, columns, f"{name!r}, line {number}", labelled)
+                said += f"; {text} is the text" + (f", {label} the label" if label else "")
+            note(said)
     else:
         names = _numbered(ahead, form, columns, labelled, name, number)
     width = len(names)
@@ -241,6 +271,15 @@ def _cells(
                 what = "no tab between label and text"
             raise ValueError(f"{name!r}, line {number}: {what}")
         yield number, dict(zip(names, cells, strict=True))
+
+
+def _stand_apart(rows: list[tuple[int, list[str]]], text: int) -> bool:
+    """Whether the first row's cells, but the text's, are met in no other row, where others are met again."""
+    first, rest = rows[0][1], [row for _, row in rows[1:]]
+    columns = [[row[i] for row in rest if len(row) > i] for i in range(len(first)) if i != text]
+    names = [name for i, name in enumerate(first) if i != text]
+    fresh = all(name not in column for name, column in zip(names, columns, strict=True))
+    return fresh and any(len(set(column)) < len(column) for column in columns)
 
 
 def _different(names: list[str], name: str, number: int) -> list[Any]:

@@ -40,10 +40,10 @@ void step_rows(Index k, Index n, Index m, ops::ConstMat<T> a, ops::ConstMat<T> b
   T* const gradient = scratch(Scratch::op).reserve_of<T>(std::min(rows, k) * n);
   ops::TileOperand packed;
   if constexpr (sizeof(T) == sizeof(float)) {
-    const bool split = precision == Precision::bfloat16x3;
+    const int parts = parts_of(precision);
     if (tiles)
       packed =
-          ops::pack_operand(m, n, b, split, scratch(Scratch::pack_b).reserve_of<std::uint16_t>(ops::TileOperand::numbers(m, n, split)));
+          ops::pack_operand(m, n, b, parts, scratch(Scratch::pack_b).reserve_of<std::uint16_t>(ops::TileOperand::numbers(m, n, parts)));
   }
   for (Index i = 0; i < k; i += rows) {
     const Index count = std::min(rows, k - i);
@@ -151,7 +151,7 @@ template <class T>
 Index Linear<T>::tile_bytes(Index m) const {
   if constexpr (sizeof(T) == sizeof(float)) {
     const Precision p = ops::choose(precision_, m, out_, in_);
-    if (p != Precision::float32) return ops::TileWeights::bytes(in_, out_, p == Precision::bfloat16x3, !first_);
+    if (p != Precision::float32) return ops::TileWeights::bytes(in_, out_, parts_of(p), !first_);
   }
   return 0;
 }
@@ -162,7 +162,7 @@ void Linear<T>::keep_tiles([[maybe_unused]] LayerState<T>& state, [[maybe_unused
     const Precision p = ops::choose(precision_, m, out_, in_);
     if (p == Precision::float32) return;
     ops::TileWeights& weights = static_cast<Kept&>(state).weights;
-    weights.plan(in_, out_, p == Precision::bfloat16x3, !first_);
+    weights.plan(in_, out_, parts_of(p), !first_);
     weights.pack(w_->w(), out_);
   }
 }

@@ -18,17 +18,17 @@ constexpr Index kDepth = 512;
 Index depth_of(Index k) { return k <= kDepth + kDepth / 2 ? k : kDepth; }
 
 // bf16 numbers of a packed operand: `outer` rows of A or columns of B.
-Index packed_size(Index outer, Index k, bool split) { return round_up(outer, kTileSide) * round_up(k, kTileDepth) * (split ? 2 : 1); }
+Index packed_size(Index outer, Index k, int parts) { return round_up(outer, kTileSide) * round_up(k, kTileDepth) * parts; }
 
 // The product of A, element (i, p) at a[i * rs + p * cs], and a packed B; m, n, k and the rest are in g.
-void multiply_on_tiles(const GemmArgs<float>& g, const float* a, Index rs, Index cs, const std::uint16_t* b, bool split) {
+void multiply_on_tiles(const GemmArgs<float>& g, const float* a, Index rs, Index cs, const std::uint16_t* b, int parts) {
   const TileKernels& tiles = dispatch::active().tiles;
-  auto* const packed = scratch(Scratch::pack_a).reserve_of<std::uint16_t>(packed_size(g.m, g.k, split));
-  tiles.pack_a(a, rs, cs, g.m, g.k, split, packed);
-  tiles.gemm({packed, b, split, g});
+  auto* const packed = scratch(Scratch::pack_a).reserve_of<std::uint16_t>(packed_size(g.m, g.k, parts));
+  tiles.pack_a(a, rs, cs, g.m, g.k, parts, packed);
+  tiles.gemm({packed, b, parts, g});
 }
-void pack_for_tiles(const float* b, Index rs, Index cs, Index k, Index n, bool split, std::uint16_t* out) {
-  dispatch::active().tiles.pack_b(b, rs, cs, k, n, split, out);
+void pack_for_tiles(const float* b, Index rs, Index cs, Index k, Index n, int parts, std::uint16_t* out) {
+  dispatch::active().tiles.pack_b(b, rs, cs, k, n, parts, out);
 }
 // float64 never comes to the tiles.
 void multiply_on_tiles(const GemmArgs<double>&, const double*, Index, Index, const std::uint16_t*, bool) {}
@@ -47,9 +47,9 @@ void SweepProducts<T>::plan(const SweepShape<T>& shape, Precision wanted, bool g
   // Columns that are taken or put back come in whole vectors.
   lddh_ = padded_lines<T>(s_.k + kRowUnit);
   if (on_tiles()) {
-    panel_block_ = packed_size(std::min(block_, s_.m), s_.k, split());
+    panel_block_ = packed_size(std::min(block_, s_.m), s_.k, parts());
     packed_.template reserve_of<std::uint16_t>(blocks() * panel_block_);
-    if (gradient) packed_scaled_.template reserve_of<std::uint16_t>(packed_size(s_.k, s_.m, split()));
+    if (gradient) packed_scaled_.template reserve_of<std::uint16_t>(packed_size(s_.k, s_.m, parts()));
     return;
   }
   const Index nr = dispatch::kernels<T>().tile.nr;
@@ -88,7 +88,7 @@ void SweepProducts<T>::pack_h(const threads::Crew& crew, const T* h, Index ldh) 
     for (Index b = begin; b < end; ++b) {
       const T* rows = h + b * block_ * ldh;
       if (on_tiles()) {
-        pack_for_tiles(rows, 1, ldh, s_.k, examples(b), split(), static_cast<std::uint16_t*>(packed_.data()) + b * panel_block_);
+        pack_for_tiles(rows, 1, ldh, s_.k, examples(b), parts(), static_cast<std::uint16_t*>(packed_.data()) + b * panel_block_);
         continue;
       }
       Index ld = ldh;
@@ -117,7 +117,7 @@ void SweepProducts<T>::logits(const Table& u, Index words, Index block, T* out) 
   g.ldc = ldp_;
   if (on_tiles()) {
     g.k = s_.k;
-    return multiply_on_tiles(g, u.p, u.ld, 1, static_cast<const std::uint16_t*>(packed_.data()) + block * panel_block_, split());
+    return multiply_on_tiles(g, u.p, u.ld, 1, static_cast<const std::uint16_t*>(packed_.data()) + block * panel_block_, parts());
   }
   g.a_panel = kernels.tile.mr * u.ld;
   g.a_rs = u.ld;
@@ -144,9 +144,9 @@ void SweepProducts<T>::add_dh(const Table& u, Index word, Index words, Index blo
   g.c = dh;
   g.ldc = lddh_;
   if (on_tiles()) {
-    auto* const rows = scratch(Scratch::pack_b).reserve_of<std::uint16_t>(packed_size(s_.k, words, split()));
-    pack_for_tiles(u.p, u.ld, 1, words, s_.k, split(), rows);
-    return multiply_on_tiles(g, p, 1, ldp_, rows, split());
+    auto* const rows = scratch(Scratch::pack_b).reserve_of<std::uint16_t>(packed_size(s_.k, words, parts()));
+    pack_for_tiles(u.p, u.ld, 1, words, s_.k, parts(), rows);
+    return multiply_on_tiles(g, p, 1, ldp_, rows, parts());
   }
   const T* const following = s_.u + (word + words) * s_.ld;
   Ahead ahead{reinterpret_cast<const char*>(following), reinterpret_cast<const char*>(following + next * s_.ld)};
@@ -179,8 +179,8 @@ void SweepProducts<T>::pack_scaled(const threads::Crew& crew, const T* scaled) {
       k, work,
       [&](Index begin, Index end) {
         if (on_tiles())
-          pack_for_tiles(scaled + begin, lddh_, 1, m, end - begin, split(),
-                         static_cast<std::uint16_t*>(packed_scaled_.data()) + packed_size(begin, m, split()));
+          pack_for_tiles(scaled + begin, lddh_, 1, m, end - begin, parts(),
+                         static_cast<std::uint16_t*>(packed_scaled_.data()) + packed_size(begin, m, parts()));
         else
           kernels.pack_b(scaled + begin, lddh_, 1, m, end - begin, panels + begin * m);
       },
@@ -194,7 +194,7 @@ void SweepProducts<T>::gradient(GemmArgs<T>& g, const T* p, T* room) const {
   const T* const panels = static_cast<const T*>(packed_scaled_.data());
   g.n = s_.k;
   g.k = s_.m;
-  if (on_tiles()) return multiply_on_tiles(g, p, ldp_, 1, static_cast<const std::uint16_t*>(packed_scaled_.data()), split());
+  if (on_tiles()) return multiply_on_tiles(g, p, ldp_, 1, static_cast<const std::uint16_t*>(packed_scaled_.data()), parts());
   g.a = p;
   g.a_panel = kernels.tile.mr * ldp_;
   g.a_rs = ldp_;

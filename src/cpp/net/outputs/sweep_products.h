@@ -62,7 +62,7 @@ class SweepProducts {
   Index bytes() const { return packed_.capacity() + packed_scaled_.capacity(); }
 
  private:
-  bool split() const { return precision_ == Precision::bfloat16x3; }
+  int parts() const { return parts_of(precision_); }
   bool worth_taking(const KeptColumns& kept) const;
 
   SweepShape<T> s_{};

@@ -34,13 +34,13 @@ double linear_xent(Index m, Index n, Index k, const T* x, const T* w, const T* b
   const xent::Problem<T> p{m, n, k, x, w, b, dx, dw, db};
   if constexpr (sizeof(T) == sizeof(float)) {
     if (const Precision chosen = choose(precision, m, n, k); chosen != Precision::float32)
-      return in_two_passes(p, xent::TilePanels(p, chosen == Precision::bfloat16x3), rows);
+      return in_two_passes(p, xent::TilePanels(p, parts_of(chosen)), rows);
   }
   return in_two_passes(p, xent::FmaPanels<T>(p), rows);
 }
 
-Index linear_xent_bytes(Index m, Index n, Index k, bool split) {
-  const xent::Sizes s{m, n, k, split};
+Index linear_xent_bytes(Index m, Index n, Index k, int parts) {
+  const xent::Sizes s{m, n, k, parts};
   return xent::tile_plan(s).bytes(s);
 }
 

@@ -15,7 +15,7 @@ template <class T>
 double linear_xent(Index m, Index n, Index k, const T* x, const T* w, const T* b, const std::int64_t* target, const T* sample_weight, T* dx,
                    T* dw, T* db, Precision precision = Precision::float32);
 
-// In bf16 (split: bf16x3), with two threads.
-Index linear_xent_bytes(Index m, Index n, Index k, bool split);
+// With numbers in so many bf16 parts, with two threads.
+Index linear_xent_bytes(Index m, Index n, Index k, int parts);
 
 }  // namespace pyffnn::ops

@@ -9,7 +9,7 @@ namespace pyffnn::ops::xent {
 
 class TilePanels {
  public:
-  TilePanels(const Problem<float>& p, bool split);
+  TilePanels(const Problem<float>& p, int parts);
 
   Index tile() const { return plan_.tile; }
   void first(Walk<float>& walk) const;

@@ -9,9 +9,9 @@ constexpr Index kFewRows = 64;  // of an operand that is packed where it is used
 
 struct Sizes {
   Index m, n, k;
-  bool split;
+  int parts;
 
-  Index bytes(Index depth, Index outer) const { return TileOperand::numbers(depth, outer, split) * Index{sizeof(std::uint16_t)}; }
+  Index bytes(Index depth, Index outer) const { return TileOperand::numbers(depth, outer, parts) * Index{sizeof(std::uint16_t)}; }
   bool in_place() const { return m <= k; }  // the stash holds whole tiles as they are
   Index floats(Index rows, Index cols) const { return rows * cols * Index{sizeof(float)}; }
 };

@@ -8,19 +8,19 @@
 namespace pyffnn::ops {
 namespace {
 
-constexpr Index kFewRows = 8, kPage = 4096;
-
 // Estimated cycles of one core, from the figures of prototypes on a Sapphire Rapids core (not measured on this code): FMA kernels at 51
-// flops a cycle; a tile product issues every 16 cycles, three quarters of the time; packing costs 0.5 cycles a number (0.1 to 0.2 ns,
-// measured on Zen 4); configuring and releasing the tiles, and the edges, about 2000.
-bool split_pays(Index m, Index n, Index k, bool kept_b) {
+// flops a cycle; a tile product issues every 16 cycles, three quarters of the time; packing costs 0.5 cycles a number and
+// its second part (0.1 to 0.2 ns, measured on Zen 4), half as much for the third; configuring and releasing the tiles, and the edges, about
+// 2000.
+bool tiles_pay(Index m, Index n, Index k, bool kept_b) {
   const double dm = static_cast<double>(m), dn = static_cast<double>(n), dk = static_cast<double>(k);
   const double fma = 2 * dm * dn * dk / 51;
+  constexpr double kProducts = 6, kPacking = 0.75;
   const double tiles = static_cast<double>(ceil_div(m, kTileSide)) * static_cast<double>(ceil_div(n, kTileSide)) *
-                       static_cast<double>(ceil_div(k, kTileDepth)) * 3 * 16 / 0.75;
+                       static_cast<double>(ceil_div(k, kTileDepth)) * kProducts * 16 / 0.75;
   // Where B is kept, the first products after a change of it pack it all the same: twice as fast is asked for.
-  if (kept_b) return tiles + 0.7 * dm * dk + 2000 < 0.5 * fma;
-  return tiles + 0.5 * (dm * dk + dk * dn) + 2000 < 0.9 * fma;
+  if (kept_b) return tiles + (kPacking + 0.2) * dm * dk + 2000 < 0.5 * fma;
+  return tiles + kPacking * (dm * dk + dk * dn) + 2000 < 0.9 * fma;
 }
 
 }  // namespace
@@ -33,26 +33,7 @@ Precision choose(Precision wanted, Index m, Index n, Index k, bool kept_b) {
 Precision choose(Precision wanted, Index m, Index n, Index k, bool kept_b, bool has_tiles) {
   if (wanted == Precision::float32 || !has_tiles) return Precision::float32;
   if (wanted != Precision::automatic) return wanted;
-  return split_pays(m, n, k, kept_b) ? Precision::bfloat16x3 : Precision::float32;
-}
-
-DensePlan dense_plan(const DenseShape& s, const GemmGeometry& tile, const cpu::Caches& cache) {
-  const Index panels = std::max<Index>(1, ceil_div(s.m, tile.mr)), bytes = s.k * s.n * s.size;
-  DensePlan r{};
-  r.a_rows = std::max<Index>(1, ceil_div(s.m, panels));
-  r.whole = s.b.cs == 1 && s.k <= block_of_k(s.k) && bytes <= cache.l1d;
-  if (r.whole) return r;
-  // A weight update needs the whole sum in registers: one block of k, however long.
-  r.kc = s.update ? std::max<Index>(s.k, 1) : block_of_k(s.k);
-  r.nc = std::min(std::max(tile.nr, cache.l2 / 4 / (r.kc * s.size) / tile.nr * tile.nr), round_up(s.n, tile.nr));
-  r.pack_b = s.b.cs != 1 || (panels > 2 && aliased(s.b.rs * s.size, s.k)) || (panels > 24 && bytes > cache.l2) ||
-             (tile.mr < 8 && panels >= 4 && s.k * (tile.nr * s.size + 64) > cache.l1d);
-  r.pack_a = s.n > 8 * tile.nr && (s.a.cs == 1 ? aliased(s.a.rs * s.size, r.a_rows) : aliased(s.a.cs * s.size, s.k));
-  if (s.m <= 4 && !r.pack_b && !s.update && s.n * s.size > 2 * kPage && bytes > cache.l2) {
-    r.kc = kFewRows;
-    r.nc = s.n;
-  }
-  return r;
+  return k >= kExactFrom && tiles_pay(m, n, k, kept_b) ? kAutomaticTiles : Precision::float32;
 }
 
 StripsPlan strips_plan(Index m, Index n, Strides a, Index k, Index width, Index size, const GemmGeometry& tile) {
@@ -75,7 +56,7 @@ bool strips_pay(Index m, Index n, Index k, Index size, const GemmGeometry& tile,
 }
 
 TileBlocks tile_blocks(const TileShape& s, const cpu::Caches& cache) {
-  const Index bytes = s.split ? 4 : 2;
+  const Index bytes = 2 * s.parts;
   TileBlocks b{};
   b.kc = std::max(4 * kTileDepth, cache.l1d * 2 / 3 / (kTileBlock * bytes) / kTileDepth * kTileDepth);
   if (s.update || s.k <= b.kc + b.kc / 2) b.kc = std::max<Index>(round_up(s.k, kTileDepth), kTileDepth);
@@ -86,7 +67,7 @@ TileBlocks tile_blocks(const TileShape& s, const cpu::Caches& cache) {
 }
 
 bool packed_together(const TileShape& s, const cpu::Caches& cache) {
-  const double bytes = static_cast<double>(s.k) * static_cast<double>(s.packed_b ? s.m : s.m + s.n) * (s.split ? 4 : 2);
+  const double bytes = static_cast<double>(s.k) * static_cast<double>(s.packed_b ? s.m : s.m + s.n) * (2 * s.parts);
   return bytes <= static_cast<double>(cache.l3) / 4;
 }
 

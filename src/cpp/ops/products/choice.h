@@ -1,5 +1,6 @@
 // How a product is taken: pure functions of shapes, layouts and a machine, so that tests can ask about machines other than this one
-// (tests/cpp/test_choice.cpp). None of them changes a bit of a float32 or float64 result; choose() decides between precisions.
+// (tests/cpp/test_choice.cpp). Dense products have a file of their own, dense_plan.h. None of them changes a bit of a float32 or float64
+// result; choose() decides between precisions.
 #pragma once
 #include "core/cpu.h"
 #include "core/kernel_table.h"
@@ -15,6 +16,14 @@ Precision choose(Precision wanted, Index m, Index n, Index k, bool kept_b = fals
 // The same where `has_tiles` is known.
 Precision choose(Precision wanted, Index m, Index n, Index k, bool kept_b, bool has_tiles);
 
+// The mode on tiles that `automatic` may choose: its largest and its mean error are no larger than those of the float32 kernels, measured
+// from k = kExactFrom on (docs/kernels.md; tests/kernels/test_gemm_amx.py measures it again).
+constexpr Precision kAutomaticTiles = Precision::bfloat16x6;
+constexpr Index kExactFrom = 8;
+
+// How many times the flops of an FMA kernel a product on tiles does in the same time, by the parts of a number.
+constexpr double tile_gain(int parts) { return parts == 1 ? 8 : parts == 2 ? 4 : 2; }
+
 // ---- what the blockings share
 
 // A row distance that maps a column of the matrix to one or two cache sets: lines are evicted before their other elements are used.
@@ -27,35 +36,9 @@ constexpr Index block_of_k(Index k) {
   return k <= kBlock + kBlock / 2 ? (k > 0 ? k : 1) : kBlock;
 }
 
-// ---- dense products (dense.h)
-
 struct Strides {
   Index rs, cs;  // one of them is 1
 };
-struct DenseShape {
-  Index m, n, k;
-  Strides a, b;
-  Index size;   // of an element, in bytes
-  bool update;  // the epilogue is an optimizer step
-};
-
-// How a product is cut up: a block of B, kc x nc, stays in L2 while all rows of A pass over it, a row panel (which stays in L1) at a time.
-//
-//   a_rows: rows of a register tile, the same for every panel: 16 rows are 8 + 8, not 14 + 2, whose last tile has too few sums.
-//   kc: a tile of two vectors takes 5 bytes a cycle from L2, whatever kc; see block_of_k().
-//   nc: the block of B takes a quarter of L2; the rest is for C, A, and lines that come in ahead.
-//   pack_b: the micro-kernel reads rows of B in place as fast. So B is packed only where it runs along k, where its rows overfill cache
-//       sets, where it is far larger than L2 (pages beyond the reach of the TLB) and enough row panels use it, or where a panel of it,
-//       whose unaligned rows take a line more, leaves L1 and few rows share each load.
-//   Few rows of A over rows of B that are longer than pages, in a B beyond L2: a tile's strip would meet a new page at every row. So kc is
-//       8, whose rows stream in one after another along their whole length, while the sums wait in C.
-//   pack_a: likewise only where rows or columns of A overfill cache sets and enough panels of B use it.
-//   whole: B stays in L1; one call of the kernel takes everything in place, and the rest of the plan is not looked at but a_rows.
-struct DensePlan {
-  bool whole, pack_a, pack_b;
-  Index a_rows, nc, kc;
-};
-DensePlan dense_plan(const DenseShape& s, const GemmGeometry& tile, const cpu::Caches& cache);
 
 // ---- products with strips (packed.h)
 
@@ -88,8 +71,9 @@ bool strips_pay(Index m, Index n, Index k, Index size, const GemmGeometry& tile,
 constexpr Index kTileBlock = 2 * kTileSide;  // rows and columns of the sums that the kernel keeps in tiles
 
 // Block sizes, in numbers of k, rows of A and columns of B:
-//   kc: the panel of B that meets every row (32 columns) takes two thirds of the first-level cache: of 48 kB, 512 in bf16 and 256 split. A
-//       block of k costs a load and a store of C, 8 kB for the 32 x 32 sums that took 32 kB of loads in bf16, 64 kB split, at kc = 256.
+//   kc: the panel of B that meets every row (32 columns) takes two thirds of the first-level cache: of 48 kB, 512 in bf16, 256 of two
+//       parts and 160 of three. A
+//       block of k costs a load and a store of C, 8 kB for the 32 x 32 sums that took 32 kB of loads a part at kc = 256.
 //   mc: packed A (mc x kc) takes half of L2.   nc: packed B (kc x nc) takes a quarter of it, so that it is used while it is there; all of
 //       a B that was packed before.
 // A longer k that leaves a rest of less than half a block is one block; so is that of an update, which needs the whole sum at once.
@@ -98,7 +82,8 @@ struct TileBlocks {
 };
 struct TileShape {
   Index m, n, k;
-  bool split, update, packed_b;
+  int parts;
+  bool update, packed_b;
 };
 TileBlocks tile_blocks(const TileShape& s, const cpu::Caches& cache);
 
@@ -107,10 +92,10 @@ bool packed_together(const TileShape& s, const cpu::Caches& cache);
 
 // Whether keeping `bytes` of bf16 copies of weights pays where `threads` work on a step.
 //   Packed where it is used, W is packed twice a step by each thread, for its own examples, and read twice: 8 bytes a number. Kept, it is
-//   packed twice by all threads together, out of L2; each reads 4 bytes a number in bf16, 8 split, and as many are written. So one thread
-//   packs no less and moves as many bytes (bf16) or twice as many (split): nothing is gained. Two spare each other half of the packing.
-//   On Zen 4, in ns a number of W: packing 0.15 (bf16) or 0.26 (split) a thread and step, half of that kept, and 0.05 or 0.10 to read the
-//   copies. Where they take more than a quarter of the last cache, reading and writing them costs what is spared.
+//   packed twice by all threads together, out of L2; each reads 4 bytes a number in bf16, 8 of two parts, and as many are written. So one
+//   thread packs no less and moves as many bytes (bf16) or twice as many (two parts): nothing is gained. Two spare each other half of the
+//   packing. On Zen 4, in ns a number of W: packing 0.15 (bf16) or 0.26 (two parts) a thread and step, half of that kept, and 0.05 or 0.10
+//   to read the copies. Where they take more than a quarter of the last cache, reading and writing them costs what is spared.
 bool copies_pay(Index bytes, int threads, const cpu::Caches& cache);
 
 // ---- threads

@@ -9,6 +9,8 @@
 #include "core/workspace.h"
 #include "ops/products/args.h"
 #include "ops/products/choice.h"
+#include "ops/products/core_trait.h"
+#include "ops/products/dense_plan.h"
 #include "ops/products/tile_gemm.h"
 
 namespace pyffnn::ops {
@@ -54,17 +56,16 @@ GemmArgs<T> args_of(const Problem<T>& p, Index a_rows, Index nr) {
   return g;
 }
 
+// Row panel by row panel: rows, ahead.
 template <class T>
-void gemm_serial(const Problem<T>& p, const Kernels<T>& kernels) {
+void walk_rows(const Problem<T>& p, const DensePlan& plan, const Kernels<T>& kernels) {
   const GemmGeometry tile = kernels.tile;
-  const DenseShape shape{p.m, p.n, p.k, {p.a.rs, p.a.cs}, {p.b.rs, p.b.cs}, sizeof(T), p.fuse.epilogue == Epilogue::update};
-  const DensePlan plan = dense_plan(shape, tile, cpu::caches());
   if (plan.whole) {
     kernels.gemm(args_of(p, plan.a_rows, tile.nr));
     return;
   }
   const Index nc = plan.nc, kc = plan.kc, m_up = round_up(p.m, plan.a_rows);
-  T* const pb = plan.pack_b ? scratch(Scratch::pack_b).reserve_of<T>(kc * nc) : nullptr;
+  T* const pb = plan.pack_b ? scratch(Scratch::pack_b).reserve_of<T>(kc * round_up(nc, tile.nr)) : nullptr;
   T* const pa = plan.pack_a ? scratch(Scratch::pack_a).reserve_of<T>(kc * m_up) : nullptr;
   for (Index pc = 0; pc == 0 || pc < p.k; pc += kc) {
     const Index k = std::min(kc, p.k - pc);
@@ -95,6 +96,52 @@ void gemm_serial(const Problem<T>& p, const Kernels<T>& kernels) {
   }
 }
 
+// Column panel by column panel: down, copy.
+template <class T>
+void walk_columns(const Problem<T>& p, const DensePlan& plan, const Kernels<T>& kernels) {
+  const Index kc = std::min(plan.kc, p.k), blocks = ceil_div(p.m, plan.mc);
+  TallGemm<T> t{};
+  t.b_cs = p.b.cs;
+  t.copy_b = plan.way == Way::copy;
+  t.b_room = scratch(Scratch::pack_b).reserve_of<T>(kc * kernels.tile.nr);
+  t.a_room = plan.pack_a ? scratch(Scratch::pack_a).reserve_of<T>(kc * plan.mc) : nullptr;
+  for (Index pc = 0; pc < p.k; pc += kc) {
+    for (Index q = 0; q < blocks; ++q) {
+      t.out = args_of(part_of(p, p.m * q / blocks, p.m * (q + 1) / blocks, 0, p.n), kernels.tile.mr, kernels.tile.nr);
+      t.out.k = std::min(kc, p.k - pc);
+      t.out.a += pc * p.a.cs;
+      t.out.b += pc * p.b.rs;
+      t.out.load_c = p.accumulate || pc > 0;
+      if (pc + kc < p.k) t.out.epilogue = Epilogue::store;
+      kernels.gemm_tall(t);
+    }
+  }
+}
+
+template <class T>
+void planned(const Problem<T>& p, const DensePlan& plan, const Kernels<T>& kernels) {
+  switch (plan.way) {
+    case Way::shallow:
+      return kernels.gemm_shallow(args_of(p, kernels.tile.mr, kernels.tile.nr));
+    case Way::down:
+    case Way::copy:
+      return walk_columns(p, plan, kernels);
+    case Way::rows:
+    case Way::ahead:
+      return walk_rows(p, plan, kernels);
+  }
+}
+
+template <class T>
+void gemm_serial(const Problem<T>& p, const Kernels<T>& kernels) {
+  const DenseShape shape{p.m, p.n, p.k, {p.a.rs, p.a.cs}, {p.b.rs, p.b.cs}, sizeof(T), p.fuse.epilogue == Epilogue::update};
+  const std::optional<Way> forced = forced_way();
+  planned(p,
+          forced ? plan_of_way(*forced, shape, kernels.tile, cpu::caches())
+                 : dense_plan(shape, kernels.tile, cpu::caches(), tall_core_for(p.m, p.n, p.k)),
+          kernels);
+}
+
 }  // namespace
 
 template <class T>
@@ -103,7 +150,7 @@ void gemm(Index m, Index n, Index k, ConstMat<T> a, ConstMat<T> b, T* c, Index l
   if (m <= 0 || n <= 0) return;
   if constexpr (sizeof(T) == sizeof(float)) {
     if (const Precision chosen = choose(precision, m, n, k); chosen != Precision::float32)
-      return tile_gemm(m, n, k, a, b, c, ldc, fuse, accumulate, chosen == Precision::bfloat16x3);
+      return tile_gemm(m, n, k, a, b, c, ldc, fuse, accumulate, parts_of(chosen));
   }
   const Kernels<T>& kernels = dispatch::kernels<T>();
   const Problem<T> p{m, n, k, a, b, c, ldc, fuse, accumulate};

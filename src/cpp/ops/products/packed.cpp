@@ -58,8 +58,8 @@ PackedMatrix<T>::PackedMatrix(Index k, Index n, ConstMat<T> b, Precision precisi
   if (precision_ == Precision::float32 || precision_ == Precision::automatic) strips_.emplace(k, n, b);
   if constexpr (sizeof(T) == sizeof(float)) {
     if (precision_ == Precision::float32) return;
-    const bool split = precision_ != Precision::bfloat16;
-    tiles_ = pack_operand(k, n, b, split, tile_memory_.reserve_of<std::uint16_t>(TileOperand::numbers(k, n, split)));
+    const int parts = parts_of(precision_ == Precision::automatic ? kAutomaticTiles : precision_);
+    tiles_ = pack_operand(k, n, b, parts, tile_memory_.reserve_of<std::uint16_t>(TileOperand::numbers(k, n, parts)));
   }
 }
 

@@ -14,14 +14,14 @@ class TileWeights {
   static constexpr Index kRows = kTileDepth;
 
   // Bytes of the copies of W_kn; transposed: dy W^T is wanted too.
-  static Index bytes(Index k, Index n, bool split, bool transposed) {
-    return (TileOperand::numbers(k, n, split) + (transposed ? TileOperand::numbers(n, k, split) : 0)) * Index{sizeof(std::uint16_t)};
+  static Index bytes(Index k, Index n, int parts, bool transposed) {
+    return (TileOperand::numbers(k, n, parts) + (transposed ? TileOperand::numbers(n, k, parts) : 0)) * Index{sizeof(std::uint16_t)};
   }
   // Whether keeping `bytes` of copies pays where `threads` work on a step; see choice.h.
   static bool pay(Index bytes, int threads);
 
   // Room for W_kn; holds nothing yet. Throws std::bad_alloc.
-  void plan(Index k, Index n, bool split, bool transposed);
+  void plan(Index k, Index n, int parts, bool transposed);
   void forget() { held_ = false; }
   // Rows [begin, end) of W: row begin is at w, rows are ld apart. Different rows may be packed at the same time.
   void pack(const float* w, Index ld, Index begin, Index end);
@@ -35,12 +35,13 @@ class TileWeights {
 
  private:
   TileOperand operand(const Buffer& copy, Precision chosen) const {
-    if (!held_ || chosen != (split_ ? Precision::bfloat16x3 : Precision::bfloat16)) return {};
-    return {static_cast<const std::uint16_t*>(copy.data()), split_};
+    if (!held_ || parts_of(chosen) != parts_) return {};
+    return {static_cast<const std::uint16_t*>(copy.data()), parts_};
   }
 
   Index k_ = 0, n_ = 0;
-  bool split_ = false, with_transposed_ = false, held_ = false;
+  int parts_ = 1;
+  bool with_transposed_ = false, held_ = false;
   Buffer plain_, transposed_;
 };
 

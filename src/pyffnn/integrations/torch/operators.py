@@ -353,7 +353,10 @@ def _bag(
     include_last_offset: bool = False,
 ) -> Tensor:
     _check_bags(table, ids, offsets, mode, include_last_offset)
-    ends = _ends(ids, offsets, include_last_offset)
+    return _pooled(table, ids, _ends(ids, offsets, include_last_offset), mode)
+
+
+def _pooled(table: Tensor, ids: Tensor, ends: Tensor, mode: str) -> Tensor:
     pooled = _from_numpy(ops.mean_pool(view(table), view(ids), view(ends)))
     return pooled if mode == "mean" else pooled.mul_(_lengths(ends)[:, None])
 
@@ -418,9 +421,14 @@ class _EmbeddingBag(torch.autograd.Function):  # type: ignore[misc]
         ctx: Any, table: Tensor, ids: Tensor, offsets: Tensor, mode: str, sparse: bool, last: bool
     ) -> Tensor:
         ctx.rows, ctx.mode, ctx.sparse, ctx.last = table.shape[0], mode, sparse, last
-        ctx.save_for_backward(ids, offsets)
-        run = _bag if _is_plain(table) else embedding_bag
-        return run(table, ids, offsets, mode, sparse, last)
+        if not _is_plain(table):
+            ctx.save_for_backward(ids, offsets)
+            return embedding_bag(table, ids, offsets, mode, sparse, last)
+        _check_bags(table, ids, offsets, mode, last)
+        ends = _ends(ids, offsets, last)
+        ctx.last = True
+        ctx.save_for_backward(ids, ends)
+        return _pooled(table, ids, ends, mode)
 
     @staticmethod
     def backward(ctx: Any, dy: Tensor) -> Grads:

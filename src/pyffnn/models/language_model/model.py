@@ -26,7 +26,7 @@ from pyffnn.models.language_model.answers import WordVectors
 from pyffnn.models.language_model.state import LanguageModelFitted
 from pyffnn.models.language_model.storage import StoredLanguageModel
 from pyffnn.models.language_model.unseen import stand_in
-from pyffnn.models.names import Activation, ClassOutput, OptimizerLike, Precision, RandomState
+from pyffnn.models.names import Activation, OptimizerLike, Precision, RandomState, WordOutput
 from pyffnn.net import Network
 from pyffnn.optimizers import Adam, LearningRate
 from pyffnn.training import (
@@ -138,10 +138,11 @@ class LanguageModel(WordVectors, StoredLanguageModel):
         and ``fit`` gets no ``valid``.
     precision
         How the products of the layers and of the softmax are taken (see `pyffnn.ops`): "float32",
-        "bfloat16x3", "bfloat16", or "auto", the fastest of the first two, which are of float32's grade,
-        on this machine. None: `pyffnn.get_default_precision()`, which is "float32" unless told
-        otherwise: the same bits on every machine with FMA. The bf16 modes need AMX and run in float32
-        with a warning where there is none. Weights, the optimizer's state and results are float32.
+        "bfloat16x6", "bfloat16x3", "bfloat16" (24, 17 and 8 bits of each number), or "auto", the fastest
+        of those whose error is no larger than float32's (the first two) on this machine. None:
+        `pyffnn.get_default_precision()`, which is "float32" unless told otherwise: the same bits on
+        every machine with FMA. The bf16 modes need AMX and run in float32 with a warning where there is
+        none. Weights, the optimizer's state and results are float32.
     n_threads
         1 to 1024; None: as `pyffnn.get_num_threads`. The result does not depend on it.
     random_state
@@ -181,7 +182,7 @@ class LanguageModel(WordVectors, StoredLanguageModel):
         direct: bool = False,
         direct_ngrams: bool | int = False,
         tie_embeddings: bool = True,
-        output: ClassOutput = "softmax",
+        output: WordOutput = "softmax",
         cutoffs: Sequence[int] | None = None,
         samples: int = 4096,
         vocabulary: VocabularyLike | None = None,

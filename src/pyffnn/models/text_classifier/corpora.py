@@ -26,6 +26,8 @@ class TextCorpora:
     ) -> Iterator[Any]:
         """Arrow record batches with the predictions for the documents of a column beside them, one by one as they are asked for.
 
+        Raises ImportError without pyarrow, KeyError for a column that is not there, TypeError for one that holds no texts.
+
         Parameters
         ----------
         batches
@@ -41,8 +43,6 @@ class TextCorpora:
             None: whole documents; a number of words; or "paragraphs" (lines).
         reduce
             What is made of a class's probabilities in the windows of a document: "mean", "max", "min" or "first".
-
-        Raises ImportError without pyarrow, KeyError for a column that is not there, TypeError for one that holds no texts.
         """
         from pyffnn.models.text_classifier.scoring import score_batches
 

@@ -127,14 +127,15 @@ class TextRegressor(
         Starting values for the embeddings of words: a file in word2vec's text format, a mapping
         from words to vectors, or (words, array); None: random ones.
     freeze_embeddings
-        Leave the embeddings as they are.
+        Leave the embeddings as they are; a number: for the first so many epochs of `fit`.
     early_stopping
         False, or for how many epochs without a lower validation loss training goes on (True: 5). The weights of the best epoch are restored.
     validation_fraction
         Share of the texts held out for early stopping when no validation data are given.
     precision
-        How the products of the layers are taken (see `pyffnn.ops`): "float32", "bfloat16x3", "bfloat16",
-        or "auto", the fastest of the first two, which are of float32's grade, on this machine. None:
+        How the products of the layers are taken (see `pyffnn.ops`): "float32", "bfloat16x6",
+        "bfloat16x3", "bfloat16" (24, 17 and 8 bits of each number), or "auto", the fastest of those
+        whose error is no larger than float32's (the first two) on this machine. None:
         `pyffnn.get_default_precision()`, which is "float32" unless told otherwise: the same bits on
         every machine with FMA. The bf16 modes need AMX and run in float32 with a warning where there
         is none. Weights, the optimizer's state and results are float32.
@@ -189,7 +190,7 @@ class TextRegressor(
         word_dropout: float = 0.0,
         l2: float | None = 1e-4,
         pretrained_vectors: PretrainedVectors | None = None,
-        freeze_embeddings: bool = False,
+        freeze_embeddings: bool | int = False,
         early_stopping: bool | int = False,
         validation_fraction: float = 0.1,
         precision: Precision | None = None,
@@ -286,10 +287,13 @@ class TextRegressor(
             )
         elif y_val is not None:
             raise ValueError("X_val and y_val must be given together")
-        fitted, restart = begin(self, read, weight, self._seed(saved))
+        seed = self._seed(saved)
+        held_out = None if X_val is not None else self._held_out(read.targets, weight, seed)
+        numbers, held = (None, None) if held_out is None else held_out
+        fitted, restart = begin(self, read, weight, seed, numbers=numbers)
         spec = fitted.network.spec
         data = Data(fitted.examples(read.corpus), self._net_targets(read.targets, spec, weight))
-        numbers, validate, data_id = None, None, {}
+        validate, data_id = None, {}
         if saving.wanted:
             data_id["train"] = read.identity(weight)
         if others is not None:
@@ -297,8 +301,7 @@ class TextRegressor(
             validate = self._validator(Data(fitted.examples(others.corpus), theirs))
             if saving.wanted:
                 data_id["valid"] = others.identity(None)
-        elif (held_out := self._held_out(read.targets, weight, fitted.seed)) is not None:
-            numbers, held = held_out
+        elif held is not None:
             validate = self._validator(data, held)
         epochs = recipe.epochs(self, read.corpus, sums=fitted.sums)
         optimizer = recipe.optimizer(self, epochs, sums=fitted.sums)
@@ -400,7 +403,7 @@ class TextRegressor(
             **super()._training_spec(),
             "embedding_dropout": float(self.dropout),
             "word_dropout": float(self.word_dropout),
-            "freeze_embeddings": bool(self.freeze_embeddings),
+            "freeze_embeddings": recipe.frozen_epochs(self) is None,
         }
 
     def _reader(self) -> ValueReader:

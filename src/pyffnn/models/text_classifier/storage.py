@@ -87,6 +87,39 @@ class StoredText(Supervised[F]):
             params.pop("pretrained_vectors", None)
         return params
 
+    def to_c(self, directory: PathLike, *, name: str = "model") -> tuple[Path, Path, Path]:
+        """Write the fitted model as C code that predicts without Python, pyffnn or any other library.
+
+        Parameters
+        ----------
+        directory
+            Where to; made where it is missing. Files of the same names are replaced.
+        name
+            A C identifier: of the files ``<name>.c``, ``<name>.h`` and ``<name>.bin`` (the weights), and
+            before every function.
+
+        Returns
+        -------
+        The paths of the code, the header and the weights. The header says how to use them.
+
+        The probabilities are those of `predict_proba`, the numbers of a regressor those of `predict`, but for rounding. Where the first layer has no
+        more units than the embeddings have numbers it is folded into their table, which is then
+        smaller, and one product less is taken.
+
+        Raises
+        ------
+        ValueError
+            Not fitted, a ``name`` that is no identifier, or a model that the code cannot hold: one with
+            a ``tokenizer``, with ``windows``, or with ``output="adaptive"``.
+        OSError
+            The files cannot be written.
+        """
+        from pyffnn.models.text_classifier.to_c import write_c
+
+        with (network := self._state().network).reading():
+            fitted: Any = self._of(network)
+            return write_c(fitted, directory, name)
+
     @abstractmethod
     def _state_of(self, **parts: Any) -> F:
         """The state of these parts."""
@@ -127,38 +160,6 @@ class StoredText(Supervised[F]):
 
 class StoredTextClassifier(StoredText[TextFitted], Classifier[TextFitted]):
     """Writes and reads classes beside them."""
-
-    def to_c(self, directory: PathLike, *, name: str = "model") -> tuple[Path, Path, Path]:
-        """Write the fitted model as C code that predicts without Python, pyffnn or any other library.
-
-        Parameters
-        ----------
-        directory
-            Where to; made where it is missing. Files of the same names are replaced.
-        name
-            A C identifier: of the files ``<name>.c``, ``<name>.h`` and ``<name>.bin`` (the weights), and
-            before every function.
-
-        Returns
-        -------
-        The paths of the code, the header and the weights. The header says how to use them.
-
-        The probabilities are those of `predict_proba` but for rounding. Where the first layer has no
-        more units than the embeddings have numbers it is folded into their table, which is then
-        smaller, and one product less is taken.
-
-        Raises
-        ------
-        ValueError
-            Not fitted, a ``name`` that is no identifier, or a model that the code cannot hold: one with
-            a ``tokenizer``, with ``windows``, or with ``output="adaptive"``.
-        OSError
-            The files cannot be written.
-        """
-        from pyffnn.models.text_classifier.to_c import write_c
-
-        with (network := self._state().network).reading():
-            return write_c(self._of(network), directory, name)
 
     def _new_state(self, read: ReadTexts, **parts: Any) -> TextFitted:
         targets = read.targets

@@ -1,0 +1,21 @@
+# Which compilers will do, said before the first file fails. The kernels are written with the vector extensions of GCC and Clang, and the
+# AMX kernels need intrinsics that came with these versions.
+
+set(PYFFNN_COMPILER "${CMAKE_CXX_COMPILER_ID} ${CMAKE_CXX_COMPILER_VERSION} (${CMAKE_CXX_COMPILER})")
+set(PYFFNN_COMPILERS_USABLE "usable: GCC 12, Clang 14, Apple Clang 14, or newer; on Windows Clang. CXX names another one: CXX=clang++ pip install ...")
+if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+  set(least 12)
+elseif(CMAKE_CXX_COMPILER_ID MATCHES "^(Clang|AppleClang|IntelLLVM)$")
+  set(least 14)
+else()
+  message(FATAL_ERROR "pyffnn cannot be built by ${PYFFNN_COMPILER}, which has no vector extensions; ${PYFFNN_COMPILERS_USABLE}")
+endif()
+if(CMAKE_CXX_COMPILER_ID STREQUAL "IntelLLVM")
+  set(least 2022)
+endif()
+if(CMAKE_CXX_COMPILER_VERSION VERSION_LESS least)
+  message(FATAL_ERROR "pyffnn cannot be built by ${PYFFNN_COMPILER}, which is too old; ${PYFFNN_COMPILERS_USABLE}")
+endif()
+if(CMAKE_CXX_SIMULATE_ID STREQUAL "MSVC" AND CMAKE_CXX_COMPILER_FRONTEND_VARIANT STREQUAL "MSVC")
+  message(FATAL_ERROR "pyffnn cannot be built by clang-cl, which takes other options; use clang++ (CXX=clang++)")
+endif()

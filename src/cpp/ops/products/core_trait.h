@@ -1,0 +1,28 @@
+// The one thing about a core that a plan of dense products needs and nobody tells: which way of walking suits it. Both are timed on one
+// small product, once a process and instruction set. And the way that a test, or PYFFNN_GEMM, prescribes.
+#pragma once
+#include <optional>
+#include <string>
+
+#include "ops/products/dense_plan.h"
+
+namespace pyffnn::ops {
+
+struct CoreTrait {
+  bool tall;                   // the tall tiles won
+  double rows_us, columns_us;  // the least time of each; 0 where there is nothing to measure (the reference kernels)
+};
+
+// The trait with the active ISA; measured by the first call, in under a millisecond.
+CoreTrait core_trait();
+
+// Its `tall` for a product of these sizes: false for small ones until a large one, or a question, has had it measured.
+bool tall_core_for(Index m, Index n, Index k);
+
+// The way that every dense product takes where it can; none: the plan's own choice. By name, "auto" for none; throws std::invalid_argument
+// naming `source` and the names there are.
+std::optional<Way> forced_way();
+void force_way(const std::string& name, const char* source);
+std::string forced_way_name();
+
+}  // namespace pyffnn::ops
