@@ -3,7 +3,7 @@
 
 set(PYFFNN_UNITY_ALONE
     bindings/register_hooks.cpp core/dispatch.cpp core/cpu.cpp net/network.cpp
-    capi/load_model.cpp capi/model_file.cpp net/outputs/sampled.cpp net/outputs/sweep.cpp ops/products/tile_gemm.cpp)
+    capi/load_model.cpp capi/model_file.cpp fasttext/trainer.cpp net/outputs/sampled.cpp net/outputs/sweep.cpp ops/products/tile_gemm.cpp)
 set(PYFFNN_UNITY_bindings_products products rowwise losses embedding runs host_steps runtime peaks)
 set(PYFFNN_UNITY_bindings_text text terms)
 set(PYFFNN_UNITY_bindings_fasttext fasttext fasttext_scoring fasttext_training stream capi faults)

@@ -109,6 +109,8 @@ class Descent {
       at.weights += bag->weights();
       at.labels += bag->labels;
     }
+    // The leader may go on alone, with the rows of both.
+    if (size > 1) team.barrier();
   }
 
   void count(Member& member, int m, Index tokens) {

@@ -155,8 +155,9 @@ bool LineReader::next(Line& line) {
   Dictionary::clear(line);
   for (bool ended = false; !ended;) {
     if (word_ == cutter_.end()) {
-      if (!cutter_.next()) break;
+      const bool more = cutter_.next();
       word_ = cutter_.begin();
+      if (!more) break;
       for (const Word& word : cutter_) dictionary_.table_.prefetch(word.key);
     }
     ended = dictionary_.take(*word_++, line);

@@ -68,6 +68,8 @@ def test_lines_are_told_from_files_as_from_lists(tmp_path):
     lines = [f"__label__{i % 3} " + "w" * (i % 70) + " and more " * (i % 9) for i in range(400)]
     for end in ("\n", " \n", " </s>\n", " </s> "):
         path = tmp_path / "lines.txt"
+        path.write_text(end.join(lines), newline="\n")
+        fasttext.train_supervised(str(path), dim=3, epoch=1, verbose=0)  # the last line is open
         path.write_text(end.join(lines) + end, newline="\n")
         of_file = fasttext.train_supervised(str(path), dim=3, epoch=1, verbose=0)
         counts = dict(zip(*of_file.get_words(include_freq=True), strict=True))
