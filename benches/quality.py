@@ -1,10 +1,10 @@
 """Test accuracy of `TextClassifier` with its defaults and word_ngrams=2, mean of three seeds, beside usual linear models.
 
-    python benches/quality.py --data DIR [--seeds 3] [--only NAME ...] [--sizes 500 2000 8000 0] [--no-peers]
+    python benches/quality.py --data DIR [--seeds 3] [--only NAME ...] [--sizes 500 2000 8000 0] [--no-peers] [--peers NAME ...] [--times]
 
 DIR holds SST-2, TREC, IMDB, MR, AGNews and Brown, in files of lines `label<TAB>...<TAB>text`. MR has no split of its own: 10-fold cross-validation,
 shuffled with a fixed seed (one fold for samples). Brown's genres: pieces of 200 words, a quarter of the documents held out. Sizes: so many training
-texts, drawn once by a fixed seed; 0: all. Defaults were chosen on parts of the training data (and SST-2's dev), never on a test set. The peers are
+texts, drawn once by a fixed seed; 0: all. Generated classes have twenty texts each. Defaults were chosen on parts of the training data (and SST-2's dev), never on a test set. The peers are
 in quality_peers.py: tf-idf and fastText are tuned as said there, NB-SVM as its authors do.
 """
 
@@ -42,6 +42,9 @@ CORPORA = {
     "AG News subset": Corpus("AGNews/train.tsv.gz", "AGNews/test.tsv.gz", want=90.3),
     "IMDB 8 stars": Corpus("IMDB/train.tsv.gz", "IMDB/test.tsv.gz", 1),
     "Brown 15 genres": Corpus("Brown", None),
+    "100 generated classes": Corpus("generated:100", None),
+    "1,000 generated classes": Corpus("generated:1000", None),
+    "10,000 generated classes": Corpus("generated:10000", None),
 }
 
 
@@ -75,8 +78,30 @@ def brown(folder: Path) -> tuple[Split, Split]:
     return parts
 
 
+def generated(classes: int, each: int = 20, held: int = 2000) -> tuple[Split, Split]:
+    """Texts of 5 to 14 words, of which three in ten are among the 40 of their class, the others common; both by Zipf's law."""
+    rng, words, own = np.random.default_rng(0), 20_000, 40
+    common, mine = 1 / np.arange(1, words + 1), 1 / np.arange(1, own + 1)
+    common, mine = common / common.sum(), mine / mine.sum()
+    topics = rng.choice(words, (classes, own))
+    parts: list[Split] = []
+    for size in (classes * each, held):
+        labels = rng.permutation(size) % classes if size >= classes else rng.choice(classes, size)
+        texts = []
+        for label in labels:
+            length = rng.integers(5, 15)
+            drawn = rng.choice(words, length, p=common)
+            topical = topics[label][rng.choice(own, length, p=mine)]
+            chosen = np.where(rng.random(length) < 0.3, topical, drawn)
+            texts.append(" ".join(f"w{i}" for i in chosen))
+        parts.append((texts, [f"c{label}" for label in labels]))
+    return parts[0], parts[1]
+
+
 def splits(data: Path, corpus: Corpus, size: int) -> Iterator[tuple[Split, Split]]:
-    if corpus.train == "Brown":
+    if corpus.train.startswith("generated:"):
+        train, test = generated(int(corpus.train.partition(":")[2]))
+    elif corpus.train == "Brown":
         train, test = brown(data / corpus.train)
     elif corpus.test is not None:
         train, test = (
@@ -113,8 +138,10 @@ def main() -> None:
     parser.add_argument("--only", nargs="+", choices=list(CORPORA), default=list(CORPORA))
     parser.add_argument("--sizes", nargs="+", type=int, default=[0])
     parser.add_argument("--no-peers", action="store_true")
+    parser.add_argument("--peers", nargs="+", choices=list(PEERS), default=list(PEERS)[:4])
+    parser.add_argument("--times", action="store_true", help="the peers' seconds, too")
     args = parser.parse_args()
-    peers = {} if args.no_peers else PEERS
+    peers = {} if args.no_peers else {name: PEERS[name] for name in args.peers}
     print(f"pyffnn {pyffnn.__version__}, {pyffnn.isa()}, {pyffnn.get_num_threads()} threads")
     print(
         f"| corpus | texts | pyffnn | lowest and highest seed | want | s a training | {' | '.join(peers)} |"
@@ -124,6 +151,7 @@ def main() -> None:
         for size in args.sizes:
             scores, seconds = np.zeros(args.seeds), []
             others: dict[str, list[float]] = {peer: [] for peer in peers}
+            theirs_took: dict[str, list[float]] = {peer: [] for peer in peers}
             parts = list(splits(args.data, CORPORA[name], size))
             if size > len(parts[0][0][0]):
                 continue
@@ -134,12 +162,17 @@ def main() -> None:
                     seconds.append(time.perf_counter() - start)
                     scores[seed] += accuracy(model.predict(held[0]), held[1]) / len(parts)
                 for peer, fit in peers.items():
+                    start = time.perf_counter()
                     predict = fit(*part)
+                    theirs_took[peer].append(time.perf_counter() - start)
                     others[peer].append(
                         np.nan if predict is None else accuracy(predict(held[0]), held[1])
                     )
             want = CORPORA[name].want if size == 0 else None
-            theirs = "".join(f" {np.mean(values):.2f} |" for values in others.values())
+            theirs = "".join(
+                f" {np.mean(values):.2f}{f' in {np.median(theirs_took[peer]):.2f} s' if args.times else ''} |"
+                for peer, values in others.items()
+            )
             print(
                 f"| {name} | {len(parts[0][0][0])} | {scores.mean():.2f} | {scores.min():.2f} .. {scores.max():.2f} "
                 f"| {want or ''} | {np.median(seconds):.2f} |{theirs}",

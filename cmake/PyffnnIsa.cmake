@@ -8,6 +8,7 @@ set(PYFFNN_KERNEL_SOURCES
     kernels/embedding.cpp
     kernels/gemm_f32.cpp
     kernels/gemm_f64.cpp
+    kernels/linear_descent.cpp
     kernels/norm.cpp
     kernels/optim.cpp
     kernels/pool_extremes.cpp

@@ -5,6 +5,7 @@ from __future__ import annotations
 import doctest
 import importlib.util
 import re
+import textwrap
 from pathlib import Path
 
 import pytest
@@ -22,7 +23,8 @@ NEEDS = {
     "how-to/thinc-spacy.md": ["spacy"],
     "tutorial/embeddings.md": ["tokenizers"],
 }
-_BLOCK = re.compile(r"^```pycon\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+# some stand indented, in a note that folds
+_BLOCK = re.compile(r"^( *)```pycon\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)
 
 PAGES = sorted(
     str(p.relative_to(DOCS))
@@ -38,7 +40,7 @@ def test_page(page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
             pytest.skip(f"{package} is not installed")
     monkeypatch.chdir(tmp_path)  # pages write pictures
     text = (DOCS / page).read_text(encoding="utf-8")
-    source = "\n".join(_BLOCK.findall(text))
+    source = "\n".join(textwrap.dedent(block) for _, block in _BLOCK.findall(text))
     examples = doctest.DocTestParser().get_doctest(source, {}, page, page, 0)
     assert examples.examples
     report: list[str] = []

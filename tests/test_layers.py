@@ -32,7 +32,7 @@ KERNEL_HEADERS = {"cstddef", "cstdint", "cstring", "immintrin.h", "arm_neon.h"}
 LAYERS = [
     {"cli", "commands", "demo", "__main__", "bench"},
     {"integrations"},
-    {"auditing"},
+    {"auditing", "tuning"},
     {"models", "features"},
     {"training"},
     {"net", "nn", "autograd", "plot"},

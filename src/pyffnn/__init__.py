@@ -15,7 +15,7 @@ except (
         sys.exit(f"pyffnn: {_error}")
     raise ImportError(str(_error)) from None
 
-from typing import TYPE_CHECKING as _TYPE_CHECKING
+from typing import TYPE_CHECKING
 
 from . import thread_control as _thread_control
 from .runtime import (
@@ -69,7 +69,7 @@ __all__ = [
     "use_isa",
 ]
 
-if _TYPE_CHECKING:
+if TYPE_CHECKING:
     from typing import Any
 
     from . import (
@@ -117,16 +117,18 @@ _MODULES = set(__all__) & {
 }
 
 
-def __getattr__(name: str) -> Any:
-    from importlib import import_module
+if not TYPE_CHECKING:  # a type checker knows all names from above, and refuses others
 
-    if name in _MODULES:
-        return import_module(f".{name}", __name__)
-    if name not in _ELSEWHERE:
-        raise AttributeError(f"module 'pyffnn' has no attribute {name!r}")
-    value = getattr(import_module(_ELSEWHERE[name], __name__), name)
-    globals()[name] = value
-    return value
+    def __getattr__(name: str) -> Any:
+        from importlib import import_module
+
+        if name in _MODULES:
+            return import_module(f".{name}", __name__)
+        if name not in _ELSEWHERE:
+            raise AttributeError(f"module 'pyffnn' has no attribute {name!r}")
+        value = getattr(import_module(_ELSEWHERE[name], __name__), name)
+        globals()[name] = value
+        return value
 
 
 def __dir__() -> list[str]:

@@ -200,6 +200,8 @@ def run_sums(x: ArrayLike, lengths: ArrayLike, mean: bool, /) -> _Array: ...
 def run_sums_backward(dy: ArrayLike, lengths: ArrayLike, mean: bool, /) -> _Array: ...
 def run_max(x: ArrayLike, lengths: ArrayLike, /) -> tuple[_Array, NDArray[np.int32]]: ...
 def run_max_backward(dy: ArrayLike, which: ArrayLike, lengths: ArrayLike, /) -> _Array: ...
+def cell_max(x: ArrayLike, /) -> tuple[_Array, NDArray[np.int32]]: ...
+def cell_max_backward(dy: ArrayLike, which: ArrayLike, pieces: int, /) -> _Array: ...
 def gather_sum(table: ArrayLike, ids: ArrayLike, /) -> _Array: ...
 
 # data of networks: checked when made, then unchanging; they use the arrays where they lie if dtype and layout allow
@@ -310,6 +312,8 @@ class Network:
         length: SupportsIndex,
         one_unit: bool,
         labels: list[str],
+        mean: list[float],
+        spread: list[float],
     ) -> Any: ...
     def values(
         self,
@@ -473,6 +477,7 @@ _Rows: TypeAlias = tuple[NDArray[Any], NDArray[Any], NDArray[Any]]  # indptr, co
 def count_terms(
     documents: list[str],
     prepare: Callable[[str], str] | None,
+    analyzer: str,
     lowercase: bool,
     min_length: int,
     min_n: int,
@@ -485,6 +490,7 @@ def count_terms(
 def count_known_terms(
     documents: list[str],
     prepare: Callable[[str], str] | None,
+    analyzer: str,
     lowercase: bool,
     min_length: int,
     min_n: int,
@@ -496,6 +502,7 @@ def count_known_terms(
 def hash_terms(
     documents: list[str],
     prepare: Callable[[str], str] | None,
+    analyzer: str,
     lowercase: bool,
     min_length: int,
     min_n: int,
@@ -671,6 +678,39 @@ class FastTextModel:
     def pruned(self, rows: NDArray[np.int64]) -> FastTextModel: ...
     def folded(self) -> FastTextModel: ...
 
+class ArrowBatch:
+    """A record batch of any library, by the Arrow C interface."""
+
+    def __init__(self, batch: Any) -> None: ...
+    @property
+    def num_rows(self) -> int: ...
+    @property
+    def column_names(self) -> list[str]: ...
+    # bytes, offsets, which are there
+    def texts(
+        self, column: str
+    ) -> tuple[Any, NDArray[np.integer[Any]], NDArray[np.bool_] | None]: ...
+    def with_predictions(
+        self,
+        names: list[str],
+        ends: NDArray[np.int64],
+        labels: NDArray[np.int32],
+        scores: NDArray[np.float32],
+        single: bool,
+    ) -> ArrowBatch: ...
+    def __arrow_c_schema__(self) -> object: ...
+    def __arrow_c_array__(self, requested_schema: object = None) -> tuple[object, object]: ...
+    def __arrow_c_stream__(self, requested_schema: object = None) -> object: ...
+
+class ArrowReader:
+    """The batches of a stream."""
+
+    def __init__(self, stream: Any) -> None: ...
+    def __iter__(self) -> ArrowReader: ...
+    def __next__(self) -> ArrowBatch: ...
+
+def arrow_stream(batches: Any) -> object: ...
+
 # ends of each document's predictions, labels, probabilities
 def fasttext_score(
     model: FastTextModel,
@@ -694,6 +734,7 @@ def fasttext_train(
     vectors: _Array | None,
     seconds: float,
     told: Callable[[float, float, float], Any] | None,
+    n_threads: int,
 ) -> tuple[FastTextModel, float]: ...
 def fasttext_train_on(
     model: FastTextModel,
@@ -703,4 +744,5 @@ def fasttext_train_on(
     seed: int,
     seconds: float,
     told: Callable[[float, float, float], Any] | None,
+    n_threads: int,
 ) -> tuple[FastTextModel, float]: ...

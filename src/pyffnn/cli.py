@@ -5,16 +5,19 @@ Exit codes: 0, 1 (failed, with one line on standard error), 2 (usage), 130 (inte
 
 from __future__ import annotations
 
+import argparse
 import importlib
 import importlib.util
 import os
 import sys
 import traceback
 from collections.abc import Sequence
+from typing import Any
 
 from pyffnn import __version__
 from pyffnn.commands import COMMANDS
-from pyffnn.commands.arguments import Parser
+from pyffnn.commands.arguments import Parser, say
+from pyffnn.commands.completion import SHELLS, completion
 
 __all__ = ["main"]
 
@@ -43,6 +46,20 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 0
 
 
+class _PrintCompletion(argparse.Action):
+    """Writes the script and ends, as --version does."""
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: Any,
+        option_string: str | None = None,
+    ) -> None:
+        sys.stdout.write(completion(parser, values))
+        parser.exit()
+
+
 def _parser() -> Parser:
     parser = Parser(
         prog="pyffnn",
@@ -52,6 +69,12 @@ def _parser() -> Parser:
     parser.add_argument("--version", action="version", version=f"pyffnn {__version__}")
     parser.add_argument(
         "--traceback", action="store_true", help="show where in the code a failure happened"
+    )
+    parser.add_argument(
+        "--print-completion",
+        action=_PrintCompletion,
+        choices=SHELLS,
+        help="write what completes commands and options in a shell, for its eval or its start file",
     )
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     for name in COMMANDS:
@@ -66,7 +89,7 @@ def _code(end: SystemExit) -> int:
 
 
 def _fail(message: str) -> int:
-    print(f"pyffnn: {message}", file=sys.stderr)
+    say(message)
     return 1
 
 

@@ -11,6 +11,7 @@ counts of all labels first. Of probabilities: the expected calibration error. Of
 
 from __future__ import annotations
 
+import html
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
@@ -41,6 +42,36 @@ class Scores(NamedTuple):
     micro_precision: float
     micro_recall: float
     micro_f1: float
+
+    def __str__(self) -> str:
+        rows = [["label", "precision", "recall", "F1", "examples"], *self._rows()]
+        widths = [max(len(row[i]) for row in rows) for i in range(5)]
+        lines = [
+            f"{row[0]:<{widths[0]}}"
+            + "".join(f"  {cell:>{w}}" for cell, w in zip(row[1:], widths[1:], strict=True))
+            for row in rows
+        ]
+        return "\n".join([f"accuracy {self.accuracy:.4f}", *lines])
+
+    def _repr_html_(self) -> str:
+        head = "".join(
+            f"<th>{name}</th>" for name in ("label", "precision", "recall", "F1", "examples")
+        )
+        body = "".join(
+            "<tr>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in row) + "</tr>"
+            for row in self._rows()
+        )
+        return f"accuracy {self.accuracy:.4f}<table><tr>{head}</tr>{body}</table>"
+
+    def _rows(self) -> list[list[str]]:
+        total = int(self.support.sum())
+        macro = ("macro", self.macro_precision, self.macro_recall, self.macro_f1, total)
+        micro = ("micro", self.micro_precision, self.micro_recall, self.micro_f1, total)
+        each = zip(self.labels, self.precision, self.recall, self.f1, self.support, strict=True)
+        return [
+            [str(label), f"{p:.4f}", f"{r:.4f}", f"{f1:.4f}", str(n)]
+            for label, p, r, f1, n in [*each, macro, micro]
+        ]
 
     @property
     def macro_precision(self) -> float:

@@ -27,7 +27,7 @@ IndexError (an id outside its table), MemoryError (a result that the machine can
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -35,7 +35,7 @@ from numpy.typing import ArrayLike, NDArray
 from . import _pyffnn
 from . import precision as _precision
 from ._pyffnn import PackedMatrix
-from .precision import precision_code
+from .precision import Precision, precision_code
 
 __all__ = [
     "PackedMatrix",
@@ -70,12 +70,13 @@ __all__ = [
 ]
 
 Array = NDArray[Any]
+Activation: TypeAlias = Literal["identity", "sigmoid", "tanh", "relu"]
 
-ACTIVATIONS = {None: 0, "identity": 0, "sigmoid": 1, "tanh": 2, "relu": 3}
+ACTIVATIONS: dict[str | None, int] = {None: 0, "identity": 0, "sigmoid": 1, "tanh": 2, "relu": 3}
 _UNSAID = len(_precision.PRECISIONS)  # float32, or the precision that an operand was packed in
 
 
-def _product_code(precision: str | None, operand: Any) -> int:
+def _product_code(precision: Precision | None, operand: Any) -> int:
     """Of a product in another precision than the ordinary one, which small products tell without a call."""
     if precision is None and type(operand) is PackedMatrix:
         return _UNSAID
@@ -99,7 +100,7 @@ def matmul(
     transpose_a: bool = False,
     transpose_b: bool = False,
     out: Array | None = None,
-    precision: str | None = None,
+    precision: Precision | None = None,
 ) -> Array:
     """Matrix product of a [m, k] and b [k, n] -> [m, n]; with `transpose_a` a is [k, m], with `transpose_b` b is [n, k].
 
@@ -121,9 +122,9 @@ def linear(
     w: ArrayLike | PackedMatrix,
     b: ArrayLike | None = None,
     *,
-    activation: str | None = None,
+    activation: Activation | None = None,
     out: Array | None = None,
-    precision: str | None = None,
+    precision: Precision | None = None,
 ) -> Array:
     """A layer, `activation(x @ w + b)`, in one pass: x [m, k], w [k, n], b [n] or None -> [m, n].
 
@@ -136,7 +137,9 @@ def linear(
     return _pyffnn.linear(x, w, b, activation_code(activation), out, code)
 
 
-def pack(w: ArrayLike, *, transpose: bool = False, precision: str | None = None) -> PackedMatrix:
+def pack(
+    w: ArrayLike, *, transpose: bool = False, precision: Precision | None = None
+) -> PackedMatrix:
     """A copy of w [k, n] (with `transpose` w is [n, k]) that `matmul` and `linear` take as their right operand, for many products.
 
     It lies as the kernels of the active ISA read it: float32 and float64 in strips of a few columns, with the bf16 modes in bf16
@@ -163,9 +166,9 @@ def linear_backward(
     w: ArrayLike,
     y: ArrayLike | None = None,
     *,
-    activation: str | None = None,
+    activation: Activation | None = None,
     need_dx: bool = True,
-    precision: str | None = None,
+    precision: Precision | None = None,
 ) -> tuple[Array, Array, Array]:
     """Gradients (dx [m, k], dw [k, n], db [n]) of `linear`, from dy [m, n], its inputs, and its saved output y when `activation` is given.
 
@@ -303,7 +306,7 @@ def linear_cross_entropy(
     targets: ArrayLike,
     *,
     sample_weight: ArrayLike | None = None,
-    precision: str | None = None,
+    precision: Precision | None = None,
 ) -> tuple[float, Array, Array, Array]:
     """`cross_entropy(x @ w + b, targets)` without ever holding the m x n logits: (loss in nats, dx [m, k], dw [k, n], db [n]).
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar, TypeAlias
+from typing import Any, ClassVar, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +27,9 @@ __all__ = [
     "linear_decay",
     "resolve_optimizer",
 ]
+
+OptimizerName: TypeAlias = Literal["sgd", "momentum", "adagrad", "adam"]
+Shape: TypeAlias = Literal["constant", "linear", "cosine"]
 
 
 @dataclass(frozen=True)
@@ -49,7 +52,7 @@ class Schedule:
         Share of the steps that warm up, 0 <= warmup < 1.
     """
 
-    shape: str
+    shape: Shape
     lr: float | None = None
     final: float = 0.0
     warmup: float = 0.0
@@ -107,6 +110,7 @@ class Schedule:
 
 
 LearningRate: TypeAlias = float | Schedule
+"""A number, or how it runs from the first step to the last."""
 
 
 def constant(lr: float | None = None, *, warmup: float = 0.0) -> Schedule:

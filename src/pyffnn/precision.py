@@ -4,29 +4,32 @@ from __future__ import annotations
 
 import os
 import warnings
+from typing import Literal, TypeAlias, get_args
 
 from . import _pyffnn
 
 __all__ = [
     "PRECISIONS",
+    "Precision",
     "get_default_precision",
     "precision_code",
     "precision_name",
     "set_default_precision",
 ]
 
-PRECISIONS = ("float32", "bfloat16x6", "bfloat16x3", "bfloat16", "auto")
+Precision: TypeAlias = Literal["float32", "bfloat16x6", "bfloat16x3", "bfloat16", "auto"]
+PRECISIONS: tuple[Precision, ...] = get_args(Precision)
 
 _warned = False
 
 
-def _check(precision: str, name: str = "precision") -> str:
+def _check(precision: str, name: str = "precision") -> Precision:
     if not isinstance(precision, str) or precision not in PRECISIONS:
         raise ValueError(f"{name} must be one of {', '.join(PRECISIONS)}, got {precision!r}")
-    return str(precision)
+    return PRECISIONS[PRECISIONS.index(precision)]
 
 
-def get_default_precision() -> str:
+def get_default_precision() -> Precision:
     """The precision of all products, of `pyffnn.ops` and of models, that are not told another one.
 
     "float32" unless PYFFNN_PRECISION or `set_default_precision` says otherwise: the same bits on every machine with FMA.
@@ -34,7 +37,7 @@ def get_default_precision() -> str:
     return default
 
 
-def set_default_precision(name: str) -> None:
+def set_default_precision(name: Precision) -> None:
     """Take products with `name` where no precision is given: "float32", "bfloat16x6", "bfloat16x3", "bfloat16" or
     "auto" (see `pyffnn.ops`).
 

@@ -6,10 +6,10 @@ import importlib.util
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TypedDict
 
 from . import _pyffnn
-from .precision import get_default_precision, set_default_precision
+from .precision import Precision, get_default_precision, set_default_precision
 
 __all__ = [
     "available_isas",
@@ -107,7 +107,34 @@ def num_threads(n: int) -> Iterator[None]:
         set_num_threads(before)
 
 
-def config() -> dict[str, Any]:
+class Products(TypedDict):
+    """How dense products are walked on this core."""
+
+    core: str
+    rows_us: float
+    columns_us: float
+    way: str
+
+
+class Config(TypedDict):
+    """What `config` says."""
+
+    version: str
+    isa: str
+    available_isas: list[str]
+    default_precision: Precision
+    amx: str
+    amx_idle: bool
+    cpu: str
+    cpu_features: list[str]
+    caches: dict[str, int]
+    products: Products
+    threads: int
+    compiler: str
+    optional: dict[str, bool]
+
+
+def config() -> Config:
     """Version, ISA, CPU features and caches (bytes), threads, precision, compiler, and which optional packages are installed.
 
     "amx" is "usable", or says why the matrix unit of this machine cannot be used. "amx_idle" is true where it could be, but neither the
@@ -134,7 +161,7 @@ def config() -> dict[str, Any]:
     }
 
 
-def _products() -> dict[str, Any]:
+def _products() -> Products:
     tall, rows, columns = _pyffnn.core_trait()
     return {
         "core": "tall" if tall else "rows",
@@ -152,7 +179,7 @@ def show_config() -> None:
         elif isinstance(value, list):
             value = " ".join(value)
         elif key == "amx_idle":
-            value = _idle(value)
+            value = _idle(bool(value))
         print(f"{key:18} {value}")
 
 

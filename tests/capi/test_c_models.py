@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from capi.c_table import FailedError, api, call, capsule_pointer
 
-from pyffnn import FFNNClassifier, TextClassifier
+from pyffnn import FFNNClassifier, FFNNRegressor, TextClassifier, TextRegressor
 
 TEXTS, LABELS = languages.documents()
 PROBES = TEXTS[:60] + languages.STRANGE
@@ -95,6 +95,36 @@ def test_a_file_without_python(fitted: Any, tmp_path: Path) -> None:
 def test_a_model_that_python_lends(fitted: Any) -> None:
     capsule = fitted.__pyffnn_model__()
     check(capsule_pointer(capsule), fitted)
+
+
+REGRESSORS = {
+    "rows": (FFNNRegressor(epochs=2), 40 * X[:, 0] + 100),
+    "two": (FFNNRegressor((), epochs=2), X[:, :2] * 1e4),
+    "shares": (FFNNRegressor(epochs=2, loss="logistic"), np.abs(np.tanh(X[:, 1]))),
+    "texts": (TextRegressor(epochs=2, word_ngrams=2), np.arange(len(TEXTS)) * 5.0 - 7),
+}
+
+
+@pytest.mark.parametrize("name", REGRESSORS)
+def test_a_regressor(name: str, tmp_path: Path) -> None:
+    model, y = REGRESSORS[name]
+    texts = isinstance(model, TextRegressor)
+    model.fit(TEXTS if texts else X, y)
+    path = tmp_path / "model.safetensors"
+    model.save(path)
+    loaded = ctypes.c_void_p()
+    call("model_load", str(path).encode(), loaded)
+    want = model.predict(PROBES if texts else X).astype(np.float32)
+    for pointer in (loaded.value, capsule_pointer(capsule := model.__pyffnn_model__())):
+        assert pointer is not None
+        assert api.model_label(pointer, 0) is None
+        if texts:
+            got = predict_texts(pointer, [t.encode() for t in PROBES])
+        else:
+            got = predict_rows(pointer, X, more=1)
+        assert np.array_equal(got.reshape(want.shape), want)
+    api.model_free(loaded)
+    del capsule
 
 
 def test_a_capsule_outlives_its_model() -> None:

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import pickle
 import warnings
 
 import numpy as np
@@ -47,10 +48,10 @@ def test_checks(estimator, check):
     check(estimator)
 
 
-def fitted(estimator, y):
+def fitted(estimator, y, x=X):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return estimator.fit(X, y)
+        return estimator.fit(x, y)
 
 
 @pytest.mark.parametrize("activation", ["relu", "logistic", "tanh", "identity"])
@@ -89,6 +90,66 @@ def test_names_of_columns_are_taken_over():
         warnings.simplefilter("ignore")
         theirs = MLPClassifier((4,), max_iter=3).fit(frame, CLASSES)
     assert hosted.from_mlp(theirs).feature_names_in_.tolist() == list("abcdef")
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"activation": "relu"},
+        {"activation": "tanh", "solver": "sgd", "learning_rate": "invscaling"},
+        {"activation": "logistic", "solver": "sgd", "nesterovs_momentum": False},
+        {"activation": "identity", "solver": "lbfgs"},
+        {"early_stopping": True, "batch_size": 32},
+        {"warm_start": True, "shuffle": False},
+    ],
+)
+@pytest.mark.parametrize(
+    "y", [CLASSES, CLASSES == 1, SETS, X[:, 0]], ids=["4", "2", "sets", "real"]
+)
+def test_in_the_place_of_an_mlp(y, settings, dtype):
+    if dtype is np.float32 and settings.get("solver") == "lbfgs":
+        pytest.skip("its path depends on the last bits")
+    kind = "MLPRegressor" if y.dtype.kind == "f" else "MLPClassifier"
+    fast, slow = (
+        getattr(home, kind)(hidden_layer_sizes=(7, 5), max_iter=9, random_state=0, **settings)
+        for home in (hosted, sklearn.neural_network)
+    )
+    assert fast.get_params() == slow.get_params()
+    x = X.astype(dtype)
+    for _ in range(2 if "warm_start" in settings else 1):
+        fitted(fast, y, x), fitted(slow, y, x)
+    close = {"rtol": 1e-7, "atol": 1e-9} if dtype is np.float64 else {"rtol": 2e-3, "atol": 2e-3}
+    for mine, theirs in zip(
+        [*fast.coefs_, *fast.intercepts_], [*slow.coefs_, *slow.intercepts_], strict=True
+    ):
+        assert mine.dtype == dtype
+        np.testing.assert_allclose(mine, theirs, **close)
+    assert fast.n_iter_ == slow.n_iter_
+    assert fast.loss_ == pytest.approx(slow.loss_, rel=close["rtol"])
+    ask = "predict" if kind == "MLPRegressor" else "predict_proba"
+    np.testing.assert_allclose(getattr(fast, ask)(x), getattr(slow, ask)(x), **close)
+    copied = pickle.loads(pickle.dumps(fast))
+    np.testing.assert_array_equal(copied.predict(x), fast.predict(x))
+
+
+def test_an_mlp_of_weighted_sparse_rows():
+    scipy = pytest.importorskip("scipy.sparse")
+    weight = RNG.uniform(0.1, 2, 200)
+    rows = scipy.csr_matrix(np.where(X > 1, X, 0))
+    fast, slow = (
+        home.MLPClassifier((6,), activation="tanh", max_iter=5, random_state=1)
+        for home in (hosted, sklearn.neural_network)
+    )
+    for model in (fast, slow):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            model.fit(rows, CLASSES, sample_weight=weight)
+        model.partial_fit(rows, CLASSES, sample_weight=weight)
+    np.testing.assert_allclose(fast.predict_proba(rows), slow.predict_proba(rows), rtol=1e-7)
+    np.testing.assert_allclose(fast.loss_curve_, slow.loss_curve_, rtol=1e-7)
+    whole = rows.astype(int)
+    np.testing.assert_allclose(fast.predict_proba(whole), slow.predict_proba(whole), rtol=1e-7)
 
 
 def test_arguments_of_an_mlp():

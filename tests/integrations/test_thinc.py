@@ -146,6 +146,21 @@ def test_reductions_and_gather():
     np.testing.assert_allclose(OURS.gather_add(x, ids), x[ids].sum(axis=1), rtol=1e-6)
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("pieces", [1, 2, 3, 5, 17])
+def test_maxout(pieces, dtype):
+    x, dy = floats(70, 9, pieces, dtype=dtype), floats(70, 9, dtype=dtype, seed=1)
+    x[3, 4] = 1.0  # all alike: the first
+    ours, theirs = OURS.maxout(x), THEIRS.maxout(x)
+    for mine, yours in zip(ours, theirs, strict=True):
+        assert mine.dtype == yours.dtype
+        np.testing.assert_array_equal(mine, yours)
+    back = OURS.backprop_maxout(dy, ours[1], pieces)
+    np.testing.assert_array_equal(back, THEIRS.backprop_maxout(dy, theirs[1], pieces))
+    with pytest.raises(IndexError, match="out of bounds for maxout with size"):
+        OURS.backprop_maxout(dy, ours[1] + pieces, pieces)
+
+
 def test_adam_and_clip():
     ours = [floats(1000, seed=i) for i in range(3)] + [np.abs(floats(1000, seed=3))]
     theirs = [a.copy() for a in ours]

@@ -28,7 +28,8 @@ DOCUMENTS = [
 SETTINGS = [
     {}, {"ngram_range": (1, 3)}, {"ngram_range": (2, 2)}, {"stop_words": "english"}, {"stop_words": ["the", "naïve"], "ngram_range": (1, 2)},
     {"strip_accents": "unicode"}, {"strip_accents": "ascii"}, {"lowercase": False}, {"token_pattern": r"(?u)\b\w+\b"}, {"binary": True},
-    {"dtype": np.float32}, {"analyzer": "char_wb", "ngram_range": (2, 3)}, {"tokenizer": str.split, "token_pattern": None},
+    {"dtype": np.float32}, {"analyzer": "char_wb", "ngram_range": (2, 3)}, {"analyzer": "char_wb", "ngram_range": (5, 6)},
+    {"analyzer": "char", "ngram_range": (1, 3)}, {"analyzer": "char", "strip_accents": "unicode", "lowercase": False}, {"tokenizer": str.split, "token_pattern": None},
 ]  # fmt: skip
 OF_COUNTS = [
     {"min_df": 2},
@@ -55,7 +56,7 @@ def same(a, b):
 @pytest.mark.parametrize(("name", "setting"), CASES)
 def test_same_matrices(name, setting):
     documents = DOCUMENTS
-    if setting.get("analyzer") == "char_wb" or name == "HashingVectorizer":
+    if "analyzer" in setting or name == "HashingVectorizer":
         documents = [d.replace("\ud800", "") for d in documents]  # theirs cannot hash it
     theirs_, ours_ = getattr(theirs, name)(**setting), getattr(ours, name)(**setting)
     same(theirs_.fit_transform(documents), ours_.fit_transform(documents))
@@ -80,6 +81,36 @@ def test_any_text(documents):
             ours.CountVectorizer().fit_transform(documents)
         return
     same(counts, ours.CountVectorizer().fit_transform(documents))
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(st.text("aB \t\n\x1cé\u3000中", max_size=12), min_size=1, max_size=4),
+    st.sampled_from(["char", "char_wb"]),
+    st.tuples(st.integers(1, 4), st.integers(0, 4)),
+)
+def test_characters(documents, analyzer, reach):
+    least, more = reach
+    setting = {"analyzer": analyzer, "ngram_range": (least, least + more)}
+    expected, found = (home.CountVectorizer(**setting) for home in (theirs, ours))
+    try:
+        counts = expected.fit_transform(documents)
+    except ValueError:
+        with pytest.raises(ValueError, match="empty vocabulary"):
+            found.fit(documents)
+        return
+    same(counts, found.fit_transform(documents))
+    assert list(expected.get_feature_names_out()) == list(found.get_feature_names_out())
+
+
+def test_characters_do_not_go_through_python(monkeypatch):
+    def refuse(*_):
+        raise AssertionError
+
+    monkeypatch.setattr(theirs.CountVectorizer, "_analyze", refuse, raising=False)
+    monkeypatch.setattr(theirs, "_analyze", refuse)
+    for analyzer in ("char", "char_wb"):
+        ours.CountVectorizer(analyzer=analyzer, ngram_range=(2, 3)).fit(["some text"])
 
 
 def test_hash_is_murmur3():

@@ -7,6 +7,7 @@ import math
 import numpy as np
 import pytest
 
+import pyffnn
 from pyffnn import _pyffnn
 
 CLIPPED, SWISH, HARD_SWISH, MOBILENET, DISH, GELU, MISH, GELU_TANH = range(8)
@@ -125,6 +126,34 @@ def test_runs_wrong():
     assert np.isnan(_pyffnn.run_max(np.array([[1.0], [np.nan], [2.0]]), np.array([3], np.int32))[0])
     with pytest.raises(IndexError, match="ids entry"):
         _pyffnn.gather_sum(x, np.array([[5, 0]]))
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("pieces", [1, 3, 16, 17, 40])
+def test_cells(dtype, pieces, isa):
+    rng = np.random.default_rng(0)
+    x = rng.integers(-9, 10, (37, 19, pieces)).astype(dtype)
+    x[5, 6, pieces // 2] = np.nan
+    found = {}
+    for threads in (1, 3):
+        with pyffnn.num_threads(threads):
+            best, which = found[threads] = _pyffnn.cell_max(x)
+    np.testing.assert_array_equal(found[1], found[3])
+    np.testing.assert_array_equal(best, x.max(axis=2))
+    np.testing.assert_array_equal(which, x.argmax(axis=2))
+    dy = rng.normal(size=(37, 19)).astype(dtype)
+    expected = np.where(np.arange(pieces) == which[:, :, None], dy[:, :, None], 0)
+    np.testing.assert_array_equal(_pyffnn.cell_max_backward(dy, which, pieces), expected)
+    assert _pyffnn.cell_max(x[:0])[0].shape == (0, 19)
+
+
+def test_cells_wrong():
+    with pytest.raises(ValueError, match="at least one piece"):
+        _pyffnn.cell_max(np.ones((2, 3, 0)))
+    with pytest.raises(ValueError, match="pieces must be at least 1, got 0"):
+        _pyffnn.cell_max_backward(np.ones((1, 1)), np.zeros((1, 1), int), 0)
+    with pytest.raises(IndexError, match="which entry -1 is out of bounds"):
+        _pyffnn.cell_max_backward(np.ones((1, 1)), np.array([[-1]]), 2)
 
 
 def test_layer_norm(isa):

@@ -209,6 +209,41 @@ def test_frozen_embeddings_thaw(tmp_path: Any) -> None:
     np.testing.assert_array_equal(model.embeddings_, thawed)
 
 
+def test_embeddings_that_are_frozen_at_first(tmp_path: Any) -> None:
+    texts, labels = reviews(120)
+    words = sorted({word for text in texts for word in text.split()})
+    vectors = np.random.default_rng(0).normal(size=(len(words), 5)).astype(np.float32)
+    y = [float(label == "good") for label in labels]
+    for cls, targets in ((TextClassifier, labels), (TextRegressor, y)):
+        moved: list[bool] = []
+
+        def look(model: Any, record: Any, moved: list[bool] = moved) -> None:
+            moved.append(bool((model.word_vector(words[3]) != vectors[3]).any()))
+
+        common: dict[str, Any] = {"pretrained_vectors": (words, vectors), "epochs": 4}
+        model = cls(**common, freeze_embeddings=2, early_stopping=4)
+        model.fit(texts, targets, callbacks=look)
+        assert moved[:3] == [False, False, True]
+        # killed within the frozen epochs or after them, a run goes on to the same bits
+        for stop in (1, 3):
+            path = tmp_path / f"{cls.__name__}{stop}"
+
+            def kill(model: Any, record: Any, stop: int = stop) -> None:
+                if record["epoch"] == stop:
+                    raise KeyboardInterrupt
+
+            cut = cls(**common, freeze_embeddings=2)
+            with pytest.raises(KeyboardInterrupt):
+                cut.fit(texts, targets, checkpoint=path, checkpoint_steps=1, callbacks=kill)
+            whole = cls(**common, freeze_embeddings=2).fit(texts, targets)
+            again = cls(**common, freeze_embeddings=2)
+            again.fit(texts, targets, checkpoint=path, resume=True)
+            assert len(again.history_) == 4
+            np.testing.assert_array_equal(again.embeddings_, whole.embeddings_)
+    with pytest.raises(ValueError, match="freeze_embeddings must be"):
+        TextClassifier(pretrained_vectors=(words, vectors), freeze_embeddings=-1).fit(texts, labels)
+
+
 @OF_CLASSES
 def test_unfitted_and_wrong(kind: Kind) -> None:
     model = kind.make()

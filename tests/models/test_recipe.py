@@ -11,6 +11,8 @@ from models.samples import reviews
 
 from pyffnn import TextClassifier
 from pyffnn.models.labels import Targets
+from pyffnn.models.text_classifier import recipe
+from pyffnn.models.text_classifier.choice import cut_again, parts_in_order
 from pyffnn.models.text_classifier.row_weights import new_row_weights, row_weights
 from pyffnn.net import Examples, Network
 from pyffnn.text.featurizer import Featurizer
@@ -24,8 +26,9 @@ def bags(features, texts):
     return [ids[i:j].tolist() for i, j in itertools.pairwise(offsets)]
 
 
-def oracle_weights(rows, sets, classes, count):
+def oracle_weights(rows, sets, classes, count, weighting="both"):
     """By the formula, one row after the other."""
+    rarity, unevenness = {"both": (2, 0.5), "unevenness": (1, 0.5), "rarity": (2, 0)}[weighting]
     labels = [c for s in classes for c in s]
     share = [(labels.count(c) + 1e-3) / (len(labels) + 1e-3 * count) for c in range(count)]
     weights = []
@@ -37,7 +40,7 @@ def oracle_weights(rows, sets, classes, count):
         for c in range(count):
             p = (near.count(c) + count * share[c]) / (len(near) + count)
             square += share[c] * math.log(p / share[c]) ** 2
-        weights.append(idf * math.sqrt(math.sqrt(square) + 1e-3))
+        weights.append(idf**rarity * (math.sqrt(square) + 1e-3) ** unevenness)
     return weights
 
 
@@ -50,6 +53,12 @@ def test_weights_of_rows(settings):
     expected = oracle_weights(features.num_rows, sets, [[c] for c in CODES], 3)
     np.testing.assert_allclose(row_weights(corpus, one), expected, rtol=1e-6)
     np.testing.assert_allclose(new_row_weights(corpus, one, 2), expected[2:], rtol=1e-6)
+    for other in ("unevenness", "rarity"):
+        expected = oracle_weights(features.num_rows, sets, [[c] for c in CODES], 3, other)
+        found = row_weights(corpus, one, None, other)
+        np.testing.assert_allclose(found, expected, rtol=1e-6)
+        found = new_row_weights(corpus, one, 2, other)
+        np.testing.assert_allclose(found, expected[2:], rtol=1e-6)
 
     # of sets of labels, and where the labels of some texts do not count
     pairs = [(0, 0), (0, 2), (1, 1), (3, 2), (5, 0), (5, 1), (5, 2)]
@@ -119,25 +128,58 @@ def test_gradients_of_weighted_bags():
 
 def test_the_choice_is_measured_and_told(capsys, tmp_path):
     texts, labels = reviews(800)
+    labels = ["other" if i % 9 == 0 else label for i, label in enumerate(labels)]
     model = TextClassifier(verbose=1).fit(texts, labels)
-    recipe = model.recipe_
-    assert recipe["pooling"] == "weighted" and recipe["optimizer"] == "sgd"
-    tried = list(recipe["tried"])
-    assert len(tried) == 3 and all(0 <= t["accuracy"] <= 1 for t in tried)
+    chosen = model.recipe_
+    assert chosen["pooling"] == "weighted" and chosen["optimizer"] == "sgd"
+    tried = list(chosen["tried"])
+    assert len(tried) >= 7 and all(0 <= t["accuracy"] <= 1 for t in tried)
+    names = ("weighting", "char_ngrams", "learning_rate", "epochs")
+    best = next(t for t in tried if all(t[name] == chosen[name] for name in names))
     score = [t["accuracy"] - 0.05 * t["loss"] for t in tried]
-    assert recipe["learning_rate"] == tried[int(np.argmax(score))]["learning_rate"]
-    assert "best of 3" in recipe["why"]["learning_rate"]
+    # each of the others came later and was no thousandth better, or was overtaken by one that was
+    assert best["accuracy"] - 0.05 * best["loss"] > max(score) - 0.004
+    assert all(f"best of {len(tried)} on" in chosen["why"][n] for n in names[:3])
     assert "recipe  pooling weighted" in capsys.readouterr().err
-    assert recipe["epochs"] == len(model.history_)
+    assert chosen["epochs"] == len(model.history_)
     model.save(tmp_path / "m")
-    assert TextClassifier.load(tmp_path / "m").recipe_ == recipe
-    recipe["tried"].clear()
+    assert TextClassifier.load(tmp_path / "m").recipe_ == chosen
+    chosen["tried"].clear()
     assert model.recipe_["tried"] == tried
 
     # what the user says is obeyed, and then nothing is tried
     own = TextClassifier(epochs=2, l2=1e-3, pooling="weighted").fit(texts, labels).recipe_
     assert (own["epochs"], own["l2"], own["tried"]) == (2, 1e-3, [])
     assert "pooling" not in own["why"] and "epochs" not in own["why"]
+
+
+def test_held_out_are_runs_of_neighbours():
+    rng = np.random.default_rng(0)
+    strata = rng.permutation(np.repeat(np.arange(5), [160, 60, 9, 3, 1]))
+    parts = parts_in_order(strata, 4)
+    for c in range(5):
+        mine = parts[strata == c]
+        counts = np.bincount(mine, minlength=4)
+        assert counts.max() - counts.min() <= max(mine.size // 8, 1)
+        # eight runs, or each text on its own
+        assert np.count_nonzero(np.diff(mine)) <= 9 or mine.size < 16
+    # that leaves a class of one text to train on in three of the four ways
+    np.testing.assert_array_equal(parts_in_order(np.arange(8), 4), np.arange(8) % 4)
+
+
+@pytest.mark.parametrize("chars", [None, (3, 6)])
+def test_words_that_were_kept_are_cut_into_other_pieces(chars):
+    """As if the texts had been read again."""
+    texts, labels = reviews(800)
+    by_rule = TextClassifier(word_ngrams=2)
+    read = by_rule._reader().training(recipe.featurizer(by_rule), texts, labels, None)
+    again = cut_again(by_rule, read, chars).corpus
+    fresh = TextClassifier(word_ngrams=2, char_ngrams=chars)
+    other = fresh._reader().training(recipe.featurizer(fresh), texts, labels, None).corpus
+    assert again.featurizer.vocabulary == other.featurizer.vocabulary
+    assert again.featurizer.char_ngrams == chars
+    for a, b in zip(again.bags(), other.bags(), strict=True):
+        np.testing.assert_array_equal(a, b)
 
 
 def test_the_choice_does_not_depend_on_threads():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import numpy as np
@@ -97,3 +98,58 @@ def test_more_wrong_rows() -> None:
     with pytest.raises(ValueError, match="must be 'softmax' with y as rows of probabilities"):
         FFNNClassifier((), output="sampled").fit(X, P)
     assert FFNNClassifier((), epochs=2).fit(X, (P > 0.5) * 1.0).predict(X).shape == (120, 3)
+
+
+def soft_lines(form: str) -> str:
+    if form == "txt":
+        rows = [
+            f"__label__bad:{a:g} {t} __label__good:{b}" for t, (a, b) in zip(TEXTS, Q, strict=True)
+        ]
+    else:
+        rows = [
+            json.dumps({"text": t, "label": {"bad": a, "good": b} if a < 1 else {"bad": a}})
+            for t, (a, b) in zip(TEXTS, Q.tolist(), strict=True)
+        ]
+    return "\n".join(rows)
+
+
+@pytest.mark.parametrize("form", ["txt", "jsonl"])
+def test_files_hold_them(form: str, tmp_path: Any) -> None:
+    file = tmp_path / f"soft.{form}"
+    file.write_text(soft_lines(form))
+    ours = TextClassifier(epochs=5).fit(file)
+    pandas = pytest.importorskip("pandas")
+    theirs = TextClassifier(epochs=5).fit(TEXTS, pandas.DataFrame(Q, columns=["bad", "good"]))
+    assert ours.classes_.tolist() == ["bad", "good"]
+    np.testing.assert_array_equal(ours.predict_proba(TEXTS), theirs.predict_proba(TEXTS))
+    assert ours.score(file) == theirs.score(TEXTS, Q)
+
+
+def test_what_files_of_them_may_not_hold(tmp_path: Any) -> None:
+    file = tmp_path / "soft.txt"
+    lines = soft_lines("txt").split("\n")
+    file.write_text("\n".join([*lines, "__label__bad:0.5 x"]))
+    with pytest.raises(ValueError, match="txt' must be rows of probabilities that sum to 1"):
+        TextClassifier().fit(file)
+    # one label each: names that happen to look so
+    file.write_text("__label__a:1 x y\n__label__b:1 z y\n")
+    assert TextClassifier(epochs=1).fit(file).classes_.tolist() == ["a:1", "b:1"]
+    model = TextClassifier(epochs=1).fit(TEXTS, ["good", "bad"] * 20)
+    file.write_text("__label__good:0.5 __label__ugly:0.5 x")
+    with pytest.raises(ValueError, match="'ugly' is none of the classes"):
+        model.score(file)
+    table = tmp_path / "soft.jsonl"
+    for label, wrong in (
+        ({"a": "x"}, "a probability, got str"),
+        ({"a": 1.5}, "a probability, got float"),
+    ):
+        table.write_text(json.dumps({"text": "x", "label": label}))
+        with pytest.raises(ValueError, match=f"label 'a' must be {wrong}"):
+            TextClassifier().fit(table)
+    table.write_text(
+        "\n".join(
+            json.dumps({"text": t, "label": {"a": 1, "b": i % 2}}) for i, t in enumerate(TEXTS)
+        )
+    )
+    several = TextClassifier(multilabel=True, epochs=1).fit(table)
+    assert several.classes_.tolist() == ["a", "b"]

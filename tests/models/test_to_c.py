@@ -1,11 +1,13 @@
-"""`TextClassifier.to_c`: the C code predicts what the model predicts."""
+"""`to_c` of the models of texts: the C code predicts what the model predicts."""
 
 from __future__ import annotations
 
+import re
 import shutil
 import struct
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import languages
 import numpy as np
@@ -13,7 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pyffnn import TextClassifier
+from pyffnn import TextClassifier, TextRegressor
 from pyffnn.cli import main
 
 GCC = shutil.which("gcc")
@@ -42,15 +44,19 @@ int main(int argc, char **argv) {
   return 0;
 }
 """
+# a regressor has no labels
+NUMBERS = re.sub(r"    if .argc > 2.\n.*\n    else\n  |  if .model_label.*\n", "", MAIN).replace(
+    "CLASSES", "NUMBERS"
+)
 FLAGS = ["-std=c99", "-pedantic", "-O1", "-Wall", "-Wextra", "-Werror", "-Wconversion", "-Wno-sign-conversion"]  # fmt: skip
 TEXTS, LABELS = languages.documents()
 PROBES = TEXTS + languages.STRANGE
 
 
 class Compiled:
-    def __init__(self, model: TextClassifier, folder: Path, *more: str) -> None:
+    def __init__(self, model: TextClassifier | TextRegressor, folder: Path, *more: str) -> None:
         self.code, self.header, self.weights = model.to_c(folder)
-        (folder / "main.c").write_text(MAIN)
+        (folder / "main.c").write_text(MAIN if isinstance(model, TextClassifier) else NUMBERS)
         self.program = folder / "predict"
         sources = [str(self.code), str(folder / "main.c")]
         done = subprocess.run(
@@ -128,6 +134,26 @@ def test_several_labels(tmp_path: Path) -> None:
     model = TextClassifier(epochs=3, multilabel=True).fit(TEXTS, sets)
     got = Compiled(model, tmp_path).probabilities(utf8(PROBES))
     np.testing.assert_allclose(got, model.predict_proba(PROBES), atol=2e-6)
+
+
+@needs_gcc
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {},
+        {"loss": "logistic"},
+        {"hidden_layer_sizes": (6,), "word_ngrams": 2},
+        {"pooling": "concat"},
+    ],
+)
+def test_a_regressor(settings: dict[str, Any], tmp_path: Path) -> None:
+    y = np.array([[len(t), t.count("e") / (1 + len(t))] for t in TEXTS])
+    y = y[:, 1] if "loss" in settings else y * 100
+    model = TextRegressor(epochs=3, **settings).fit(TEXTS, y)
+    got = Compiled(model, tmp_path).probabilities(utf8(PROBES))
+    want = model.predict(PROBES).reshape(got.shape)
+    np.testing.assert_allclose(got, want, rtol=1e-5, atol=1e-5 * np.abs(y).max())
+    assert "label" not in (tmp_path / "model.h").read_text()
 
 
 @needs_gcc

@@ -172,6 +172,16 @@ def test_it_predicts_what_the_network_predicts(kind: str) -> None:
     assert done > 15
 
 
+@pytest.mark.parametrize("rows", [7, 3000])
+def test_long_bags_are_weighted_by_how_often_a_row_is_there(rows: int) -> None:
+    spec = make_spec("bags", pool="weighted", rows=rows)
+    network = build(spec, np.float64, scale=0.5)
+    data = Data(spec, 30, max_len=3000)
+    plan = blueprint(network.spec, network.parameters(), None)
+    got = network.predict(data.examples, None, 0)
+    np.testing.assert_allclose(got, predict(plan, data), rtol=1e-9)
+
+
 def test_settings_that_are_not_understood_are_refused() -> None:
     network = build(make_spec("bags"), np.float32)
     spec, parameters = dict(network.spec), network.parameters()

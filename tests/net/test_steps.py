@@ -242,6 +242,19 @@ def test_frozen_embeddings(kind: str, clip: float) -> None:
     assert "embedding" not in grads and grads.keys() == oracle.p.keys() - {"embedding"}
 
 
+@pytest.mark.parametrize("kind", TABLES)
+@pytest.mark.parametrize("clip", [0.0, 0.1])
+def test_embeddings_thaw(kind: str, clip: float) -> None:
+    """They take no step before, and then those that the oracle takes."""
+    spec = make_spec(kind, frozen_steps=2, optimizer="adam", clip=clip)
+    net, _ = follow(spec, Data(spec, 46))
+    start = build(spec).parameters()
+    assert (net.parameters()["embedding"] != start["embedding"]).any()
+    still = make_spec(kind, frozen_steps=10_000, optimizer="adam", clip=clip)
+    net, _ = follow(still, Data(still, 46))
+    np.testing.assert_array_equal(net.parameters()["embedding"], start["embedding"])
+
+
 def test_frozen_embeddings_with_learned_means() -> None:
     more = {"distant_kernels": 2, "distant_window": 5}
     spec = make_spec("windows", freeze_embeddings=True, optimizer="adam", clip=0.1, **more)

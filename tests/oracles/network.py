@@ -320,7 +320,7 @@ class Oracle:
         """One optimizer step; returns the weighted mean loss before it."""
         s = self.spec
         loss, grads = self.gradients(data, order, w)
-        if s.get("freeze_embeddings"):
+        if s.get("freeze_embeddings") or self.t < s.get("frozen_steps", 0):
             grads.pop("embedding", None)
         norm = math.sqrt(sum(float((g**2).sum()) for g in grads.values()))
         scale = s["clip"] / norm if s["clip"] and norm > s["clip"] else 1.0

@@ -276,3 +276,13 @@ def test_many_threads_may_encode_at_once() -> None:
     for bags in results:
         assert np.array_equal(bags.ids, expected.ids)
         assert np.array_equal(bags.offsets, expected.offsets)
+
+
+@pytest.mark.parametrize("least", [1, 2, 254, 255, 256, 300])
+def test_an_ngram_is_kept_from_its_least_count_on(least: int) -> None:
+    train = [["a", "b"], ["c", "d"]] * (least - 1) + [["a", "b", "e"]]
+    featurizer = Featurizer(word_ngrams=2, ngram_min_count=least, char_ngrams=None)
+    corpus = featurizer.fit_tokens(train)
+    oracle = Oracle(train, word_ngrams=2, ngram_min_count=least, char_ngrams=None)
+    assert featurizer.num_rows == oracle.num_rows
+    assert as_lists(corpus.bags()) == [oracle.bag(d) for d in train]

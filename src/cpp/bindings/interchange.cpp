@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "bindings/arrow_c.h"
 #include "core/types.h"
 
 namespace pyffnn::bindings {
@@ -11,26 +12,6 @@ namespace pyffnn::bindings {
 namespace py = pybind11;
 
 namespace {
-
-// The Arrow C data interface (https://arrow.apache.org/docs/format/CDataInterface.html).
-struct ArrowSchema {
-  const char* format;
-  const char* name;
-  const char* metadata;
-  std::int64_t flags, n_children;
-  ArrowSchema** children;
-  ArrowSchema* dictionary;
-  void (*release)(ArrowSchema*);
-  void* private_data;
-};
-struct ArrowArray {
-  std::int64_t length, null_count, offset, n_buffers, n_children;
-  const void** buffers;
-  ArrowArray** children;
-  ArrowArray* dictionary;
-  void (*release)(ArrowArray*);
-  void* private_data;
-};
 
 // Where DLPack says that memory lies (DLDeviceType).
 const char* device_name(long type) {

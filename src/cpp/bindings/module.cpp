@@ -16,6 +16,7 @@ PYBIND11_MODULE(_pyffnn, m, pybind11::mod_gil_not_used()) {
   register_fasttext(m);
   register_fasttext_training(m);
   register_fasttext_scoring(m);
+  register_arrow(m);
   register_terms(m);
   register_stream(m);
   register_examples(m);

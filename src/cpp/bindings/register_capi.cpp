@@ -8,12 +8,14 @@ namespace pyffnn::bindings {
 namespace py = pybind11;
 
 py::capsule c_model(std::shared_ptr<net::Network<float>> network, text::FeaturesPtr features, Index length, bool one_unit,
-                    const py::list& labels) {
+                    const py::list& labels, std::vector<double> mean, std::vector<double> spread) {
   auto model = std::make_unique<pyffnn_model>();
   model->network = std::move(network);
   model->features = std::move(features);
   model->length = length;
   model->one_unit = one_unit;
+  model->mean = std::move(mean);
+  model->spread = std::move(spread);
   for (const py::handle label : labels) model->labels.push_back(py::cast<std::string>(label));
   py::capsule capsule(model.get(), "pyffnn.model",
                       [](PyObject* o) { delete static_cast<pyffnn_model*>(PyCapsule_GetPointer(o, "pyffnn.model")); });

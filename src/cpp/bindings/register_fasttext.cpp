@@ -182,9 +182,9 @@ py::tuple predict_lines(const Model& model, py::handle file, Index k, float thre
 }
 
 py::array_t<float> matrix_of(const fasttext::Table& table) {
-  if (table.dense() == nullptr) throw py::value_error("Can't get quantized Matrix");
+  if (table.quantised()) throw py::value_error("Can't get quantized Matrix");
   py::array_t<float> a({table.rows(), table.dim()});
-  std::memcpy(a.mutable_data(), table.dense(), static_cast<std::size_t>(a.nbytes()));
+  for (Index i = 0; i < table.rows(); ++i) table.copy(i, a.mutable_data() + i * table.dim());
   return a;
 }
 
@@ -299,13 +299,11 @@ Held pruned(const Model& model, py::handle chosen) {
     if (row < 0 || row >= model.input().rows()) throw py::index_error("rows holds " + std::to_string(row));
     rows.push_back(static_cast<std::int32_t>(row));
   }
-  if (model.input().dense() == nullptr) throw py::value_error("the model is quantized already");
+  if (model.quantised()) throw py::value_error("the model is quantized already");
   const fasttext::DictionaryPtr dictionary = model.dictionary().prune(rows);
   const Index dim = model.input().dim();
   auto data = std::make_shared<std::vector<float>>(rows.size() * static_cast<std::size_t>(dim));
-  for (std::size_t i = 0; i < rows.size(); ++i)
-    std::memcpy(data->data() + i * static_cast<std::size_t>(dim), model.input().dense() + rows[i] * dim,
-                static_cast<std::size_t>(dim) * sizeof(float));
+  for (std::size_t i = 0; i < rows.size(); ++i) model.input().copy(rows[i], data->data() + i * static_cast<std::size_t>(dim));
   const float* const numbers = data->data();
   auto input = std::make_shared<fasttext::DenseTable>(static_cast<Index>(rows.size()), dim, data, numbers);
   return std::make_shared<Model>(dictionary, std::move(input), model.output_ptr(), false, false);

@@ -1,9 +1,11 @@
 // Training of fastText's models.
+#include <algorithm>
 #include <chrono>
 
 #include "bindings/fasttext_input.h"
 #include "bindings/register_fasttext.h"
 #include "bindings/settings.h"
+#include "core/thread_pool.h"
 #include "fasttext/losses.h"
 #include "fasttext/trainer.h"
 
@@ -91,7 +93,7 @@ void check_rate(double lr) {
 }
 
 py::tuple train(py::handle file, const py::dict& given, double lr, Index min_count_label, std::int64_t seed, const py::list& words,
-                py::handle vectors, double seconds, py::object told) {
+                py::handle vectors, double seconds, py::object told, int n_threads) {
   const fasttext::Settings settings = model_settings(given);
   check_rate(lr);
   fasttext::TrainSettings how;
@@ -110,6 +112,7 @@ py::tuple train(py::handle file, const py::dict& given, double lr, Index min_cou
   Watching watching(seconds, std::move(told));
   return training([&] {
     const ReleaseGil release;
+    const threads::ScopedNumThreads scope(std::min(n_threads, threads::get_num_threads()));
     const fasttext::DictionaryPtr dictionary = fasttext::count_words(text.bytes(), settings, min_count_label, how.words);
     const double bytes = (static_cast<double>(dictionary->words()) + settings.bucket) * settings.dim * 4;
     if (bytes > static_cast<double>(physical_memory())) throw std::bad_alloc();
@@ -117,7 +120,8 @@ py::tuple train(py::handle file, const py::dict& given, double lr, Index min_cou
   });
 }
 
-py::tuple train_on(const Model& model, py::handle file, double lr, Index epoch, std::int64_t seed, double seconds, py::object told) {
+py::tuple train_on(const Model& model, py::handle file, double lr, Index epoch, std::int64_t seed, double seconds, py::object told,
+                   int n_threads) {
   check_rate(lr);
   if (epoch < 0 || epoch > INT32_MAX) throw py::value_error("epoch must not be negative, got " + std::to_string(epoch));
   if (model.quantised()) throw py::value_error("a quantized model cannot be trained");
@@ -130,6 +134,7 @@ py::tuple train_on(const Model& model, py::handle file, double lr, Index epoch, 
   Watching watching(seconds, std::move(told));
   return training([&] {
     const ReleaseGil release;
+    const threads::ScopedNumThreads scope(std::min(n_threads, threads::get_num_threads()));
     return fasttext::train_on(text.bytes(), model, how, interrupts, [&](const fasttext::Progress& p) { return watching(p); });
   });
 }
@@ -139,8 +144,8 @@ py::tuple train_on(const Model& model, py::handle file, double lr, Index epoch, 
 void register_fasttext_training(py::module_& m) {
   using namespace py::literals;
   m.def("fasttext_train", &train, "file"_a, "settings"_a, "lr"_a, "min_count_label"_a, "seed"_a, "words"_a, "vectors"_a, "seconds"_a,
-        "told"_a);
-  m.def("fasttext_train_on", &train_on, "model"_a, "file"_a, "lr"_a, "epoch"_a, "seed"_a, "seconds"_a, "told"_a);
+        "told"_a, "n_threads"_a);
+  m.def("fasttext_train_on", &train_on, "model"_a, "file"_a, "lr"_a, "epoch"_a, "seed"_a, "seconds"_a, "told"_a, "n_threads"_a);
 }
 
 }  // namespace pyffnn::bindings

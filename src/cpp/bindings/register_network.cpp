@@ -271,6 +271,7 @@ class PyNetwork {
                                       "embedding_dropout",
                                       "output_dropout",
                                       "freeze_embeddings",
+                                      "frozen_steps",
                                       "samples",
                                       "seed"};
       for (const auto& item : training) {
@@ -411,7 +412,8 @@ void register_of(py::module_& m, const char* name, const char* reading) {
   });
   py::class_<N> network(m, name);
   if constexpr (std::is_same_v<T, float>)
-    network.def("c_model", &lend<N>, py::arg("features").none(true), py::arg("length"), py::arg("one_unit"), py::arg("labels"));
+    network.def("c_model", &lend<N>, py::arg("features").none(true), py::arg("length"), py::arg("one_unit"), py::arg("labels"),
+                py::arg("mean"), py::arg("spread"));
   network.def(py::init<const py::dict&, py::handle>(), py::arg("spec"), py::arg("by_frequency") = none)
       .def_property_readonly("spec", &N::spec)
       .def("parameters", &N::parameters)

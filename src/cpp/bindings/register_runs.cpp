@@ -119,6 +119,53 @@ py::array run_max_backward(py::handle dy_in, py::handle which_in, py::handle len
   return dx;
 }
 
+py::array rank_three(py::handle x_in) {
+  const py::array x = as_floats(x_in, "x");
+  check_rank(x, 3, "x");
+  if (x.shape(2) < 1) value_error("x", "must have at least one piece a cell, got shape " + shape_text(x));
+  return contiguous(x);
+}
+
+py::tuple cell_max(py::handle x_in) {
+  const py::array x = rank_three(x_in);
+  const Index rows = x.shape(0), d = x.shape(1), pieces = x.shape(2);
+  py::array best = new_array({rows, d}, dtype_num(x)), which = int32_array(rows, d);
+  by_dtype(dtype_num(x), [&](auto tag) {
+    using T = decltype(tag);
+    const T* const from = in<T>(x);
+    T* const to = out<T>(best);
+    std::int32_t* const at = out<std::int32_t>(which);
+    released([=] { ops::cell_max<T>(from, pieces, rows * d, to, at); });
+  });
+  return py::make_tuple(best, which);
+}
+
+py::array cell_max_backward(py::handle dy_in, py::handle which_in, Index pieces) {
+  const py::array dy = contiguous(matrix(dy_in, "dy"));
+  if (pieces < 1) value_error("pieces", "must be at least 1, got " + std::to_string(pieces));
+  const Ids given(which_in, "which");
+  check_shape(given.array(), shape_of(dy), "which");
+  const Index rows = dy.shape(0), d = dy.shape(1);
+  std::vector<std::int32_t> which(static_cast<std::size_t>(rows * d));
+  given.view().visit([&](auto p) {
+    for (std::size_t i = 0; i < which.size(); ++i) {
+      const Index piece = p[i];
+      if (piece < 0 || piece >= pieces)
+        throw py::index_error("which entry " + std::to_string(piece) + " is out of bounds for maxout with size " + std::to_string(pieces));
+      which[i] = static_cast<std::int32_t>(piece);
+    }
+  });
+  py::array dx = new_array({rows, d, pieces}, dtype_num(dy));
+  by_dtype(dtype_num(dy), [&](auto tag) {
+    using T = decltype(tag);
+    const T* const from = in<T>(dy);
+    T* const to = out<T>(dx);
+    const std::int32_t* const at = which.data();
+    released([=] { ops::cell_max_backward<T>(from, at, pieces, rows * d, to); });
+  });
+  return dx;
+}
+
 py::array gather_sum(py::handle table_in, py::handle ids_in) {
   const py::array table = contiguous(matrix(table_in, "table"));
   const Ids ids(ids_in, "ids");
@@ -143,6 +190,8 @@ void register_runs(py::module_& m) {
   m.def("run_sums_backward", &run_sums_backward);
   m.def("run_max", &run_max);
   m.def("run_max_backward", &run_max_backward);
+  m.def("cell_max", &cell_max);
+  m.def("cell_max_backward", &cell_max_backward);
   m.def("gather_sum", &gather_sum);
 }
 

@@ -9,15 +9,21 @@
 namespace pyffnn::bindings {
 namespace {
 
-// What Python's re takes for \w, a bit a code point.
+template <class F>
+const std::uint8_t* bits_where(F holds) {
+  auto* bits = new std::vector<std::uint8_t>(0x110000 / 8);  // kept for ever
+  for (Py_UCS4 c = 0; c < 0x110000; ++c)
+    if (holds(c)) (*bits)[c >> 3] = static_cast<std::uint8_t>((*bits)[c >> 3] | 1u << (c & 7));
+  return bits->data();
+}
+// What Python's re takes for \w and for \s, a bit a code point.
 const std::uint8_t* word_characters() {
-  static const std::vector<std::uint8_t>* const table = [] {
-    auto* bits = new std::vector<std::uint8_t>(0x110000 / 8);
-    for (Py_UCS4 c = 0; c < 0x110000; ++c)
-      if (Py_UNICODE_ISALNUM(c) || c == '_') (*bits)[c >> 3] = static_cast<std::uint8_t>((*bits)[c >> 3] | 1u << (c & 7));
-    return bits;
-  }();
-  return table->data();
+  static const std::uint8_t* const table = bits_where([](Py_UCS4 c) { return Py_UNICODE_ISALNUM(c) || c == '_'; });
+  return table;
+}
+const std::uint8_t* spaces() {
+  static const std::uint8_t* const table = bits_where([](Py_UCS4 c) { return Py_UNICODE_ISSPACE(c) != 0; });
+  return table;
 }
 
 // Documents held while their characters are read without the GIL.
@@ -60,10 +66,13 @@ std::unique_ptr<text::TermTable> table_of(py::handle terms) {
   return table;
 }
 
-text::TermOptions options_of(bool lowercase, Index min_length, Index min_n, Index max_n) {
+text::TermOptions options_of(const std::string& analyzer, bool lowercase, Index min_length, Index min_n, Index max_n) {
   if (min_n < 1 || max_n < min_n)
     value_error("ngram_range", "must be 1 <= min <= max, got " + std::to_string(min_n) + ", " + std::to_string(max_n));
-  return {lowercase, min_length, min_n, max_n, word_characters()};
+  if (analyzer == "word") return {text::TermKind::word, lowercase, min_length, min_n, max_n, word_characters()};
+  if (analyzer == "char") return {text::TermKind::character, lowercase, 1, min_n, max_n, spaces()};
+  if (analyzer == "char_wb") return {text::TermKind::bounded, lowercase, 1, min_n, max_n, spaces()};
+  value_error("analyzer", "must be 'word', 'char' or 'char_wb', got '" + analyzer + "'");
 }
 
 template <class T>
@@ -78,9 +87,9 @@ py::tuple rows_of(const text::TermRows<T>& rows) {
 }
 
 // (vocabulary in its order, (indptr, columns, counts))
-py::tuple count_terms(const py::list& given, py::handle prepare, bool lowercase, Index min_length, Index min_n, Index max_n,
-                      py::handle stop_in) {
-  const text::TermOptions options = options_of(lowercase, min_length, min_n, max_n);
+py::tuple count_terms(const py::list& given, py::handle prepare, const std::string& analyzer, bool lowercase, Index min_length, Index min_n,
+                      Index max_n, py::handle stop_in) {
+  const text::TermOptions options = options_of(analyzer, lowercase, min_length, min_n, max_n);
   const auto stop = table_of(stop_in);
   const Documents documents(given, prepare);
   std::vector<std::string> vocabulary;
@@ -101,9 +110,9 @@ py::tuple count_terms(const py::list& given, py::handle prepare, bool lowercase,
 }
 
 // (indptr, columns, counts) of the terms of a dict from term to column
-py::tuple count_known(const py::list& given, py::handle prepare, bool lowercase, Index min_length, Index min_n, Index max_n,
-                      py::handle stop_in, const py::dict& known) {
-  const text::TermOptions options = options_of(lowercase, min_length, min_n, max_n);
+py::tuple count_known(const py::list& given, py::handle prepare, const std::string& analyzer, bool lowercase, Index min_length, Index min_n,
+                      Index max_n, py::handle stop_in, const py::dict& known) {
+  const text::TermOptions options = options_of(analyzer, lowercase, min_length, min_n, max_n);
   const auto stop = table_of(stop_in);
   text::TermTable table;
   std::vector<std::int32_t> columns;
@@ -124,9 +133,9 @@ py::tuple count_known(const py::list& given, py::handle prepare, bool lowercase,
   return rows_of(rows);
 }
 
-py::tuple hash_terms(const py::list& given, py::handle prepare, bool lowercase, Index min_length, Index min_n, Index max_n,
-                     py::handle stop_in, Index n_features, bool signs) {
-  const text::TermOptions options = options_of(lowercase, min_length, min_n, max_n);
+py::tuple hash_terms(const py::list& given, py::handle prepare, const std::string& analyzer, bool lowercase, Index min_length, Index min_n,
+                     Index max_n, py::handle stop_in, Index n_features, bool signs) {
+  const text::TermOptions options = options_of(analyzer, lowercase, min_length, min_n, max_n);
   if (n_features < 1 || n_features > 0x7fffffff) value_error("n_features", "must be in [1, 2**31), got " + std::to_string(n_features));
   const auto stop = table_of(stop_in);
   const Documents documents(given, prepare);

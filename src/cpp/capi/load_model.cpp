@@ -1,4 +1,4 @@
-// A classifier from its model file: the counterpart of models/classifier.py and models/text_classifier/storage.py.
+// A model from its file: the counterpart of models/classifier.py, models/regressor.py and models/text_classifier/storage.py.
 #include <cmath>
 #include <cstdio>
 #include <cstring>
@@ -190,41 +190,49 @@ std::vector<std::string> labels_of(const ModelFile& file) {
 }
 
 // Arrays that are neither the network's nor known otherwise would change its predictions in a way that is not known here.
-void refuse_unknown_arrays(const ModelFile& file, const net::Network<float>& network) {
+void refuse_unknown_arrays(const ModelFile& file, const net::Network<float>& network, bool regressor) {
   std::set<std::string> own;
   for (const auto& p : network.params().all()) {
     own.insert(p->name);
     if (p->weights.exists()) own.insert(p->name + ".weights");
   }
   for (const auto& [name, array] : file.arrays) {
-    const bool known =
-        name == "classes" || name == "by_frequency" || name.compare(0, 6, "state.") == 0 || name.compare(0, 9, "features.") == 0;
+    const bool known = (regressor ? name.compare(0, 8, "targets.") == 0 : name == "classes") || name == "by_frequency" ||
+                       name.compare(0, 6, "state.") == 0 || name.compare(0, 9, "features.") == 0;
     if (!known && own.count(name) == 0) wrong("it holds the array '" + name + "', which the C functions do not know");
   }
 }
 
 // What a file holds beyond these changes its predictions in a way that is not known here.
-const std::set<std::string> kKnown = {"params",    "spec",    "seed",       "settings",      "multilabel", "classes", "history",
-                                      "tokenizer", "as_sets", "n_features", "feature_names", "trust",      "recipe",  "thresholds"};
+const std::set<std::string> kKnown = {"params",        "spec",    "seed",      "settings",   "multilabel",
+                                      "classes",       "history", "tokenizer", "as_sets",    "n_features",
+                                      "feature_names", "trust",   "recipe",    "thresholds", "flat"};
 
 }  // namespace
 
 std::unique_ptr<pyffnn_model> load_model(const std::string& path) {
   const std::unique_ptr<const ModelFile> file = read_model_file(path);
-  const bool texts = file->model == "TextClassifier";
-  if (!texts && file->model != "FFNNClassifier") wrong("it holds a " + file->model + ", not a finished FFNNClassifier or TextClassifier");
+  const bool texts = file->model == "TextClassifier" || file->model == "TextRegressor";
+  const bool regressor = file->model == "FFNNRegressor" || file->model == "TextRegressor";
+  if (!texts && !regressor && file->model != "FFNNClassifier")
+    wrong("it holds a " + file->model + ", not a finished FFNNClassifier, FFNNRegressor, TextClassifier or TextRegressor");
   for (const auto& [key, value] : file->config.object("config"))
     if (kKnown.count(key) == 0 && !value.is_null()) wrong("it holds '" + key + "', which the C functions do not know");
   if (texts && !file->config.at("tokenizer").is_null()) wrong("it was trained with a tokenizer object, which needs Python");
   auto model = std::make_unique<pyffnn_model>();
   model->network = network_of(*file);
-  refuse_unknown_arrays(*file, *model->network);
+  refuse_unknown_arrays(*file, *model->network, regressor);
   const net::Spec& spec = model->network->spec();
   if (texts != spec.has_table()) wrong("its network does not fit its class");
   if (texts) {
     model->features = features_of(*file);
     if (model->features->num_rows() != spec.rows) wrong("its vocabulary and its embeddings differ in size");
     model->length = spec.max_tokens;
+  }
+  if (regressor) {
+    model->mean = values_of<double>(array_of(*file, "targets.mean", "F64", spec.n_outputs));
+    model->spread = values_of<double>(array_of(*file, "targets.spread", "F64", spec.n_outputs));
+    return model;
   }
   model->labels = labels_of(*file);
   model->one_unit = spec.n_outputs == 1 && model->labels.size() == 2 && !file->config.at("multilabel").truth("multilabel");

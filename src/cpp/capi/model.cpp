@@ -18,13 +18,19 @@ void predict(const pyffnn_model& model, const net::Source<float>& source, float*
   for (Index i = 0; i < count; ++i) order[static_cast<std::size_t>(i)] = i;
   const net::Visit visit{order.data(), nullptr, count};
   NoInterrupt nobody;
-  if (ldp == units && !model.one_unit) return model.network->predict(source, visit, p, nobody);
+  const bool scaled = !model.mean.empty();
+  if (ldp == units && !model.one_unit && !scaled) return model.network->predict(source, visit, p, nobody);
   std::vector<float> own(static_cast<std::size_t>(count * units));
   model.network->predict(source, visit, own.data(), nobody);
   for (Index i = 0; i < count; ++i) {
     const float* const from = own.data() + i * units;
     float* const to = p + i * ldp;
-    if (model.one_unit) {
+    if (scaled) {
+      for (Index j = 0; j < units; ++j) {
+        const std::size_t k = static_cast<std::size_t>(j);
+        to[j] = static_cast<float>(static_cast<double>(from[j]) * model.spread[k] + model.mean[k]);
+      }
+    } else if (model.one_unit) {
       to[0] = 1 - from[0];
       to[1] = from[0];
     } else {

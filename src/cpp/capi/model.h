@@ -1,4 +1,5 @@
-// A fitted classifier for the C functions: its network, what makes rows of texts, and the labels of its classes.
+// A fitted classifier or regressor for the C functions: its network, what makes rows of texts, and the labels of its classes or the scale
+// of its numbers.
 #pragma once
 #include <pyffnn.h>
 
@@ -14,7 +15,8 @@ struct pyffnn_model {
   pyffnn::text::FeaturesPtr features;  // null: it reads rows of numbers
   pyffnn::Index length = 0;            // words of a text that a concatenation has places for; 0: rows are pooled
   bool one_unit = false;               // two classes, one sigmoid
-  std::vector<std::string> labels;
+  std::vector<std::string> labels;     // of a classifier
+  std::vector<double> mean, spread;    // of a regressor: its numbers are spread * output + mean
 
   pyffnn::Index outputs() const { return one_unit ? 2 : network->spec().n_outputs; }
 };

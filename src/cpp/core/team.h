@@ -23,6 +23,8 @@ class Team {
   void barrier();
 
   struct Broken {};
+  // For members that wait for one another by means of their own.
+  bool broken() const { return broken_.load(); }
   // The caller leaves by an exception; the first one is kept.
   void leave(std::exception_ptr error) noexcept;
   void rethrow() const {

@@ -234,6 +234,33 @@ struct RowStep {
   Index lds;
 };
 
+// A bag of table rows as the descent of a linear model visits it: rows[0..weighted) count weights[i] times, `plain` more behind them once.
+//   Rows lie at table[row * ld]; ld is a multiple of kRowUnit, padding is zero and stays so. A row occurs once. coming: rows that the next
+//   visits have, to be fetched ahead.
+template <class T>
+struct BagRows {
+  T* table;
+  Index ld, d;
+  const std::int32_t* rows;
+  const T* weights;
+  Index weighted, plain;
+  const std::int32_t* coming;
+  Index num_coming;
+};
+
+// One step of descent of a softmax over few classes: p = softmax(W x), then gradient = sum_c a_c w_c and w_c += a_c x with
+// a_c = lr (1 where c is the target, else 0, less p_c).
+//   Rows of w are ld apart; x and gradient are of ld, too. Padding is zero and stays so.
+constexpr Index kFewClasses = 16;
+template <class T>
+struct SoftmaxStep {
+  T* w;
+  Index ld, d, classes, target;
+  const T* x;
+  T lr;
+  T* gradient;
+};
+
 // 64 bytes of text, byte i at bit i of each mask.
 struct ByteMasks {
   std::uint64_t blank;    // at most 0x20: ASCII white space and control characters

@@ -1,5 +1,4 @@
 #include <algorithm>
-#include <cstring>
 #include <stdexcept>
 
 #include "fasttext/dictionary.h"
@@ -16,70 +15,52 @@ struct Counted {
 // Different words in the order in which they came.
 class Counter {
  public:
-  explicit Counter(const std::string& label) : label_(label), slots_(1 << 12, Slot{0, -1}) {}
-
-  void add(std::string_view word, std::uint32_t hash) {
-    auto mask = static_cast<std::uint32_t>(slots_.size() - 1);
-    std::uint32_t at = place(hash) & mask;
-    for (; slots_[at].id >= 0; at = (at + 1) & mask)
-      if (slots_[at].hash == hash && found_[static_cast<std::size_t>(slots_[at].id)].word == word) {
-        ++found_[static_cast<std::size_t>(slots_[at].id)].count;
-        return;
-      }
-    if (found_.size() >= 0x7ffffffe) throw std::invalid_argument("the text has more than 2^31 different words");
-    slots_[at] = {hash, static_cast<std::int32_t>(found_.size())};
-    found_.push_back({word, 1, word.substr(0, label_.size()) == label_});
-    if (found_.size() * 2 > slots_.size()) grow();
+  void add(const WordKey& key, std::string_view word) {
+    if (words_.size() >= 0x7ffffffe) throw std::invalid_argument("the text has more than 2^31 different words");
+    const auto next = static_cast<std::int32_t>(words_.size());
+    const std::int32_t id = table_.add(key, word, next, [this](std::int32_t i) { return words_[static_cast<std::size_t>(i)]; });
+    if (id == next) {
+      words_.push_back(word);
+      counts_.push_back(0);
+    }
+    ++counts_[static_cast<std::size_t>(id)];
   }
-  std::vector<Counted> take() { return std::move(found_); }
+  void prefetch(const WordKey& key) const { table_.prefetch(key); }
+  std::vector<Counted> take(const std::string& label) const {
+    std::vector<Counted> found;
+    found.reserve(words_.size());
+    for (std::size_t i = 0; i < words_.size(); ++i) found.push_back({words_[i], counts_[i], words_[i].substr(0, label.size()) == label});
+    return found;
+  }
 
  private:
-  struct Slot {
-    std::uint32_t hash;
-    std::int32_t id;
-  };
-  static std::uint32_t place(std::uint32_t hash) { return (hash * 0x9e3779b1u) ^ (hash >> 15); }
-  void grow() {
-    std::vector<Slot> old(slots_.size() * 2, Slot{0, -1});
-    old.swap(slots_);
-    const auto mask = static_cast<std::uint32_t>(slots_.size() - 1);
-    for (const Slot& slot : old) {
-      if (slot.id < 0) continue;
-      std::uint32_t at = place(slot.hash) & mask;
-      while (slots_[at].id >= 0) at = (at + 1) & mask;
-      slots_[at] = slot;
-    }
-  }
-
-  const std::string& label_;
-  std::vector<Counted> found_;
-  std::vector<Slot> slots_;
+  WordTable table_{4096};
+  std::vector<std::string_view> words_;
+  std::vector<std::int64_t> counts_;
 };
 
 }  // namespace
 
 DictionaryPtr count_words(std::string_view text, const Settings& settings, std::int64_t min_count_label,
                           const std::vector<std::string_view>& extra) {
-  Counter counter(settings.label);
+  Counter counter;
   std::int64_t tokens = 0;
-  const char* at = text.data();
-  const char* const end = at + text.size();
-  std::string_view word;
-  std::uint32_t hash = 0;
-  while (next_word(at, end, word, hash)) {
-    counter.add(word, hash);
-    ++tokens;
+  Cutter cutter(text.data(), text.data() + text.size());
+  while (cutter.next()) {
+    for (const Word& word : cutter) counter.prefetch(word.key);
+    for (const Word& word : cutter) counter.add(word.key, word.text());
+    tokens += cutter.end() - cutter.begin();
   }
-  std::vector<Counted> found = counter.take();
+  std::vector<Counted> found = counter.take(settings.label);
   const auto rare = [&](const Counted& c) { return c.count < (c.label ? min_count_label : settings.min_count); };
   found.erase(std::remove_if(found.begin(), found.end(), rare), found.end());
   if (!extra.empty()) {
     // Words that come with vectors stand beside those of the text however rare they are.
-    Counter more(settings.label);
-    for (const Counted& c : found) more.add(c.word, hash_of(c.word));
-    for (const std::string_view w : extra) more.add(w, hash_of(w));
+    Counter more;
+    for (const Counted& c : found) more.add(key_of(c.word), c.word);
+    for (const std::string_view w : extra) more.add(key_of(w), w);
     tokens += static_cast<std::int64_t>(extra.size());
-    std::vector<Counted> all = more.take();
+    std::vector<Counted> all = more.take(settings.label);
     for (std::size_t i = 0; i < all.size(); ++i) all[i].count += i < found.size() ? found[i].count - 1 : 0;
     found = std::move(all);
   }

@@ -27,13 +27,12 @@ Dictionary::Dictionary(const Settings& settings, std::shared_ptr<const void> own
       pruned_(pruned),
       kept_(std::move(kept)),
       bucket_(static_cast<std::uint32_t>(std::max(settings.bucket, 1))),
-      mask_(slots_for(entries_.size()) - 1),
-      slots_(static_cast<std::size_t>(mask_) + 1, Slot{0, -1}) {
+      table_(entries_.size()) {
+  if (has_word_ngrams()) hashes_.reserve(entries_.size());
   for (std::size_t i = 0; i < entries_.size(); ++i) {
-    const std::uint32_t hash = hash_of(entries_[i]);
-    std::uint32_t at = spread(hash) & mask_;
-    while (slots_[at].id >= 0) at = (at + 1) & mask_;
-    slots_[at] = {hash, static_cast<std::int32_t>(i)};
+    table_.add(key_of(entries_[i]), entries_[i], static_cast<std::int32_t>(i),
+               [this](std::int32_t id) { return entries_[static_cast<std::size_t>(id)]; });
+    if (has_word_ngrams()) hashes_.push_back(hash_of(entries_[i]));
   }
   if (!pruned_) return;
   kept_bits_.assign(static_cast<std::size_t>(std::max(settings_.bucket, 1) / 64 + 1), 0);
@@ -62,10 +61,9 @@ std::vector<std::int64_t> Dictionary::target_counts() const {
   return counts;
 }
 
-std::int32_t Dictionary::find(std::string_view word, std::uint32_t hash) const {
-  for (std::uint32_t at = spread(hash) & mask_; slots_[at].id >= 0; at = (at + 1) & mask_)
-    if (slots_[at].hash == hash && entries_[static_cast<std::size_t>(slots_[at].id)] == word) return slots_[at].id;
-  return -1;
+std::int32_t Dictionary::find(std::string_view word) const {
+  if (word.find('\0') != std::string_view::npos) return -1;
+  return find(key_of(word), word);
 }
 
 std::int32_t Dictionary::bucket_row(std::uint32_t bucket) const {
@@ -106,11 +104,21 @@ void Dictionary::add_word(std::string_view word, std::int32_t id, std::string& s
 }
 
 void Dictionary::add_word_ngrams(Line& line) const {
-  if (settings_.word_ngrams <= 1 || settings_.bucket <= 0 || (pruned_ && kept_.empty())) return;
+  if (!has_word_ngrams()) return;
   const std::size_t words = line.hashes.size(), order = static_cast<std::size_t>(settings_.word_ngrams);
+  const std::uint32_t* const hashes = line.hashes.data();
   const auto widened = [&](std::size_t i) {
-    return static_cast<std::uint64_t>(static_cast<std::int64_t>(static_cast<std::int32_t>(line.hashes[i])));
+    return static_cast<std::uint64_t>(static_cast<std::int64_t>(static_cast<std::int32_t>(hashes[i])));
   };
+  if (order == 2 && !pruned_ && words > 1) {
+    // Most models: as below.
+    const std::size_t before = line.rows.size();
+    line.rows.resize(before + words - 1);
+    std::int32_t* const rows = line.rows.data() + before;
+    for (std::size_t i = 0; i + 1 < words; ++i)
+      rows[i] = static_cast<std::int32_t>(words_) + static_cast<std::int32_t>(bucket_.of(widened(i) * 116049371u + widened(i + 1)));
+    return;
+  }
   for (std::size_t i = 0; i < words; ++i) {
     std::uint64_t hash = widened(i);
     for (std::size_t j = i + 1; j < words && j - i < order; ++j) {
@@ -121,29 +129,56 @@ void Dictionary::add_word_ngrams(Line& line) const {
   }
 }
 
-void Dictionary::read_line(const char*& at, const char* end, bool closed, Line& line) const {
+bool Dictionary::take(const Word& word, Line& line) const {
+  const std::int32_t id = find(word.key, word.text());
+  ++line.tokens;
+  if (id >= words_) {
+    line.labels.push_back(id - static_cast<std::int32_t>(words_));
+  } else if (id >= 0 || !is_label(word.text())) {
+    if (settings_.maxn > 0)
+      add_word(word.text(), id, line.bracketed, line.rows);
+    else if (id >= 0)
+      line.rows.push_back(id);
+    if (!hashes_.empty()) line.hashes.push_back(id >= 0 ? hashes_[static_cast<std::size_t>(id)] : hash_of(word.text()));
+  }
+  return word.ends_line();
+}
+
+void Dictionary::clear(Line& line) {
   line.rows.clear();
   line.labels.clear();
   line.hashes.clear();
   line.tokens = 0;
-  std::string_view word;
-  std::uint32_t hash = 0;
+}
+
+bool LineReader::next(Line& line) {
+  Dictionary::clear(line);
   for (bool ended = false; !ended;) {
-    if (!next_word(at, end, word, hash)) {
-      if (!closed) break;
-      word = kEndOfLine;
-      hash = hash_of(kEndOfLine);
+    if (word_ == cutter_.end()) {
+      if (!cutter_.next()) break;
+      word_ = cutter_.begin();
+      for (const Word& word : cutter_) dictionary_.table_.prefetch(word.key);
     }
-    ended = word == kEndOfLine;
-    const std::int32_t id = find(word, hash);
-    ++line.tokens;
-    if (id >= words_) {
-      line.labels.push_back(id - static_cast<std::int32_t>(words_));
-    } else if (id >= 0 || !is_label(word)) {
-      add_word(word, id, line.bracketed, line.rows);
-      line.hashes.push_back(hash);
-    }
+    ended = dictionary_.take(*word_++, line);
   }
+  dictionary_.add_word_ngrams(line);
+  return line.tokens > 0;
+}
+
+void Dictionary::read_line(const char*& at, const char* end, bool closed, Line& line) const {
+  clear(line);
+  Cutter cutter(at, end);
+  const char* after = nullptr;
+  while (after == nullptr && cutter.next()) {
+    for (const Word& word : cutter) table_.prefetch(word.key);
+    for (const Word& word : cutter)
+      if (take(word, line)) {
+        after = word.after;
+        break;
+      }
+  }
+  if (after == nullptr && closed) take(end_of_line(end), line);
+  at = after == nullptr ? end : after;
   add_word_ngrams(line);
 }
 

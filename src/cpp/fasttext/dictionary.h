@@ -8,15 +8,11 @@
 #include <utility>
 #include <vector>
 
+#include "fasttext/cutter.h"
 #include "fasttext/hash.h"
 #include "fasttext/settings.h"
 
 namespace pyffnn::fasttext {
-
-constexpr std::string_view kEndOfLine = "</s>";
-
-// What separates words.
-inline bool is_space(char c) { return c == ' ' || (c >= '\t' && c <= '\r') || c == '\0'; }
 
 // The next word of [at, end), or nothing. A line feed is a word too, kEndOfLine, which a word before it leaves where it is.
 inline bool next_word(const char*& at, const char* end, std::string_view& word, std::uint32_t& hash) {
@@ -74,8 +70,10 @@ class Dictionary {
   Index targets() const { return settings_.supervised() ? labels() : words_; }
 
   // The number of a word or label, or -1; labels come behind the words.
-  std::int32_t find(std::string_view word, std::uint32_t hash) const;
-  std::int32_t find(std::string_view word) const { return find(word, hash_of(word)); }
+  std::int32_t find(const WordKey& key, std::string_view word) const {
+    return table_.find(key, word, [this](std::int32_t id) { return entries_[static_cast<std::size_t>(id)]; });
+  }
+  std::int32_t find(std::string_view word) const;
   bool is_label(std::string_view word) const { return word.substr(0, settings_.label.size()) == settings_.label; }
 
   // Reads one line, up to and with its end. `closed`: text behind whose last word a line feed is to be thought.
@@ -90,14 +88,14 @@ class Dictionary {
   std::shared_ptr<const Dictionary> prune(std::vector<std::int32_t>& rows) const;
 
  private:
-  struct Slot {
-    std::uint32_t hash;
-    std::int32_t id;
-  };
   std::int32_t bucket_row(std::uint32_t bucket) const;
   void add_pieces(std::string_view bracketed, std::vector<std::int32_t>& rows, std::vector<Piece>* pieces) const;
   void add_word(std::string_view word, std::int32_t id, std::string& scratch, std::vector<std::int32_t>& rows) const;
+  bool has_word_ngrams() const { return settings_.word_ngrams > 1 && settings_.bucket > 0 && !(pruned_ && kept_.empty()); }
   void add_word_ngrams(Line& line) const;
+  friend class LineReader;
+  static void clear(Line& line);
+  bool take(const Word& word, Line& line) const;
 
   Settings settings_;
   std::shared_ptr<const void> owner_;
@@ -107,11 +105,25 @@ class Dictionary {
   bool pruned_;
   Kept kept_;
   Remainder bucket_;
-  std::uint32_t mask_;
-  std::vector<Slot> slots_;
+  WordTable table_;
+  std::vector<std::uint32_t> hashes_;  // of the entries, where there are n-grams of words
   // of a pruned dictionary: which hashes are kept, and a table of their numbers
   std::vector<std::uint64_t> kept_bits_;
   std::vector<std::pair<std::int32_t, std::int32_t>> kept_slots_;
+};
+
+// The lines of a text, one after the other.
+class LineReader {
+ public:
+  LineReader(const Dictionary& dictionary, std::string_view text)
+      : dictionary_(dictionary), cutter_(text.data(), text.data() + text.size()), word_(cutter_.end()) {}
+  // False at the end.
+  bool next(Line& line);
+
+ private:
+  const Dictionary& dictionary_;
+  Cutter cutter_;
+  const Word* word_;
 };
 
 using DictionaryPtr = std::shared_ptr<const Dictionary>;

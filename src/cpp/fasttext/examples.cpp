@@ -66,7 +66,7 @@ void Examples::read_words() {
   std::string_view word;
   std::uint32_t hash = 0;
   while (next_word(at_, text_.data() + text_.size(), word, hash)) {
-    const std::int32_t id = dictionary_.find(word, hash);
+    const std::int32_t id = dictionary_.find(word);
     if (id < 0) continue;
     ++line_.tokens;
     if (id < dictionary_.words()) line_.rows.push_back(id);

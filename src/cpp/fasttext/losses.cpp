@@ -14,6 +14,7 @@ class Logistic : public Loss {
   explicit Logistic(const Weights& weights) : weights_(weights), kernels_(dispatch::kernels<float>()) {}
 
  protected:
+  void clear(float* gradient) const { std::fill_n(gradient, weights_.ld, 0.0f); }
   double row_step(const float* hidden, Index row, bool positive, float lr, float* gradient) const {
     float* const w = weights_.row(row);
     const float z = kernels_.dot(w, hidden, weights_.dim);
@@ -36,6 +37,7 @@ class OneVsAll final : public Logistic {
  public:
   using Logistic::Logistic;
   double step(const float* hidden, const std::int32_t* targets, Index num_targets, Index, float lr, float* gradient) override {
+    clear(gradient);
     double loss = 0;
     for (Index i = 0; i < weights_.rows; ++i)
       loss += row_step(hidden, i, std::find(targets, targets + num_targets, i) != targets + num_targets, lr, gradient);
@@ -72,6 +74,7 @@ class Negatives final : public Logistic {
     }
   }
   double step(const float* hidden, const std::int32_t* targets, Index, Index which, float lr, float* gradient) override {
+    clear(gradient);
     const std::int32_t target = targets[which];
     double loss = row_step(hidden, target, true, lr, gradient);
     for (Index i = 0; i < negatives_; ++i) {
@@ -81,6 +84,8 @@ class Negatives final : public Logistic {
     }
     return loss;
   }
+
+  void follow(const Loss& other) override { stream_ = static_cast<const Negatives&>(other).stream_; }
 
  private:
   std::int32_t draw() {
@@ -97,6 +102,7 @@ class Hierarchical final : public Logistic {
  public:
   Hierarchical(const Weights& weights, const Tree& tree) : Logistic(weights), tree_(tree) {}
   double step(const float* hidden, const std::int32_t* targets, Index, Index which, float lr, float* gradient) override {
+    clear(gradient);
     const auto& nodes = tree_.nodes();
     double loss = 0;
     for (auto at = static_cast<std::size_t>(targets[which]); nodes[at].parent >= 0; at = static_cast<std::size_t>(nodes[at].parent))
@@ -114,6 +120,12 @@ class Softmax final : public Loss {
       : weights_(weights), kernels_(dispatch::kernels<float>()), p_(static_cast<std::size_t>(weights.rows)) {}
   double step(const float* hidden, const std::int32_t* targets, Index, Index which, float lr, float* gradient) override {
     const Index n = weights_.rows, dim = weights_.dim;
+    if (n <= kFewClasses) {
+      const float own = kernels_.softmax_step({weights_.data, weights_.ld, dim, n, targets[which], hidden, lr, gradient});
+      if (!std::isfinite(own)) throw Diverged();
+      return -std::log(static_cast<double>(own) + 1e-5);
+    }
+    std::fill_n(gradient, weights_.ld, 0.0f);
     float* const p = p_.data();
     for (Index i = 0; i < n; ++i) p[i] = kernels_.dot(weights_.row(i), hidden, dim);
     kernels_.softmax(p, n, p, n, 1, n);

@@ -39,9 +39,12 @@ struct Weights {
 class Loss {
  public:
   virtual ~Loss() = default;
-  // One step at rate `lr` for targets[which] (which < 0: all of them): adds to `gradient` what the hidden layer is to be moved by, and
-  // returns the loss. Throws Diverged.
+  // One step at rate `lr` for targets[which] (which < 0: all of them): `gradient` becomes what the hidden layer is to be moved by; returns
+  // the loss. Throws Diverged. hidden and gradient have the padding of rows, which is zero and stays so.
   virtual double step(const float* hidden, const std::int32_t* targets, Index num_targets, Index which, float lr, float* gradient) = 0;
+
+  // Goes on where another one of the same kind stands.
+  virtual void follow(const Loss&) {}
 
   static std::unique_ptr<Loss> make(const Dictionary& dictionary, const Tree& tree, const Weights& weights, std::uint64_t seed);
 };

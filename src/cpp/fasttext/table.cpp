@@ -47,7 +47,7 @@ void QuantisedTable::decode() {
 TablePtr QuantisedTable::make(const Table& table, Index dsub, bool qnorm, Interrupt& interrupt) {
   const Index rows = table.rows(), dim = table.dim();
   std::vector<float> x(static_cast<std::size_t>(checked_product({rows, dim})));
-  std::memcpy(x.data(), table.dense(), x.size() * sizeof(float));
+  for (Index i = 0; i < rows; ++i) table.copy(i, x.data() + i * dim);
   std::vector<float> lengths;
   if (qnorm) {
     lengths.resize(static_cast<std::size_t>(rows));

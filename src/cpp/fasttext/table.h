@@ -1,10 +1,12 @@
 // The rows of a model: dense (in memory, or in a mapped file) or product-quantised.
 #pragma once
+#include <algorithm>
 #include <memory>
 #include <vector>
 
 #include "fasttext/file.h"
 #include "quant/product_quantiser.h"
+#include "text/pages.h"
 
 namespace pyffnn::fasttext {
 
@@ -23,8 +25,13 @@ class Table {
   // out_i = row i of [begin, end) times x
   virtual void dots(const float* x, Index begin, Index end, float* out) const = 0;
   virtual void write(Writer& to) const = 0;
-  // The numbers, or null where there are none as such. They may lie at any address.
-  virtual const float* dense() const { return nullptr; }
+  // Whether its numbers stand for others.
+  virtual bool quantised() const { return false; }
+  // out = row
+  void copy(Index row, float* out) const {
+    std::fill_n(out, dim_, 0.0f);
+    add(row, out);
+  }
 
  protected:
   Index rows_, dim_;
@@ -39,11 +46,31 @@ class DenseTable final : public Table {
   void add(Index row, float* x) const override;
   void dots(const float* x, Index begin, Index end, float* out) const override;
   void write(Writer& to) const override;
-  const float* dense() const override { return data_; }
 
  private:
   std::shared_ptr<const void> owner_;
   const float* data_;
+};
+
+// What training leaves: `words` rows, and behind them rows for `hashes` hashes, many of which may be one, and which are zero where the
+// texts had no such hash.
+class SharedTable final : public Table {
+ public:
+  // data: rows of ld; row_of_hash: -1 for zero
+  SharedTable(Index words, Index dim, Index ld, std::shared_ptr<const void> owner, const float* data,
+              text::Pages<std::int32_t> row_of_hash);
+  void mean(const std::int32_t* ids, Index n, float* out) const override;
+  void add(Index row, float* x) const override;
+  void dots(const float* x, Index begin, Index end, float* out) const override;
+  void write(Writer& to) const override;
+
+ private:
+  std::int32_t stored(Index row) const { return row < words_ ? static_cast<std::int32_t>(row) : row_of_hash_[row - words_]; }
+
+  Index words_, ld_;
+  std::shared_ptr<const void> owner_;
+  const float* data_;
+  text::Pages<std::int32_t> row_of_hash_;
 };
 
 class QuantisedTable final : public Table {
@@ -57,6 +84,7 @@ class QuantisedTable final : public Table {
   void mean(const std::int32_t* ids, Index n, float* out) const override;
   void add(Index row, float* x) const override;
   void dots(const float* x, Index begin, Index end, float* out) const override;
+  bool quantised() const override { return true; }
   void write(Writer& to) const override;
 
  private:

@@ -112,7 +112,7 @@ double Network<T>::correct(Space& space, const Pass<T>& pass, const Targets& tar
       right = std::max_element(row, row + n) - row == targets.class_of(example) ? 1 : 0;
     } else {
       targets.row(example, wanted.data());
-      if (spec().loss == LossKind::softmax) {
+      if (spec().loss != LossKind::sigmoid) {
         right = std::max_element(row, row + n) - row == std::max_element(wanted.begin(), wanted.end()) - wanted.begin() ? 1 : 0;
       } else {
         Index same = 0;

@@ -174,7 +174,7 @@ bool Graph<T>::update(const Pass<T>& pass, GraphSpace<T>& space, double lr, std:
     pass.crew.barrier();
     if (pass.crew.leads()) input_->list_touched(pass);
     pass.crew.barrier();
-  } else if (steps_rows()) {
+  } else if (steps_rows(step)) {
     input_->step_rows(pass, sink.rules);
   }
   update_dense(pass, space, sink);
@@ -191,8 +191,8 @@ bool Graph<T>::clipped_update(const Pass<T>& pass, GraphSpace<T>& space, double 
   const threads::Crew& crew = pass.crew;
   Sink<T> sink;
   sink.store = &space.gradients;
-  const bool rows = spec_.tied || steps_rows();
-  if (rows) {
+  const bool moves = steps_rows(step);
+  if (spec_.tied || moves) {
     input_->sum_rows(pass);
     crew.barrier();
     if (crew.leads()) input_->list_touched(pass);
@@ -205,7 +205,7 @@ bool Graph<T>::clipped_update(const Pass<T>& pass, GraphSpace<T>& space, double 
     double square = space.gradients.square_sum(params_);
     output_->add_lazy_squares(space, square);
     input_->add_lazy_squares(space, square);
-    if (steps_rows())
+    if (moves)
       for (const double s : space.touched.squares) square += s;
     space.norm = std::sqrt(square);
   }
@@ -219,7 +219,7 @@ bool Graph<T>::clipped_update(const Pass<T>& pass, GraphSpace<T>& space, double 
         p->rows, static_cast<double>(p->size()) * 8,
         [&](Index begin, Index end) { step_stored(sink.rules, *p, space.gradients.of(*p), begin, end); }, 1);
   }
-  if (steps_rows()) input_->apply_rows(pass, sink.rules);
+  if (moves) input_->apply_rows(pass, sink.rules);
   output_->lazy_update(pass, sink);
   input_->lazy_update(pass, sink);
   return true;

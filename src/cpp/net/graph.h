@@ -32,6 +32,7 @@ class Graph {
   const Output<T>& output() const { return *output_; }
   const Stack<T>& stack() const { return stack_; }
   // Whether a batch steps only those rows of the input's table that it touches: not where the output steps all of them.
+  bool steps_rows(std::int64_t step) const { return steps_rows() && step > spec_.frozen_steps; }
   bool steps_rows() const { return input_->table() != nullptr && !spec_.tied && !spec_.freeze_embeddings; }
 
   void initialise(std::uint64_t seed, const std::int64_t* counts);

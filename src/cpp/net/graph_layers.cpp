@@ -6,6 +6,7 @@
 #include "net/layers/dropout.h"
 #include "net/layers/linear.h"
 #include "net/layers/norm.h"
+#include "net/layers/ordinal.h"
 
 namespace pyffnn::net {
 namespace {
@@ -36,7 +37,8 @@ class Builder {
     if (s_.output_dropout > 0) top_.push_back(std::make_unique<ColumnDropout<T>>(last, s_.output_size(), s_.output_dropout));
     if (s_.direct) top_.push_back(std::make_unique<Direct<T>>(last, input));
     if (s_.output == OutputKind::classes && !(sparse && s_.hidden.empty()))
-      top_.push_back(linear("output", s_.output_size(), s_.n_outputs, Act::identity, false));
+      top_.push_back(linear("output", s_.output_size(), s_.logits(), Act::identity, false));
+    if (s_.loss == LossKind::ordinal) top_.push_back(std::make_unique<Ordinal<T>>(params_, s_.n_outputs));
     return std::move(top_);
   }
 

@@ -119,6 +119,7 @@ void check_layers(const Spec& s) {
          "True");
     need(s.rows == s.n_outputs, "tied", "False where rows and n_outputs differ", "True");
     need_off(s.freeze_embeddings, "freeze_embeddings", "False where embeddings are tied");
+    need(s.frozen_steps == 0, "frozen_steps", "0 where embeddings are tied", s.frozen_steps);
     need(!s.embedding_by_row && s.embedding_lr == 1, "tied", "False where embeddings have an optimizer or rate of their own", "True");
   }
   need(s.width() >= 1 && s.width() <= kLargest, "the width of the input", "from 1 to 2^31", s.width());
@@ -129,7 +130,11 @@ void check_output(const Spec& s) {
   check_size("n_outputs", s.n_outputs);
   need(s.n_outputs < kLargest, "n_outputs", "below 2^31", s.n_outputs);
   if (s.of_words() && s.loss != LossKind::softmax)
-    refuse("loss", "'softmax' unless output is 'classes'", s.loss == LossKind::sigmoid ? "'sigmoid'" : "'squared'");
+    refuse("loss", "'softmax' unless output is 'classes'",
+           s.loss == LossKind::sigmoid   ? "'sigmoid'"
+           : s.loss == LossKind::ordinal ? "'ordinal'"
+                                         : "'squared'");
+  if (s.loss == LossKind::ordinal) need(s.n_outputs > 1, "n_outputs", "at least 2 for loss 'ordinal'", s.n_outputs);
   if (s.output == OutputKind::adaptive) {
     Index last = 0;
     for (const Index cut : s.cutoffs) {
@@ -153,7 +158,7 @@ Index Spec::width() const {
     case InputKind::dense:
       return n_inputs;
     case InputKind::sparse:
-      return hidden.empty() ? n_outputs : residual ? last_size() : hidden.front();
+      return hidden.empty() ? logits() : residual ? last_size() : hidden.front();
     case InputKind::bags:
       return dim * static_cast<Index>(pools.size());
     case InputKind::concat:
@@ -167,7 +172,7 @@ Index Spec::width() const {
 Index Spec::last_size() const {
   if (tied) return dim;
   if (!hidden.empty()) return hidden.back();
-  return input == InputKind::sparse ? n_outputs : width();
+  return input == InputKind::sparse ? logits() : width();
 }
 
 void Spec::check() const {

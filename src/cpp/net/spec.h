@@ -26,7 +26,8 @@ enum class InputKind { dense, sparse, bags, concat, windows };
 enum class Pool { mean, sqrtn, sum, max, min, weighted };
 enum class Nonlinearity { identity, sigmoid, tanh, relu, gelu };
 enum class OutputKind { classes, vocabulary, adaptive, sampled };
-enum class LossKind { softmax, sigmoid, squared };
+// ordinal: a softmax over the classes of layers/ordinal.h.
+enum class LossKind { softmax, sigmoid, squared, ordinal };
 
 struct Spec {
   InputKind input = InputKind::dense;
@@ -61,6 +62,7 @@ struct Spec {
   double embedding_lr = 1;        // factor on the learning rate of the table
   double embedding_scale = 0;     // initial values from [-scale, scale); 0: 1 / dim, for windows 1 / sqrt(dim) as standard deviation
   bool freeze_embeddings = false;
+  Index frozen_steps = 0;  // first steps in which the table stays as it is
 
   double dropout = 0;            // of hidden units
   double input_dropout = 0;      // of the numbers of a dense or sparse input
@@ -71,6 +73,8 @@ struct Spec {
   std::uint64_t seed = 0;
 
   bool has_table() const { return input == InputKind::bags || input == InputKind::concat || input == InputKind::windows; }
+  // Numbers that the matrix before the output gives.
+  Index logits() const { return loss == LossKind::ordinal ? 1 : n_outputs; }
   bool of_words() const { return output != OutputKind::classes; }
   // Numbers that the input gives the first layer. A sparse input has the first weight matrix in it.
   Index width() const;

@@ -58,7 +58,9 @@ void each_key(F& f, S& s) {
                         {"sampled", OutputKind::sampled}});
   f("cutoffs", s.cutoffs);
   f("samples", s.samples);
-  f("loss", s.loss, Choices<LossKind>{{"softmax", LossKind::softmax}, {"sigmoid", LossKind::sigmoid}, {"squared", LossKind::squared}});
+  f("loss", s.loss,
+    Choices<LossKind>{
+        {"softmax", LossKind::softmax}, {"sigmoid", LossKind::sigmoid}, {"squared", LossKind::squared}, {"ordinal", LossKind::ordinal}});
   f("precision", s.precision,
     Choices<Precision>{{"float32", Precision::float32},
                        {"bfloat16x6", Precision::bfloat16x6},
@@ -78,6 +80,7 @@ void each_key(F& f, S& s) {
   f("embedding_lr", s.embedding_lr);
   f("embedding_scale", s.embedding_scale);
   f("freeze_embeddings", s.freeze_embeddings);
+  f("frozen_steps", s.frozen_steps);
   f("dropout", s.dropout);
   f("input_dropout", s.input_dropout);
   f("embedding_dropout", s.embedding_dropout);

@@ -1,7 +1,7 @@
 #include "ops/bag_rows.h"
 
 #include <algorithm>
-#include <cstring>
+#include <memory>
 
 #include "core/dispatch.h"
 #include "core/thread_pool.h"
@@ -17,32 +17,6 @@ template <class T>
 T share_of(const Index* offsets, Index bag, bool mean) {
   const Index n = offsets[bag + 1] - offsets[bag];
   return mean && n > 0 ? static_cast<T>(1.0 / static_cast<double>(n)) : T(1);
-}
-
-// Rows of any length.
-template <class T>
-void add_rows(const T* dy, const TouchedRows& touched, const Index* offsets, bool mean, Index bags, Index d, int parts, T* values) {
-  const auto& k = dispatch::kernels<T>();
-  const std::int32_t* const numbers = touched.numbers.get();
-  threads::parallel_for(touched.distinct, parts, [&](Index begin, Index end) {
-    for (Index bag = 0; bag < bags; ++bag) {
-      const T share = share_of<T>(offsets, bag, mean);
-      for (Index i = offsets[bag]; i < offsets[bag + 1]; ++i)
-        if (numbers[i] >= begin && numbers[i] < end) k.axpy(share, dy + bag * d, values + numbers[i] * d, d);
-    }
-  });
-}
-
-// Rows of whole units, which the kernel of the models' updates takes; the same bits.
-template <class T>
-void scatter_rows(const T* dy, const TouchedRows& touched, const Index* offsets, bool mean, Index bags, Index d, int parts, T* values) {
-  const auto& k = dispatch::kernels<T>();
-  T* const share = scratch(Scratch::op2).reserve_of<T>(std::max<Index>(touched.count, 1));
-  for (Index bag = 0; bag < bags; ++bag) std::fill(share + offsets[bag], share + offsets[bag + 1], share_of<T>(offsets, bag, mean));
-  threads::parallel_for(parts, parts, [&](Index begin, Index end) {
-    for (Index part = begin; part < end; ++part)
-      k.scatter_rows({touched.numbers.get(), offsets, bags, share, dy, d, d, -1, static_cast<int>(part), parts}, T(1), values, d);
-  });
 }
 
 }  // namespace
@@ -72,11 +46,31 @@ TouchedRows touched_rows(const I* ids, Index count, Index rows) {
   return t;
 }
 
+// Turned round: a row's gradient is a bag of the gradients of the bags that it occurs in, so each is written once.
 template <class T>
 void bag_row_sums(const T* dy, const TouchedRows& touched, const Index* offsets, bool mean, Index bags, Index d, T* values) {
-  std::memset(values, 0, static_cast<std::size_t>(touched.distinct * d) * sizeof(T));
+  const auto& k = dispatch::kernels<T>();
+  const std::size_t count = static_cast<std::size_t>(touched.count), distinct = static_cast<std::size_t>(touched.distinct);
+  const std::int32_t* const numbers = touched.numbers.get();
+  const std::unique_ptr<Index[]> starts(new Index[distinct + 2]());
+  const std::unique_ptr<std::int32_t[]> occurs(new std::int32_t[count]);
+  const std::unique_ptr<T[]> shares(new T[count]), ones(new T[distinct]);
+  std::fill(ones.get(), ones.get() + distinct, T(1));
+  Index* const at = starts.get() + 1;  // at[r]: where the next bag of row r goes, and in the end where those of r + 1 begin
+  for (std::size_t i = 0; i < count; ++i) ++starts[static_cast<std::size_t>(numbers[i]) + 2];
+  for (std::size_t r = 2; r < distinct + 2; ++r) starts[r] += starts[r - 1];
+  for (Index bag = 0; bag < bags; ++bag) {
+    const T share = share_of<T>(offsets, bag, mean);
+    for (Index i = offsets[bag]; i < offsets[bag + 1]; ++i) {
+      const auto to = static_cast<std::size_t>(at[numbers[i]]++);
+      occurs[to] = static_cast<std::int32_t>(bag);
+      shares[to] = share;
+    }
+  }
   const int parts = threads::threads_for(static_cast<double>(touched.count) * static_cast<double>(d * 2 + 16));
-  (d % kRowUnit == 0 ? scatter_rows<T> : add_rows<T>)(dy, touched, offsets, mean, bags, d, parts, values);
+  threads::parallel_for(touched.distinct, parts, [&](Index begin, Index end) {
+    k.pool_i32(dy, d, occurs.get(), starts.get() + begin, shares.get(), ones.get(), end - begin, d, values + begin * d, d);
+  });
 }
 
 template TouchedRows touched_rows(const std::int32_t*, Index, Index);

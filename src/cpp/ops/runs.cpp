@@ -63,6 +63,38 @@ void run_max_backward(const T* dy, const std::int32_t* which, Index d, const Ind
   });
 }
 
+template <class T>
+void cell_max(const T* x, Index pieces, Index cells, T* best, std::int32_t* which) {
+  // Pieces become rows a block at a time: the kernel goes down columns.
+  constexpr Index kBlock = 256, kPieces = 16;
+  const auto& k = dispatch::kernels<T>();
+  const double work = static_cast<double>(cells) * static_cast<double>(pieces) * 4;
+  threads::parallel_for(cells, threads::threads_for(work), [&](Index b, Index e) {
+    T rows[kBlock * kPieces];
+    const Index block = pieces <= kPieces ? kBlock : 1;
+    for (Index i = b; i < e; i += block) {
+      const Index n = std::min(block, e - i);
+      const T* const from = x + i * pieces;
+      if (pieces > kPieces) {  // one cell is a column as it lies
+        k.column_best(from, 1, pieces, 1, best + i, which + i);
+        continue;
+      }
+      for (Index p = 0; p < pieces; ++p)
+        for (Index j = 0; j < n; ++j) rows[p * kBlock + j] = from[j * pieces + p];
+      k.column_best(rows, kBlock, pieces, n, best + i, which + i);
+    }
+  });
+}
+
+template <class T>
+void cell_max_backward(const T* dy, const std::int32_t* which, Index pieces, Index cells, T* dx) {
+  const double work = static_cast<double>(cells) * static_cast<double>(pieces) * 4;
+  threads::parallel_for(cells, threads::threads_for(work), [&](Index b, Index e) {
+    std::fill(dx + b * pieces, dx + e * pieces, T(0));
+    for (Index i = b; i < e; ++i) dx[i * pieces + which[i]] = dy[i];
+  });
+}
+
 template <class T, class I>
 void gather_sum(const T* table, Index ld, const I* ids, Index count, Index per, Index d, T* out) {
   const auto& k = dispatch::kernels<T>();
@@ -88,6 +120,8 @@ void gather_sum(const T* table, Index ld, const I* ids, Index count, Index per, 
   template void run_sums_backward(const T*, Index, const Index*, Index, bool, T*);               \
   template void run_max(const T*, Index, const Index*, Index, T*, std::int32_t*);                \
   template void run_max_backward(const T*, const std::int32_t*, Index, const Index*, Index, T*); \
+  template void cell_max(const T*, Index, Index, T*, std::int32_t*);                             \
+  template void cell_max_backward(const T*, const std::int32_t*, Index, Index, T*);              \
   template void gather_sum(const T*, Index, const std::int32_t*, Index, Index, Index, T*);       \
   template void gather_sum(const T*, Index, const std::int64_t*, Index, Index, Index, T*);
 PYFFNN_INSTANTIATE(float)

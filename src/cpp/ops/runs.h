@@ -18,6 +18,13 @@ void run_max(const T* x, Index d, const Index* offsets, Index runs, T* best, std
 template <class T>
 void run_max_backward(const T* dy, const std::int32_t* which, Index d, const Index* offsets, Index runs, T* dx);
 
+// Cells of `pieces` > 0 neighbouring numbers: best_i = max over cell i, which_i the first of the cell that has it; NaN wins.
+template <class T>
+void cell_max(const T* x, Index pieces, Index cells, T* best, std::int32_t* which);
+// dx = 0, then dx[i, which_i] = dy_i
+template <class T>
+void cell_max_backward(const T* dy, const std::int32_t* which, Index pieces, Index cells, T* dx);
+
 // out_i = sum over j of table[ids_ij], `per` ids each, in their order; ids are already checked.
 template <class T, class I>
 void gather_sum(const T* table, Index ld, const I* ids, Index count, Index per, Index d, T* out);

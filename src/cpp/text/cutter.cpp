@@ -16,6 +16,18 @@ bool has_non_ascii(const char* p, std::size_t n) {
   return ((high | load_word(p + n - 8)) & 0x8080808080808080u) != 0;
 }
 
+// The key of a word in lower case, from one look at its bytes; false where it has letters beyond ASCII.
+inline bool lower_key(const char* p, std::size_t n, Key& key) {
+  if (__builtin_expect(n > 15, 0)) {
+    key = long_key<true>(p, n);
+    return !has_non_ascii(p, n);
+  }
+  const Key mask = kKeyMasks.of[n];
+  const std::uint64_t lo = load_word(p) & mask.lo, hi = load_word(p + 8) & mask.hi;
+  key = {lower_ascii(lo), lower_ascii(hi) | static_cast<std::uint64_t>(n + 1) << 56};
+  return ((lo | hi) & 0x8080808080808080u) == 0;
+}
+
 }  // namespace
 
 Cutter::Cutter(const CutOptions& options, Numbers& numbers, Documents& documents, Interrupt& interrupt)
@@ -122,7 +134,9 @@ void Cutter::cut(const char* bytes, Index size, bool lines) {
         const std::uint32_t n = bounds[2 * k + 1] - bounds[2 * k];
         const bool label = Labels && (load_word(p) & prefix_mask) == prefix && is_label(p, n);
         if (Limited && !label && left-- <= 0) continue;
-        if (lower == Lower::all || __builtin_expect(label || (lower == Lower::ascii && has_non_ascii(p, n)), 0)) {
+        Key key{};
+        const bool plain = lower == Lower::ascii ? lower_key(p, n, key) : lower == Lower::none;
+        if (lower == Lower::all || __builtin_expect(label || !plain, 0)) {
           grouped_ = grouped;
           if (label)
             add_label(p, n);
@@ -136,7 +150,8 @@ void Cutter::cut(const char* bytes, Index size, bool lines) {
           flush();
           grouped = 0;
         }
-        group_[grouped++] = {word_key<lower == Lower::ascii>(p, n), p, n};
+        if (lower == Lower::none) key = word_key<false>(p, n);
+        group_[grouped++] = {key, p, n};
       }
       grouped_ = grouped;
     }

@@ -1,6 +1,7 @@
 #include "text/grams.h"
 
 #include <algorithm>
+#include <cstring>
 #include <stdexcept>
 
 namespace pyffnn::text {
@@ -28,12 +29,29 @@ void for_pairs(const IdBags& bags, const std::int32_t* prefix_at, std::uint32_t 
   }
 }
 
-// Positions whose pairs are looked up together, their memory fetched ahead.
-struct Group {
+// Pairs with their positions that go to a table together, their memory asked for ahead. In one burst: the processor has all of a group's
+// misses on their way at once, and nothing was gained by taking them out a group later.
+class Group {
+ public:
+  // `keep` is no branch: whether a pair is wanted cannot be predicted.
+  template <class F>
+  void put(std::uint64_t pair, Index at, bool keep, F&& take) {
+    pairs_[n_] = pair;
+    at_[n_] = at;
+    n_ += keep;
+    if (n_ == kSize) empty(take);
+  }
+  template <class F>
+  void empty(F&& take) {
+    for (int i = 0; i < n_; ++i) take(pairs_[i], at_[i]);
+    n_ = 0;
+  }
+
+ private:
   static constexpr int kSize = 32;
-  std::uint64_t pair[kSize];
-  Index at[kSize];
-  int n = 0;
+  std::uint64_t pairs_[kSize];
+  Index at_[kSize];
+  int n_ = 0;
 };
 
 // Two bits a cell, saturating: has a pair that falls here been seen once, more than once? Keeps the many pairs that occur once out of the
@@ -64,6 +82,51 @@ class SeenTwice {
   Pages<std::uint8_t> cells_;
 };
 
+// Puts the pairs that occur min_count times or more, and some others, into the table, their numbers to `here`; gives the numbers of those
+// kept, -1 for others. Counts end at min_count, so they are small: which one is next is as good as random.
+template <class Count, class Pairs>
+std::vector<std::int32_t> choose(PairTable& table, const Pairs& pairs, Index tokens, std::int64_t min_count, std::int32_t* here,
+                                 std::int32_t& kept) {
+  SeenTwice seen(table.key_bits(), tokens);
+  const auto ask = [&](Group& group, const auto& take) {
+    pairs([&](Index at, std::uint32_t prefix, std::uint32_t word) {
+      const std::uint64_t x = table.permute(prefix, word);
+      seen.prefetch(x);
+      group.put(x, at, true, take);
+    });
+    group.empty(take);
+  };
+  if (min_count > 1) {
+    Group noted;
+    ask(noted, [&seen](std::uint64_t x, Index) { seen.add(x); });
+  }
+
+  Pages<Count> counts;
+  const auto most = static_cast<Count>(std::max<std::int64_t>(min_count, 1));
+  const auto insert = [&](std::uint64_t x, Index at) {
+    if (table.size() == counts.size()) {
+      const Index more = std::max<Index>(counts.size(), 4096);
+      std::memset(static_cast<void*>(counts.extend(more)), 0, static_cast<std::size_t>(more) * sizeof(Count));
+    }
+    const std::int32_t number = table.intern(x);
+    Count& count = counts[number];
+    count = static_cast<Count>(count + (count < most));
+    here[at] = number;
+  };
+  Group asked, wanted;
+  ask(asked, [&](std::uint64_t x, Index at) {
+    table.prefetch(x);
+    wanted.put(x, at, min_count <= 1 || seen.twice(x), insert);
+  });
+  wanted.empty(insert);
+
+  std::vector<std::int32_t> number(static_cast<std::size_t>(table.size()) + 1, -1);
+  kept = 0;
+  for (Index v = 0; v < table.size(); ++v)
+    if (counts[v] >= most) number[static_cast<std::size_t>(v) + 1] = kept++;
+  return number;
+}
+
 }  // namespace
 
 void ExactGrams::fit(const IdBags& corpus, int max_order, std::int64_t min_count, std::vector<Pages<std::int32_t>>& ends,
@@ -78,61 +141,13 @@ void ExactGrams::fit(const IdBags& corpus, int max_order, std::int64_t min_count
     Pages<std::int32_t>& here = ends.back();
     here.resize(corpus.offsets[corpus.documents]);
     const auto pairs = [&](auto&& f) { for_pairs(corpus, prefix_at, static_cast<std::uint32_t>(prefixes), here.data(), interrupt, f); };
-
     PairTable table(prefixes, corpus.num_words, tokens / 8);
-    SeenTwice seen(table.key_bits(), tokens);
-    Group group;
-    const auto note = [&] {
-      for (int i = 0; i < group.n; ++i) seen.add(group.pair[i]);
-      group.n = 0;
-    };
-    if (min_count > 1) {
-      pairs([&](Index, std::uint32_t prefix, std::uint32_t word) {
-        const std::uint64_t x = table.permute(prefix, word);
-        seen.prefetch(x);
-        group.pair[group.n++] = x;
-        if (group.n == Group::kSize) note();
-      });
-      note();
-    }
-
-    Pages<std::int64_t> counts;
-    Group asked;
-    const auto insert = [&] {
-      for (int i = 0; i < group.n; ++i) {
-        const std::int32_t number = table.intern(group.pair[i]);
-        if (number == counts.size()) counts.push_back(0);
-        ++counts[number];
-        here[group.at[i]] = number;
-      }
-      group.n = 0;
-    };
-    const auto choose = [&] {
-      for (int i = 0; i < asked.n; ++i) {
-        group.pair[group.n] = asked.pair[i];
-        group.at[group.n] = asked.at[i];
-        table.prefetch(asked.pair[i]);
-        group.n += min_count <= 1 || seen.twice(asked.pair[i]);
-        if (group.n == Group::kSize) insert();
-      }
-      asked.n = 0;
-    };
-    pairs([&](Index at, std::uint32_t prefix, std::uint32_t word) {
-      const std::uint64_t x = table.permute(prefix, word);
-      seen.prefetch(x);
-      asked.pair[asked.n] = x;
-      asked.at[asked.n++] = at;
-      if (asked.n == Group::kSize) choose();
-    });
-    choose();
-    insert();
-
-    // The numbers of the pairs that occur often enough close up.
-    std::vector<std::int32_t> number(static_cast<std::size_t>(counts.size()) + 1, -1);
     std::int32_t kept = 0;
-    for (Index v = 0; v < counts.size(); ++v)
-      if (counts[v] >= min_count) number[v + 1] = kept++;
-    for (std::int32_t& end : here) end = number[end + 1];
+    // The numbers of the pairs that occur often enough close up.
+    const std::vector<std::int32_t> number = min_count <= UINT8_MAX
+                                                 ? choose<std::uint8_t>(table, pairs, tokens, min_count, here.data(), kept)
+                                                 : choose<std::int64_t>(table, pairs, tokens, min_count, here.data(), kept);
+    for (std::int32_t& end : here) end = number[static_cast<std::size_t>(end + 1)];
     table.keep(number.data() + 1, kept);
     orders_.push_back(std::move(table));
     prefix_at = here.data();
@@ -150,21 +165,16 @@ void ExactGrams::find(const IdBags& bags, std::vector<Pages<std::int32_t>>& ends
     ends[o].clear();
     ends[o].resize(bags.offsets[bags.documents]);
     std::int32_t* const here = ends[o].data();
-    Group group;
-    const auto look = [&] {
-      for (int i = 0; i < group.n; ++i) here[group.at[i]] = table.find(group.pair[i]);
-      group.n = 0;
-    };
     if (table.size() > 0) {
+      Group group;
+      const auto look = [&](std::uint64_t x, Index at) { here[at] = table.find(x); };
       for_pairs(bags, prefix_at, static_cast<std::uint32_t>(prefixes), here, interrupt,
                 [&](Index at, std::uint32_t prefix, std::uint32_t word) {
                   const std::uint64_t x = table.permute(prefix, word);
                   table.prefetch(x);
-                  group.pair[group.n] = x;
-                  group.at[group.n++] = at;
-                  if (group.n == Group::kSize) look();
+                  group.put(x, at, true, look);
                 });
-      look();
+      group.empty(look);
     } else {
       std::fill(ends[o].begin(), ends[o].end(), -1);
     }

@@ -38,6 +38,12 @@ inline std::uint64_t lower_word(std::uint64_t x) {
   return x | upper >> 2;
 }
 
+// The same where all eight are ASCII.
+inline std::uint64_t lower_ascii(std::uint64_t x) {
+  constexpr std::uint64_t ones = 0x0101010101010101u, high = 0x8080808080808080u;
+  return x | ((x + ones * (0x80 - 'A')) & ~(x + ones * (0x80 - 'Z' - 1)) & high) >> 2;
+}
+
 // What identifies a word, 16 bytes that are compared as two integers.
 //   up to 15 bytes: the word itself, its bytes from the low end of lo on, then of hi, and size + 1 in the top byte of hi: equal keys are
 //   equal words; 16 and more: lo a hash, hi the size with 255 in its top byte. The hash: h = size * A; for each whole 16 bytes (x, y)

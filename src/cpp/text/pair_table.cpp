@@ -79,7 +79,16 @@ void PairTable::resize(int bits) {
   }
 }
 
-std::int32_t PairTable::intern(std::uint64_t x) {
+std::int32_t PairTable::find_further(std::uint64_t x) const {
+  Index at = home(x);
+  for (Index distance = 0; distance < reach_; ++distance, at = (at + 1) & slot_mask_) {
+    const Slot slot = load(&slots_[at]);
+    if (ends_at(slot, x)) return value_of(slot);
+  }
+  return -1;
+}
+
+std::int32_t PairTable::intern_further(std::uint64_t x) {
   Index at = home(x);
   for (Index distance = 0; distance < reach_; ++distance, at = (at + 1) & slot_mask_) {
     const Slot slot = slots_[at];
@@ -93,7 +102,7 @@ std::int32_t PairTable::intern(std::uint64_t x) {
     return static_cast<std::int32_t>(size_++);
   }
   resize(slot_bits_ + 1);
-  return intern(x);
+  return intern_further(x);
 }
 
 void PairTable::keep(const std::int32_t* values, Index kept) {

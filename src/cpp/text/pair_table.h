@@ -28,16 +28,20 @@ class PairTable {
 
   // The value of a pair, or -1. Any number of threads may ask, also while a later version grows.
   std::int32_t find(std::uint64_t x) const {
-    Index at = home(x);
-    for (Index distance = 0; distance < reach_; ++distance, at = (at + 1) & slot_mask_) {
-      const Slot slot = load(&slots_[at]);
-      if (slot == 0) return -1;
-      if (tag_of(slot) == static_cast<std::uint32_t>(x)) return value_of(slot);
-    }
-    return -1;
+    // Two slots without a branch: where the first is another pair's cannot be predicted. The value of a free one is -1.
+    const Index at = home(x);
+    const Slot first = load(&slots_[at]), second = load(&slots_[(at + 1) & slot_mask_]);
+    const bool here = ends_at(first, x);
+    const Slot slot = here ? first : second;
+    if (__builtin_expect(here | ends_at(second, x), 1)) return value_of(slot);
+    return find_further(x);
   }
   // The value of a pair; a new one gets size().
-  std::int32_t intern(std::uint64_t x);
+  std::int32_t intern(std::uint64_t x) {
+    const Slot slot = slots_[home(x)];
+    const std::int32_t value = value_of(slot);
+    return tag_of(slot) == static_cast<std::uint32_t>(x) && value >= 0 ? value : intern_further(x);
+  }
 
   // Forgets pairs: value v becomes values[v], of which those that are not -1 are 0, 1, ... `kept` - 1.
   void keep(const std::int32_t* values, Index kept);
@@ -62,6 +66,10 @@ class PairTable {
   static constexpr std::uint32_t kForgotten = 0xFFFFFFFEu;
   static constexpr std::uint64_t kFactor1 = 0x9E3779B97F4A7C15u, kFactor2 = 0xD6E8FEB86659FD93u;
 
+  // A search ends at the pair, or at a free slot.
+  static bool ends_at(Slot slot, std::uint64_t x) { return (slot == 0) | (tag_of(slot) == static_cast<std::uint32_t>(x)); }
+  std::int32_t find_further(std::uint64_t x) const;
+  std::int32_t intern_further(std::uint64_t x);
   void set_bits(int bits);
   bool place(std::uint64_t x, std::uint32_t value);
   void resize(int bits);

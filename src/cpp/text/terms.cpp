@@ -21,17 +21,19 @@ std::uint64_t hash_of(std::string_view term) {
   return fold(load_word(rest) ^ h ^ kHashC, kHashB);
 }
 
-// Words of one document, one after another with a space between, in UTF-8.
+// Words of one document, one after another with a space between, or its characters without, in UTF-8.
 struct Words {
   struct Span {
     std::size_t begin, end;
   };
   std::string bytes;
   std::vector<Span> spans;
+  std::vector<std::size_t> runs;  // of characters: where each run of them ends
 
   void clear() {
     bytes.clear();
     spans.clear();
+    runs.clear();
   }
   std::string_view between(std::size_t first, std::size_t last) const {
     return {bytes.data() + spans[first].begin, spans[last].end - spans[first].begin};
@@ -56,12 +58,12 @@ void append_utf8(std::string& to, std::uint32_t c) {
   }
 }
 
-// What an ASCII byte is in a word, 0 where it is in none.
+// What an ASCII byte is in a word, 0 where it is in none; for other kinds of terms unused.
 struct AsciiTable {
   char of[128];
   explicit AsciiTable(const TermOptions& options) {
     for (int c = 0; c < 128; ++c) {
-      const bool word = (options.words[c >> 3] >> (c & 7) & 1) != 0;
+      const bool word = (options.members[c >> 3] >> (c & 7) & 1) != 0;
       const bool upper = options.lowercase && c >= 'A' && c <= 'Z';
       of[c] = static_cast<char>(!word ? 0 : upper ? c + 32 : c);
     }
@@ -76,20 +78,75 @@ class Cut {
   template <class F>
   void each(const Characters& document, Words& words, F f) const {
     words.clear();
-    if (document.ascii)
+    const bool lower = document.ascii && options_.lowercase;
+    if (document.ascii && options_.kind == TermKind::word)
       cut_ascii(static_cast<const char*>(document.data), document.length, words);
     else if (document.width == 1)
-      cut_wide(static_cast<const std::uint8_t*>(document.data), document.length, words);
+      cut(static_cast<const std::uint8_t*>(document.data), document.length, lower, words);
     else if (document.width == 2)
-      cut_wide(static_cast<const std::uint16_t*>(document.data), document.length, words);
+      cut(static_cast<const std::uint16_t*>(document.data), document.length, lower, words);
     else
-      cut_wide(static_cast<const std::uint32_t*>(document.data), document.length, words);
-    const std::size_t count = words.spans.size(), most = static_cast<std::size_t>(options_.max_n);
-    for (std::size_t n = static_cast<std::size_t>(options_.min_n); n <= std::min(most, count); ++n)
-      for (std::size_t i = 0; i + n <= count; ++i) f(words.between(i, i + n - 1));
+      cut(static_cast<const std::uint32_t*>(document.data), document.length, lower, words);
+    if (options_.kind != TermKind::bounded) {
+      grams(words, 0, words.spans.size(), f);
+      return;
+    }
+    std::size_t begin = 0;
+    for (const std::size_t end : words.runs) {
+      grams(words, begin, end, f);
+      // a run that is shorter than the longest term is one itself, if no term of its length was
+      if (end - begin < static_cast<std::size_t>(options_.min_n)) f(words.between(begin, end - 1));
+      begin = end;
+    }
   }
 
  private:
+  template <class F>
+  void grams(const Words& words, std::size_t begin, std::size_t end, F f) const {
+    const std::size_t most = std::min(static_cast<std::size_t>(options_.max_n), end - begin);
+    for (std::size_t n = static_cast<std::size_t>(options_.min_n); n <= most; ++n)
+      for (std::size_t i = begin; i + n <= end; ++i) f(words.between(i, i + n - 1));
+  }
+
+  template <class C>
+  void cut(const C* p, Index length, bool lower, Words& words) const {
+    if (options_.kind == TermKind::word)
+      cut_wide(p, length, words);
+    else
+      cut_characters(p, length, lower, words);
+  }
+
+  bool is_member(std::uint32_t c) const { return (options_.members[c >> 3] >> (c & 7) & 1) != 0; }
+
+  static void character(Words& words, std::uint32_t c) {
+    const std::size_t begin = words.bytes.size();
+    append_utf8(words.bytes, c);
+    words.spans.push_back({begin, words.bytes.size()});
+  }
+
+  template <class C>
+  void cut_characters(const C* p, Index length, bool lower, Words& words) const {
+    const bool bounded = options_.kind == TermKind::bounded;
+    words.spans.reserve(static_cast<std::size_t>(length) + 16);
+    for (Index i = 0; i < length;) {
+      if (is_member(p[i])) {
+        Index end = i + 1;
+        while (end < length && is_member(p[end])) ++end;
+        if (!bounded) character(words, end - i > 1 ? ' ' : static_cast<std::uint32_t>(p[i]));
+        i = end;
+        continue;
+      }
+      if (bounded) character(words, ' ');
+      for (; i < length && !is_member(p[i]); ++i) {
+        const std::uint32_t c = p[i];
+        character(words, lower && c >= 'A' && c <= 'Z' ? c + 32 : c);
+      }
+      if (!bounded) continue;
+      character(words, ' ');
+      words.runs.push_back(words.spans.size());
+    }
+  }
+
   void keep(Words& words, std::size_t begin) const {
     if (stop_.size() > 0 && stop_.find({words.bytes.data() + begin, words.bytes.size() - begin}) >= 0) {
       words.bytes.resize(begin);
@@ -121,14 +178,13 @@ class Cut {
 
   template <class C>
   void cut_wide(const C* p, Index length, Words& words) const {
-    const auto is_word = [this](std::uint32_t c) { return (options_.words[c >> 3] >> (c & 7) & 1) != 0; };
     for (Index i = 0; i < length;) {
-      if (!is_word(p[i])) {
+      if (!is_member(p[i])) {
         ++i;
         continue;
       }
       Index end = i + 1;
-      while (end < length && is_word(p[end])) ++end;
+      while (end < length && is_member(p[end])) ++end;
       if (end - i >= options_.min_length) {
         const std::size_t begin = words.bytes.size();
         for (Index k = i; k < end; ++k) append_utf8(words.bytes, p[k]);

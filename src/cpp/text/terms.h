@@ -1,5 +1,5 @@
-// Terms of documents as scikit-learn's vectorizers cut them: runs of word characters, and n-grams of them with a space between. Counts of
-// them are rows of a sparse matrix.
+// Terms of documents as scikit-learn's vectorizers cut them: runs of word characters and n-grams of them with a space between, or n-grams
+// of characters. Counts of them are rows of a sparse matrix.
 #pragma once
 #include <string>
 #include <string_view>
@@ -17,11 +17,17 @@ struct Characters {
   bool ascii;
 };
 
+// What terms are made of: words; characters, where a run of several spaces is one; or the characters of each run of others with a space
+// before and behind it, a run shorter than n giving itself once.
+enum class TermKind { word, character, bounded };
+
 struct TermOptions {
-  bool lowercase;             // of ASCII documents; others come as they are to be
-  Index min_length;           // characters of a word
-  Index min_n, max_n;         // words of a term
-  const std::uint8_t* words;  // a bit for each of the 0x110000 code points: is it a word character?
+  TermKind kind;
+  bool lowercase;      // of ASCII documents; others come as they are to be
+  Index min_length;    // characters of a word
+  Index min_n, max_n;  // words or characters of a term
+  // A bit for each of the 0x110000 code points: is it a word character, or for kinds other than words, is it a space?
+  const std::uint8_t* members;
 };
 
 // Distinct terms, numbered in the order of their coming.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import os
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -44,6 +45,18 @@ class Table(list[Row]):
         return "\n".join([lines[0], "  ".join("-" * w for w in widths), *lines[1:]])
 
     __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        cells = [
+            (r.name, r.operation, short(r.value), "" if r.grad is None else short(r.grad))
+            for r in self
+        ]
+        body = "".join(
+            "<tr>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in row) + "</tr>"
+            for row in cells
+        )
+        head = "".join(f"<th>{name}</th>" for name in ("node", "operation", "value", "d/dnode"))
+        return f"<table><tr>{head}</tr>{body}</table>"
 
 
 def short(a: Array) -> str:
@@ -139,6 +152,11 @@ class Graph:
             lines.append(f'  n{number[v]} [label="{"|".join(_escape(f) for f in fields)}"{style}];')
         lines += [f"  n{number[i]} -> n{number[v]};" for i, v in self.edges()]
         return "\n".join([*lines, "}"]) + "\n"
+
+    def _repr_svg_(self) -> str:
+        from ..plot import svg
+
+        return svg.graph(self)
 
     def plot(self, path: str | os.PathLike[str], *, engine: str | None = None) -> None:
         """Draw the graph into a file (the ending says the format: .svg, .png, .pdf, or .dot for the text).

@@ -162,7 +162,7 @@ def concat(*variables: Operand | Sequence[Operand], axis: int = -1) -> Variable:
 
 
 def linear(
-    x: Operand, w: Operand, b: Operand | None = None, *, activation: str | None = None
+    x: Operand, w: Operand, b: Operand | None = None, *, activation: ops.Activation | None = None
 ) -> Variable:
     """A layer in one pass, `activation(x @ w + b)`: x [m, k] or [k], w [k, n], b [n] -> [m, n] or [n].
 

@@ -13,6 +13,7 @@ import pyffnn
 from pyffnn import _pyffnn, ops, testing
 from pyffnn.bench import peers
 from pyffnn.bench.timing import Call
+from pyffnn.precision import Precision
 from pyffnn.testing.kernel import Shape
 
 
@@ -135,7 +136,7 @@ def _no_tiles() -> str:
 _SPLIT_WANTS = {"bfloat16x3": Want(1.8, every_large=3.0), "bfloat16x6": Want(1.2, every_large=1.5)}
 
 
-def _half_products(precision: str) -> Group:
+def _half_products(precision: Precision) -> Group:
     """bf16 modes: only where the machine has AMX, since elsewhere they run in float32."""
     name = precision.replace("bfloat16", "gemm bf16")
     plain = precision == "bfloat16"
@@ -212,7 +213,9 @@ def _table(kernel: str, ratio: float) -> Group:
 
 
 def _vocabulary(
-    precision: str, ratio: float | None, wants: tuple[float | None, float | None] = (None, None)
+    precision: Precision,
+    ratio: float | None,
+    wants: tuple[float | None, float | None] = (None, None),
 ) -> Group:
     kernel = "linear_cross_entropy"
     name = kernel if precision == "float32" else f"{kernel} {precision}"

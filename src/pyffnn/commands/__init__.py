@@ -12,6 +12,7 @@ __all__ = ["COMMANDS"]
 COMMANDS = (
     "demo",
     "train",
+    "tune",
     "test",
     "predict",
     "audit",

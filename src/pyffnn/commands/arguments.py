@@ -9,6 +9,7 @@ import importlib
 import inspect
 import os
 import re
+import sys
 from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
@@ -24,7 +25,9 @@ __all__ = [
     "add_quiet",
     "check_can_write",
     "checkpoint_of",
+    "flag_of",
     "options_of",
+    "say",
 ]
 
 # where the option has another name than the argument
@@ -57,6 +60,8 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Write the usage and the message, with what may have been meant, and exit with code 2."""
+        if sys.stderr is None:  # argparse would write to standard output
+            self.exit(2)
         super().error(message + self._meant(message))
 
     def _meant(self, message: str) -> str:
@@ -90,7 +95,7 @@ class Parser(argparse.ArgumentParser):
                 setting = SETTINGS[name][parameter.name]
                 self._options.append(parameter.name)
                 group.add_argument(
-                    _FLAGS.get(parameter.name, "--" + parameter.name.replace("_", "-")),
+                    _flag(parameter.name),
                     dest=parameter.name,
                     # the constructor's default holds, so that it stands in one place
                     default=argparse.SUPPRESS,
@@ -105,6 +110,17 @@ Commands: TypeAlias = "argparse._SubParsersAction[Parser]"  # generic in the stu
 def options_of(args: argparse.Namespace) -> dict[str, Any]:
     """The model's options that are on the command line, as arguments of its constructor."""
     return {name: getattr(args, name) for name in args.options if hasattr(args, name)}
+
+
+def flag_of(name: str, value: Any) -> str:
+    """The option that gives a setting this value."""
+    if isinstance(value, bool) and name not in ("early_stopping", "direct_ngrams"):
+        return _flag(name) if value else _flag(name).replace("--", "--no-", 1)
+    return f"{_flag(name)} {_shown(value)}"
+
+
+def _flag(name: str) -> str:
+    return _FLAGS.get(name, "--" + name.replace("_", "-"))
 
 
 def _shown(default: Any) -> str:
@@ -174,6 +190,12 @@ _READ: list[tuple[str, str, Callable[[str], Any]]] = [
     ("Text", "TEXT", str),
     ("Choices", "{}/NAME,NAME", _names),
 ]
+
+
+def say(text: str) -> None:
+    """A line on standard error, where there is one (a program without a console has none)."""
+    if sys.stderr is not None:
+        print(f"pyffnn: {text}", file=sys.stderr)
 
 
 def add_model(parser: argparse.ArgumentParser, text: str) -> None:

@@ -31,7 +31,7 @@ _TRAINING = {
     "epoch": (int, "number of epochs"),
     "neg": (int, "number of negatives"),
     "loss": (str, "ns, hs, softmax or one-vs-all"),
-    "thread": (int, "taken, and changes nothing in the model"),
+    "thread": (int, "threads; the model is the same for every number"),
     "pretrainedVectors": (str, "a .vec file to begin with (supervised)"),
     "seed": (int, "seed of all random numbers"),
     "verbose": (int, "0: quiet"),

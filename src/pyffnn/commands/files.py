@@ -12,6 +12,8 @@ from tempfile import NamedTemporaryFile
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, overload
 
+from .arguments import say
+
 if TYPE_CHECKING:
     import argparse
 
@@ -96,7 +98,7 @@ def opened(args: argparse.Namespace, path: Source) -> LabelledFile:
 
 def note(text: str) -> None:
     """Something that the user should know, on standard error."""
-    print(f"pyffnn: {text}", file=sys.stderr)
+    say(text)
 
 
 class Files:

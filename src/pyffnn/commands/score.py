@@ -5,14 +5,13 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import sys
 import time
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .arguments import Commands
+from .arguments import Commands, say
 
 if TYPE_CHECKING:
     from typing import IO
@@ -107,7 +106,7 @@ def run(args: argparse.Namespace) -> None:
             if args.on_error == "stop":
                 raise ValueError(f"{name}: {error}") from error
             skipped.append(name)
-            print(f"pyffnn: {name} is left out: {error}", file=sys.stderr)
+            say(f"{name} is left out: {error}")
         finally:
             partial.unlink(missing_ok=True)
     progress.end()
@@ -218,11 +217,12 @@ def _score_parquet(
 
 
 class _Progress:
-    """Documents and megabytes a second, on standard error, five times a second on a terminal."""
+    """Documents and megabytes a second, on standard error."""
 
     def __init__(self, quiet: bool) -> None:
-        self._quiet = quiet
-        self._terminal = not quiet and hasattr(sys.stderr, "isatty") and sys.stderr.isatty()
+        from pyffnn.training.display import Display, display_of
+
+        self._display = Display(None) if quiet else display_of()
         self._start = self._last = time.monotonic()
         self._documents = self._bytes = 0
 
@@ -230,13 +230,12 @@ class _Progress:
         self._documents += documents
         self._bytes += size
         now = time.monotonic()
-        if self._terminal and now - self._last > 0.2:
+        if now - self._last > self._display.every:
             self._last = now
-            print(f"\r{self._text()}", end="", file=sys.stderr, flush=True)
+            self._display.show([("", self._text())], stays=False)
 
     def end(self) -> None:
-        if not self._quiet:
-            print(("\r" if self._terminal else "") + self._text(), file=sys.stderr)
+        self._display.show([("", self._text())], stays=True)
 
     def _text(self) -> str:
         seconds = max(time.monotonic() - self._start, 1e-9)

@@ -1,4 +1,4 @@
-"""``pyffnn to-c``: a trained text classifier as C code."""
+"""``pyffnn to-c``: a trained model of texts as C code."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from .arguments import Commands, add_model
 def add_parser(commands: Commands) -> None:
     parser = commands.add_parser(
         "to-c",
-        help="write a classifier of texts as C code that needs no library",
+        help="write a model of texts as C code that needs no library",
         description="Write a model of `pyffnn train` as one C file, one header, which says how to use "
         "it, and the weights into DIR. Models with a tokenizer, or with an adaptive output, are refused.",
     )
@@ -28,7 +28,7 @@ def run(args: argparse.Namespace) -> None:
     model = load_any(args.model)
     if not hasattr(model, "to_c"):
         raise ValueError(
-            f"{args.model} is a {type(model).__name__}: only a TextClassifier goes to C"
+            f"{args.model} is a {type(model).__name__}: only a TextClassifier or TextRegressor goes to C"
         )
     code, header, weights = model.to_c(args.directory, name=args.name)
     print(f"code         {code}\nheader       {header}\nweights      {weights}")

@@ -10,11 +10,13 @@ import numpy as np
 
 from pyffnn.demo.report import Clock, heading, share, table, value
 from pyffnn.metrics import Scores, confusion_matrix, score_labels
+from pyffnn.models.summary import size_text
 from pyffnn.models.text_classifier import TextClassifier
 
 __all__ = ["Examples", "read", "run", "split"]
 
 _SEED = 0
+_KEEP = 50_000
 _SENTENCES = (
     "@united the crew was lovely and we landed early, thank you!",
     "three hours on hold and still nobody answers, worst airline ever",
@@ -70,7 +72,7 @@ def run(path: Path, output: Path, *, quick: bool = False, verbose: int = 1) -> N
     train, valid, test = split(examples)
     value("tweets", f"{rows:,} rows, {len(examples):,} different texts used")
     value("split", f"{len(train):,} to train on, {len(valid):,} to validate, {len(test):,} to test")
-    model = TextClassifier(
+    settings = dict[str, Any](
         embedding_dim=64,
         hidden_layer_sizes=(64,),
         word_ngrams=2,
@@ -82,9 +84,10 @@ def run(path: Path, output: Path, *, quick: bool = False, verbose: int = 1) -> N
         epochs=10,
         early_stopping=5,
         calibrate=True,
-        random_state=_SEED,
-        verbose=verbose,
     )
+    model = TextClassifier(**settings, random_state=_SEED, verbose=verbose)
+    shown = ", ".join(f"{name}={value!r}" for name, value in settings.items())
+    value("settings", f"other than TextClassifier()'s own: {shown}")
     clock = Clock()
     model.fit(train.texts, train.labels, X_val=valid.texts, y_val=valid.labels)
     seconds = clock.seconds
@@ -130,9 +133,16 @@ def run(path: Path, output: Path, *, quick: bool = False, verbose: int = 1) -> N
     print()
     output.mkdir(parents=True, exist_ok=True)
     saved = output / "tweets.safetensors"
-    model.save(saved)
+    model.save(saved, optimizer_state=False)
+    small, small_file = model.prune(_KEEP), output / "tweets-small.safetensors"
+    small.save(small_file, optimizer_state=False, dtype="float16")
     _draw(counts, ours.labels, output / "tweets-confusion.png")
-    value("model", saved)
+    value("model", f"{saved}, {size_text(saved.stat().st_size)}")
+    value(
+        "pruned model",
+        f"{small_file}, {size_text(small_file.stat().st_size)}: prune(keep={_KEEP:,}), float16, "
+        f"accuracy {small.score(test.texts, test.labels):.4f}",
+    )
 
 
 def _figures(scores: Scores) -> tuple[str, str]:

@@ -133,14 +133,14 @@ typedef struct pyffnn_api {
   const pyffnn_status* (*optimizer_step_f64)(const pyffnn_optimizer* optimizer, int64_t step, int64_t n, const double* g, double* w,
                                              double* s1, double* s2);
 
-  /* A model file of FFNNClassifier (dense rows) or TextClassifier (texts), written by `save`. A tokenizer object cannot be run here: such a
-   * model is refused. Any number of threads may predict with one model at once. */
+  /* A model file of FFNNClassifier or FFNNRegressor (dense rows), TextClassifier or TextRegressor (texts), written by `save`. A tokenizer
+   * object cannot be run here: such a model is refused. Any number of threads may predict with one model at once. */
   const pyffnn_status* (*model_load)(const char* path, pyffnn_model** model);
   void (*model_free)(pyffnn_model* model);                          /* of one that model_load gave; NULL is allowed */
   int64_t (*model_inputs)(const pyffnn_model* model);               /* numbers in a row; 0: it reads texts */
-  int64_t (*model_outputs)(const pyffnn_model* model);              /* classes */
-  const char* (*model_label)(const pyffnn_model* model, int64_t i); /* of class i, numbers in decimal, UTF-8; NULL where there is none */
-  /* p [count, outputs]: the probability of each class, as predict_proba gives it. */
+  int64_t (*model_outputs)(const pyffnn_model* model);              /* classes, or numbers of a regressor */
+  const char* (*model_label)(const pyffnn_model* model, int64_t i); /* of class i, numbers in decimal, UTF-8; else NULL */
+  /* p [count, outputs]: the probability of each class, as predict_proba gives it; the numbers of a regressor, as predict gives them. */
   const pyffnn_status* (*model_predict_rows)(const pyffnn_model* model, int64_t count, const float* x, int64_t ldx, float* p, int64_t ldp);
   /* Texts are UTF-8 of sizes[i] bytes, or end in a zero byte where sizes is NULL. Ill-formed bytes are read as U+FFFD, as
    * bytes.decode("utf-8", "replace") reads them. */

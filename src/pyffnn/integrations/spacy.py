@@ -117,7 +117,14 @@ class PyffnnTextCategorizer(TextCategorizer):  # type: ignore[misc]
     # prediction
 
     def _forward(self, model: Any, docs: Any, is_train: bool) -> Any:
-        raise NotImplementedError("pyffnn_textcat trains by update(), not through its Thinc model")
+        """The Thinc model of the pipe: it predicts; training goes by `update`."""
+
+        def backprop(_: Any) -> Any:
+            raise NotImplementedError(
+                "pyffnn_textcat trains by update(), not through its Thinc model"
+            )
+
+        return self.predict(docs), backprop
 
     def predict(self, docs: Iterable[Doc]) -> NDArray[np.float32]:
         """Probabilities [docs, labels], in the order of `labels`; zeros where no document has a token."""

@@ -75,10 +75,27 @@ def _curve_backward(
     return _pyffnn.curve_backward(code, slope, offset, low, high, dy, x, dy if inplace else None)
 
 
+def _pair(name: str, code: int) -> tuple[Callable[..., Any], Callable[..., Any]]:
+    """The operation `name` without numbers of its own, and its gradient, from the kernel of that code or from Thinc."""
+    theirs, theirs_backward = getattr(NumpyOps, name), getattr(NumpyOps, f"backprop_{name}")
+
+    def forward(self: Any, X: Any, inplace: bool = False) -> Any:
+        if _ours(X) and (not inplace or _writable(X)):
+            return _curve(code, X, inplace)
+        return theirs(self, X, inplace=inplace)
+
+    def backward(self: Any, dY: Any, X: Any, inplace: bool = False) -> Any:
+        if _ours(dY, X) and (not inplace or _writable(dY)):
+            return _curve_backward(code, dY, X, inplace)
+        return theirs_backward(self, dY, X, inplace=inplace)
+
+    return forward, backward
+
+
 class PyffnnOps(NumpyOps):  # type: ignore[misc]
     """Thinc's CPU operations with pyffnn's kernels under them, by the name "pyffnn".
 
-    Products, `affine`, softmax, the activations and their gradients, `gather_add`, the reductions of ragged rows and their gradients,
+    Products, `affine`, softmax, the activations and maxout with their gradients, `gather_add`, the reductions of ragged rows and their gradients,
     `adam` and `clip_gradient` are pyffnn's; everything else is inherited. The bits do not depend on the number of
     threads.
     """
@@ -184,65 +201,19 @@ class PyffnnOps(NumpyOps):  # type: ignore[misc]
             return _curve_backward(_CLIPPED, dY, X, inplace, slope, offset, min_val, max_val)
         return super().backprop_clipped_linear(dY, X, slope, offset, min_val, max_val, inplace)
 
-    def swish(self, X: Any, inplace: bool = False) -> Any:
-        if _ours(X) and (not inplace or _writable(X)):
-            return _curve(_SWISH, X, inplace)
-        return super().swish(X, inplace=inplace)
+    swish = _pair("swish", _SWISH)[0]
+    hard_swish, backprop_hard_swish = _pair("hard_swish", _HARD_SWISH)
+    hard_swish_mobilenet, backprop_hard_swish_mobilenet = _pair(
+        "hard_swish_mobilenet", _HARD_SWISH_MOBILENET
+    )
+    dish, backprop_dish = _pair("dish", _DISH)
+    gelu, backprop_gelu = _pair("gelu", _GELU)
+    gelu_approx, backprop_gelu_approx = _pair("gelu_approx", _GELU_TANH)
 
     def backprop_swish(self, dY: Any, X: Any, Y: Any, inplace: bool = False) -> Any:
         if _ours(dY, X, Y) and X.shape == Y.shape and (not inplace or _writable(dY)):
             return _curve_backward(_SWISH, dY, X, inplace)
         return super().backprop_swish(dY, X, Y, inplace=inplace)
-
-    def hard_swish(self, X: Any, inplace: bool = False) -> Any:
-        if _ours(X) and (not inplace or _writable(X)):
-            return _curve(_HARD_SWISH, X, inplace)
-        return super().hard_swish(X, inplace=inplace)
-
-    def backprop_hard_swish(self, dY: Any, X: Any, inplace: bool = False) -> Any:
-        if _ours(dY, X) and (not inplace or _writable(dY)):
-            return _curve_backward(_HARD_SWISH, dY, X, inplace)
-        return super().backprop_hard_swish(dY, X, inplace=inplace)
-
-    def hard_swish_mobilenet(self, X: Any, inplace: bool = False) -> Any:
-        if _ours(X) and (not inplace or _writable(X)):
-            return _curve(_HARD_SWISH_MOBILENET, X, inplace)
-        return super().hard_swish_mobilenet(X, inplace=inplace)
-
-    def backprop_hard_swish_mobilenet(self, dY: Any, X: Any, inplace: bool = False) -> Any:
-        if _ours(dY, X) and (not inplace or _writable(dY)):
-            return _curve_backward(_HARD_SWISH_MOBILENET, dY, X, inplace)
-        return super().backprop_hard_swish_mobilenet(dY, X, inplace=inplace)
-
-    def dish(self, X: Any, inplace: bool = False) -> Any:
-        if _ours(X) and (not inplace or _writable(X)):
-            return _curve(_DISH, X, inplace)
-        return super().dish(X, inplace=inplace)
-
-    def backprop_dish(self, dY: Any, X: Any, inplace: bool = False) -> Any:
-        if _ours(dY, X) and (not inplace or _writable(dY)):
-            return _curve_backward(_DISH, dY, X, inplace)
-        return super().backprop_dish(dY, X, inplace=inplace)
-
-    def gelu_approx(self, X: Any, inplace: bool = False) -> Any:
-        if _ours(X) and (not inplace or _writable(X)):
-            return _curve(_GELU_TANH, X, inplace)
-        return super().gelu_approx(X, inplace=inplace)
-
-    def backprop_gelu_approx(self, dY: Any, X: Any, inplace: bool = False) -> Any:
-        if _ours(dY, X) and (not inplace or _writable(dY)):
-            return _curve_backward(_GELU_TANH, dY, X, inplace)
-        return super().backprop_gelu_approx(dY, X, inplace=inplace)
-
-    def gelu(self, X: Any, inplace: bool = False) -> Any:
-        if _ours(X) and (not inplace or _writable(X)):
-            return _curve(_GELU, X, inplace)
-        return super().gelu(X, inplace=inplace)
-
-    def backprop_gelu(self, dY: Any, X: Any, inplace: bool = False) -> Any:
-        if _ours(dY, X) and (not inplace or _writable(dY)):
-            return _curve_backward(_GELU, dY, X, inplace)
-        return super().backprop_gelu(dY, X, inplace=inplace)
 
     def mish(self, X: Any, threshold: float = 20.0, inplace: bool = False) -> Any:
         if _ours(X) and (not inplace or _writable(X)):
@@ -253,6 +224,16 @@ class PyffnnOps(NumpyOps):  # type: ignore[misc]
         if _ours(dY, X) and (not inplace or _writable(dY)):
             return _curve_backward(_MISH, dY, X, inplace, high=threshold)
         return super().backprop_mish(dY, X, threshold, inplace)
+
+    def maxout(self, X: Any) -> Any:
+        if _ours(X) and X.ndim == 3 and X.shape[2] > 0:
+            return _pyffnn.cell_max(X)
+        return super().maxout(X)
+
+    def backprop_maxout(self, dY: Any, which: Any, P: int) -> Any:
+        if _ours(dY) and dY.ndim == 2 and type(which) is np.ndarray and which.dtype.char in _INTS:
+            return _pyffnn.cell_max_backward(dY, which, P)
+        return super().backprop_maxout(dY, which, P)
 
     # rows by number, and runs of rows
 

@@ -31,6 +31,9 @@ def sklearn_class(module: str, name: str, otherwise: type[Any]) -> type[Any]:
     return getattr(sys.modules.get(f"sklearn.{module}"), name, otherwise)
 
 
+_MISSING = ("NAType", "NaTType")
+
+
 class Features(NamedTuple):
     """Checked feature vectors: ``kind`` "dense" with one array, or "sparse" with indptr, indices and data."""
 
@@ -96,6 +99,7 @@ def check_features(X: Any, *, expected: int | None = None, owner: str) -> Featur
     if array.dtype == np.float32:
         converted = np.ascontiguousarray(array)
     else:
+        _refuse_missing(array)
         with np.errstate(over="ignore"):
             converted = np.ascontiguousarray(array, dtype=np.float32)
     _check_finite(converted)
@@ -114,6 +118,12 @@ def _check_sparse(X: Any, expected: int | None, owner: str) -> Features:
     indptr = np.ascontiguousarray(csr.indptr, dtype=np.int64)
     indices = np.ascontiguousarray(csr.indices, dtype=np.int32)
     return Features("sparse", (indptr, indices, data), int(X.shape[0]), int(X.shape[1]))
+
+
+def _refuse_missing(array: NDArray[Any]) -> None:
+    """ValueError where pandas' own missing values stand among objects: they are no numbers."""
+    if array.dtype == object and any(type(x).__name__ in _MISSING for x in array.flat):
+        raise ValueError("Input X contains NaN.")
 
 
 def _refuse_complex(array: Any) -> None:

@@ -10,15 +10,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pyffnn.models.labels import Targets
+from pyffnn.models.names import ClassOutput
+from pyffnn.net import Network
 from pyffnn.net import Targets as NetTargets
 
-__all__ = ["by_frequency", "guess", "network_targets", "output_spec"]
+__all__ = ["by_frequency", "cutpoints", "guess", "network_targets", "output_spec"]
+
+
+_LOSSES = {"ordinal": "ordinal"}
 
 
 class OutputSettings(Protocol):
     """Settings of the models that concern the output layer."""
 
-    output: str
+    output: ClassOutput
     cutoffs: Sequence[int] | None
     samples: int
 
@@ -32,7 +37,7 @@ def output_spec(model: OutputSettings, targets: Targets, *, one_unit: bool) -> d
     multilabel = targets.multilabel
     if n_classes < 2 and not multilabel:
         raise ValueError(
-            f"y contains 1 class ({targets.classes[0]!r}); {type(model).__name__} needs samples "
+            f"y contains 1 class ({targets.classes.tolist()[0]!r}); {type(model).__name__} needs samples "
             "of at least 2 classes"
             if n_classes
             else "y contains no class"
@@ -42,16 +47,17 @@ def output_spec(model: OutputSettings, targets: Targets, *, one_unit: bool) -> d
             f"output={model.output!r} has one class an example: it must be 'softmax' with "
             "multi-label y"
         )
-    if model.output != "softmax" and targets.probabilities is not None:
+    every = model.output in ("softmax", "ordinal")  # each class in each step
+    if not every and targets.probabilities is not None:
         raise ValueError(
             f"output={model.output!r} has one class an example: it must be 'softmax' with y as "
             "rows of probabilities"
         )
     one_unit = one_unit and n_classes == 2 and not multilabel and model.output == "softmax"
-    spec = {
+    spec: dict[str, Any] = {
         "n_outputs": 1 if one_unit else n_classes,
-        "output": "classes" if model.output == "softmax" else model.output,
-        "loss": "sigmoid" if one_unit or multilabel else "softmax",
+        "output": "classes" if every else model.output,
+        "loss": "sigmoid" if one_unit or multilabel else _LOSSES.get(model.output, "softmax"),
     }
     if model.output == "sampled":
         spec["samples"] = int(model.samples)
@@ -62,7 +68,7 @@ def output_spec(model: OutputSettings, targets: Targets, *, one_unit: bool) -> d
 
 def by_frequency(model: OutputSettings, targets: Targets, weights: Any) -> NDArray[np.int64] | None:
     """The classes, the most frequent first; None where the output needs no order."""
-    if model.output == "softmax":
+    if model.output in ("softmax", "ordinal"):
         return None
     assert targets.codes is not None
     counts = np.bincount(targets.codes, weights, minlength=targets.classes.size)
@@ -117,3 +123,15 @@ def guess(spec: Mapping[str, Any]) -> float:
     """The loss of a network that knows nothing."""
     outputs: int = spec["n_outputs"]
     return outputs * math.log(2) if spec["loss"] == "sigmoid" else math.log(outputs)
+
+
+def cutpoints(network: Network) -> NDArray[np.float64]:
+    """The thresholds t of an ordinal output, rising: P(class <= k) = sigmoid(t_k - score); float64 [classes - 1].
+
+    The bias of the score is in them: the score that they are compared with has none.
+    """
+    arrays = network.parameters()
+    gaps = arrays.get("output.gaps", np.zeros(0)).astype(np.float64)
+    t = np.concatenate([[0.0], np.cumsum(np.logaddexp(0, gaps))])
+    t -= t.mean() + float(arrays["output.bias"][0])
+    return np.asarray(t)

@@ -16,16 +16,23 @@ from pyffnn.models.answers import Answers
 from pyffnn.models.blocks import likely_sets, top_classes, top_probabilities
 from pyffnn.models.calibration import Trust, conformal_floor, divide_logits, fit_temperature, folds
 from pyffnn.models.checks import check_same_length, check_sample_weight
-from pyffnn.models.class_outputs import by_frequency, guess, network_targets, output_spec
+from pyffnn.models.class_outputs import (
+    by_frequency,
+    cutpoints,
+    guess,
+    network_targets,
+    output_spec,
+)
 from pyffnn.models.fitted import Fitted
 from pyffnn.models.labels import ClassWeight, Targets, given_classes
 from pyffnn.models.logits import logits
+from pyffnn.models.names import ClassOutput
 from pyffnn.models.supervised import STRUCTURE, Numbers, Rehearsal, Supervised
 from pyffnn.models.thresholds import Thresholds, best_thresholds, given_thresholds
 from pyffnn.models.weighting import combined, weights_of_classes
 from pyffnn.net import Examples, Network
 from pyffnn.net import Targets as NetTargets
-from pyffnn.training import Data, DivergedError, Record, by_accuracy
+from pyffnn.training import Data, DivergedError, Record, Validated, by_accuracy
 
 __all__ = ["Classifier", "ClassifierFitted", "named"]
 
@@ -47,12 +54,11 @@ class ClassifierFitted(Fitted):
         """Whether one sigmoid unit stands for two classes."""
         return not self.multilabel and self.network.spec["n_outputs"] == 1
 
-    def c_model(self) -> Any:
-        """A capsule for C functions, which keeps the network alive."""
-        return self.network.c_model(None, 0, self.one_unit, self._labels())
-
-    def _labels(self) -> list[str]:
-        return [str(label) for label in self.classes.tolist()]
+    @property
+    def c_answers(self) -> dict[str, Any]:
+        """What C functions are told of the outputs."""
+        labels = [str(label) for label in self.classes.tolist()]
+        return {"one_unit": self.one_unit, "labels": labels}
 
 
 F = TypeVar("F", bound=ClassifierFitted)
@@ -61,7 +67,7 @@ F = TypeVar("F", bound=ClassifierFitted)
 class Classifier(Answers[F], Supervised[F]):
     """Base of `FFNNClassifier` and `TextClassifier`; they turn their input into examples."""
 
-    output: str
+    output: ClassOutput
     cutoffs: Sequence[int] | None
     samples: int
     class_weight: ClassWeight
@@ -92,6 +98,13 @@ class Classifier(Answers[F], Supervised[F]):
     def reject_threshold_(self) -> float | None:
         return self._state().trust.floor
 
+    @property
+    def cutpoints_(self) -> NDArray[np.float64]:
+        network = self._state().network
+        if network.spec["loss"] != "ordinal":
+            raise AttributeError("cutpoints_ is there for models with output='ordinal' alone")
+        return cutpoints(network)
+
     def _given_thresholds(self, targets: Targets) -> NDArray[np.float64] | None:
         """Those of the setting; None where they are chosen, or labels are no sets."""
         if not targets.multilabel:
@@ -109,8 +122,8 @@ class Classifier(Answers[F], Supervised[F]):
             raise ValueError(
                 f"thresholds must be 'auto' without multi-label y, got {self.thresholds!r:.80}"
             )
-        if self.calibrate and self.output == "adaptive":
-            raise ValueError("calibrate must be False with output='adaptive', got True")
+        if self.calibrate and self.output in ("adaptive", "ordinal"):
+            raise ValueError(f"calibrate must be False with output={self.output!r}, got True")
         return output_spec(self, targets, one_unit=self._one_unit_for_two_classes)
 
     def _order_of_outputs(self, targets: Targets, weights: Any) -> NDArray[np.int64] | None:
@@ -138,10 +151,10 @@ class Classifier(Answers[F], Supervised[F]):
 
     def _validator(
         self, data: Data, order: NDArray[np.int64] | None = None
-    ) -> Callable[[Network], Record]:
+    ) -> Callable[[Network], Validated]:
         n_threads = self._threads()
 
-        def validate(network: Network) -> Record:
+        def validate(network: Network) -> Validated:
             loss, weight, correct = network.evaluate(*data, order, n_threads)
             return {"val_loss": loss / weight, "val_accuracy": correct / weight}
 
@@ -292,10 +305,6 @@ class Classifier(Answers[F], Supervised[F]):
             "trust": Trust(**file.config.get("trust", {})),
             "thresholds": None if thresholds is None else np.array(thresholds, np.float64),
         }
-
-    def __pyffnn_model__(self) -> Any:
-        """A capsule of the fitted state for C, C++ and Cython: `pyffnn_model_of` in ``pyffnn.h``."""
-        return self._state().c_model()
 
     # scikit-learn -------------------------------------------------------------------------------
 

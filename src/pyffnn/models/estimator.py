@@ -65,3 +65,8 @@ class Estimator:
             if getattr(self, p.name) is not p.default
         ]
         return f"{type(self).__name__}({', '.join(changed)})"
+
+    def _repr_html_(self) -> str:
+        from pyffnn.models.portrait import portrait
+
+        return portrait(self)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -19,11 +19,12 @@ from pyffnn.models.labels import (
     given_classes,
     to_labels,
 )
+from pyffnn.models.names import Activation, ClassOutput, OptimizerLike, Precision, RandomState
 from pyffnn.models.soft_labels import is_soft, soft_targets
 from pyffnn.models.thresholds import Thresholds
 from pyffnn.models.vector_answers import VectorAnswers
 from pyffnn.models.vectors import VectorFitted
-from pyffnn.optimizers import LearningRate, Optimizer, constant
+from pyffnn.optimizers import LearningRate, constant
 
 __all__ = ["FFNNClassifier"]
 
@@ -51,8 +52,8 @@ class FFNNClassifier(VectorAnswers[FFNNFitted], Classifier[FFNNFitted]):
         Hidden layers add to a stream of the last layer's size, ``r += W2 act(W1 norm(r))``, and
         layer normalisation, as in `LanguageModel`.
     output, cutoffs, samples
-        "softmax", all classes at each step, or for very many classes "adaptive" or "sampled", as in
-        `LanguageModel`.
+        "softmax", all classes at each step; "ordinal", classes in their (sorted) order, by cumulative logits
+        (McCullagh 1980); for very many classes "adaptive" or "sampled", as in `LanguageModel`.
     optimizer
         "sgd", "momentum", "adagrad", "adam", or a settings object of `pyffnn.nn`.
     learning_rate
@@ -117,6 +118,8 @@ class FFNNClassifier(VectorAnswers[FFNNFitted], Classifier[FFNNFitted]):
         What the logits were divided by; 1 without ``calibrate``.
     reject_threshold_ : float or None
         Least probability of an answer other than "none of these".
+    cutpoints_ : array of shape (n_classes - 1,)
+        With ``output="ordinal"``: where on the score's scale one class ends and the next begins.
     classes_ : array of shape (n_classes,)
         The sorted labels.
     history_ : list of dict
@@ -142,25 +145,25 @@ class FFNNClassifier(VectorAnswers[FFNNFitted], Classifier[FFNNFitted]):
         self,
         hidden_layer_sizes: int | Sequence[int] = (100,),
         *,
-        activation: str = "relu",
-        optimizer: str | Optimizer = "adam",
+        activation: Activation = "relu",
+        optimizer: OptimizerLike = "adam",
         learning_rate: LearningRate | None = None,
         epochs: int = 200,
-        batch_size: int | str = "auto",
+        batch_size: int | Literal["auto"] = "auto",
         dropout: float = 0.0,
         l2: float = 1e-4,
         class_weight: ClassWeight = None,
         early_stopping: bool | int = False,
         validation_fraction: float = 0.1,
-        precision: str | None = None,
+        precision: Precision | None = None,
         n_threads: int | None = None,
-        random_state: Any = 0,
+        random_state: RandomState = 0,
         verbose: int = 0,
         tol: float | None = 1e-4,
         n_iter_no_change: int = 10,
         residual: bool = False,
         layer_norm: bool = False,
-        output: str = "softmax",
+        output: ClassOutput = "softmax",
         cutoffs: Sequence[int] | None = None,
         samples: int = 4096,
         clip_norm: float | None = None,

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from pyffnn.models.names import Activation, OptimizerLike, Precision, RandomState, RegressionLoss
 from pyffnn.models.regressor import Regressor, RegressorFitted
 from pyffnn.models.values import Values
 from pyffnn.models.vectors import VectorFitted, VectorModel
-from pyffnn.optimizers import LearningRate, Optimizer, constant
+from pyffnn.optimizers import LearningRate, constant
 
 __all__ = ["FFNNRegressor"]
 
@@ -102,19 +103,19 @@ class FFNNRegressor(VectorModel[FFNNRegressorFitted], Regressor[FFNNRegressorFit
         self,
         hidden_layer_sizes: int | Sequence[int] = (100,),
         *,
-        loss: str = "squared",
-        activation: str = "relu",
-        optimizer: str | Optimizer = "adam",
+        loss: RegressionLoss = "squared",
+        activation: Activation = "relu",
+        optimizer: OptimizerLike = "adam",
         learning_rate: LearningRate | None = None,
         epochs: int = 200,
-        batch_size: int | str = "auto",
+        batch_size: int | Literal["auto"] = "auto",
         dropout: float = 0.0,
         l2: float = 1e-4,
         early_stopping: bool | int = False,
         validation_fraction: float = 0.1,
-        precision: str | None = None,
+        precision: Precision | None = None,
         n_threads: int | None = None,
-        random_state: Any = 0,
+        random_state: RandomState = 0,
         verbose: int = 0,
         tol: float | None = 1e-4,
         n_iter_no_change: int = 10,

@@ -42,12 +42,21 @@ class Fitted:
     history: list[Record]
     settings: dict[str, Any]
 
+    @property
+    def c_answers(self) -> dict[str, Any]:
+        """What C functions are told of the outputs, as `Network.c_model` takes it."""
+        return {}
+
+    def c_model(self) -> Any:
+        """A capsule for C functions, which keeps the network alive."""
+        return self.network.c_model(None, 0, **self.c_answers)
+
     def copy(self) -> Self:
         """An independent one of the same content."""
         return replace(
             self,
             network=self.network.copy(),
-            history=[dict(record) for record in self.history],
+            history=[record.copy() for record in self.history],
         )
 
 
@@ -131,7 +140,8 @@ class FittedModel(OneState[F]):
         """Layers, parameters and memory; prints as a table. Raises ValueError when not fitted."""
         with (network := self._state().network).reading():
             notes = self._notes(self._of(network))
-            frozen = bool(getattr(self, "freeze_embeddings", False))
+            # a number of epochs is no state to stay in
+            frozen = str(getattr(self, "freeze_embeddings", False)) == "True"
             return summarise(type(self).__name__, network, notes, frozen=frozen)
 
     def _notes(self, fitted: F) -> tuple[tuple[str, str], ...]:

@@ -351,10 +351,11 @@ class Numbers(Kind):
 
 @dataclass(frozen=True)
 class Is(Kind):
-    """An object of some classes, or one that has one of some attributes."""
+    """An object of some classes, or one that has one of some methods, or of some attributes."""
 
     what: str
     classes: tuple[type, ...] = ()
+    methods: tuple[str, ...] = ()
     attributes: tuple[str, ...] = ()
 
     @property
@@ -362,8 +363,10 @@ class Is(Kind):
         return self.what
 
     def fits(self, value: Any) -> bool:
-        return isinstance(value, self.classes) or any(
-            callable(getattr(value, name, None)) for name in self.attributes
+        return (
+            isinstance(value, self.classes)
+            or any(callable(getattr(value, name, None)) for name in self.methods)
+            or any(hasattr(value, name) for name in self.attributes)
         )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,7 +25,7 @@ __all__ = [
     "to_labels",
 ]
 
-ClassWeight = Mapping[Any, float] | str | None
+ClassWeight: TypeAlias = Mapping[Any, float] | Literal["balanced"] | None
 
 _SHOWN = 5
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 
@@ -35,7 +35,8 @@ from pyffnn.models.kinds import (
     either,
     shown,
 )
-from pyffnn.optimizers import Optimizer, Schedule
+from pyffnn.models.names import Activation, ClassOutput, Pool, RegressionLoss, WordOutput
+from pyffnn.optimizers import Optimizer, OptimizerName, Schedule
 from pyffnn.precision import PRECISIONS
 
 __all__ = ["RULES", "SETTINGS", "Setting", "check", "check_one", "model_name"]
@@ -82,19 +83,21 @@ def _of(*kinds: Kind, doc: str) -> Setting:
 
 
 NONE, FLAG, COUNT = Nothing(), Flag(), Integer(1)
-POOLINGS = ("mean", "sqrtn", "sum", "max", "min")
+POOLINGS, OPTIMIZERS = get_args(Pool), get_args(OptimizerName)
 RATE = Number(0, 1, open_high=True)  # of dropout: 1 would leave nothing
 POSITIVE = Number(0, open_low=True)
 
+_CLASS_OUTPUT = _of(
+    Choice(get_args(ClassOutput)),
+    doc="output layer: all classes, classes in an order, clusters by frequency, or a sample in training",
+)
 _NETWORK = {
     "hidden_layer_sizes": _of(COUNT, Integers(COUNT), doc="units of the hidden layers"),
-    "activation": _of(
-        Choice(("relu", "tanh", "sigmoid", "gelu", "identity")), doc="of the hidden layers"
-    ),
+    "activation": _of(Choice(get_args(Activation)), doc="of the hidden layers"),
     "residual": _of(FLAG, doc="hidden layers add to their input"),
     "layer_norm": _of(FLAG, doc="layer normalisation"),
     "output": _of(
-        Choice(("softmax", "adaptive", "sampled")),
+        Choice(get_args(WordOutput)),
         doc="output layer: all classes, clusters by frequency, or a sample in training",
     ),
     "cutoffs": _of(
@@ -110,7 +113,7 @@ _NETWORK = {
 
 _TRAINING = {
     "optimizer": _of(
-        Choice(("sgd", "momentum", "adagrad", "adam")),
+        Choice(OPTIMIZERS),
         Is("a settings object of pyffnn.nn", (Optimizer,)),
         doc="how weights are updated",
     ),
@@ -189,6 +192,7 @@ _VOCABULARY = {
 _OWN: dict[str, dict[str, Setting]] = {
     "FFNNClassifier": {
         **_NETWORK,
+        "output": _CLASS_OUTPUT,
         **_TRAINING,
         **_CLASSES,
         "epochs": _of(COUNT, doc="passes over the examples at most"),
@@ -202,6 +206,7 @@ _OWN: dict[str, dict[str, Setting]] = {
     },
     "TextClassifier": {
         **_NETWORK,
+        "output": _CLASS_OUTPUT,
         **_TRAINING,
         **_CLASSES,
         "embedding_dim": _of(
@@ -242,7 +247,7 @@ _OWN: dict[str, dict[str, Setting]] = {
             doc="cuts a text into words; none: at white space",
         ),
         "optimizer": _of(
-            Choice(("auto", "sgd", "momentum", "adagrad", "adam")),
+            Choice(("auto", *OPTIMIZERS)),
             Is("a settings object of pyffnn.nn", (Optimizer,)),
             doc="how weights are updated; auto: sgd for weighted rows, else adagrad",
         ),
@@ -261,13 +266,17 @@ _OWN: dict[str, dict[str, Setting]] = {
         "pretrained_vectors": _of(
             Text("a path"),
             Is(
-                "a mapping from words to vectors, (words, array)",
+                "a mapping from words to vectors, (words, array), gensim's KeyedVectors",
                 (os.PathLike, Mapping, tuple, list),
+                (),
+                ("index_to_key", "index2word", "wv"),
             ),
             NONE,
             doc="first embeddings of words; none: random",
         ),
-        "freeze_embeddings": _of(FLAG, doc="leave the embeddings as they are"),
+        "freeze_embeddings": _of(
+            FLAG, COUNT, doc="leave the embeddings as they are; a number: for so many epochs"
+        ),
     },
     "LanguageModel": {
         **_NETWORK,
@@ -327,7 +336,7 @@ _OF_CLASSES = (
 )
 _VALUES = {
     "loss": _of(
-        Choice(("squared", "logistic")),
+        Choice(get_args(RegressionLoss)),
         doc="squared error, or the cross-entropy of a sigmoid unit for targets in [0, 1]",
     ),
 }

@@ -15,11 +15,12 @@ from pyffnn.formats.model_file import ModelFile
 from pyffnn.metrics import r2_score
 from pyffnn.models.checks import check_same_length, check_sample_weight
 from pyffnn.models.fitted import Fitted
+from pyffnn.models.names import RegressionLoss
 from pyffnn.models.supervised import STRUCTURE, Supervised
 from pyffnn.models.values import Scale, Values, check_spread, check_values
 from pyffnn.net import Examples, Network
 from pyffnn.net import Targets as NetTargets
-from pyffnn.training import Data, Record
+from pyffnn.training import Data, Validated
 
 __all__ = ["Regressor", "RegressorFitted"]
 
@@ -30,6 +31,11 @@ class RegressorFitted(Fitted):
 
     scale: Scale
 
+    @property
+    def c_answers(self) -> dict[str, Any]:
+        """What C functions are told of the outputs."""
+        return {"mean": self.scale.mean.tolist(), "spread": self.scale.spread.tolist()}
+
 
 F = TypeVar("F", bound=RegressorFitted)
 
@@ -37,7 +43,7 @@ F = TypeVar("F", bound=RegressorFitted)
 class Regressor(Supervised[F]):
     """Base of `FFNNRegressor` and `TextRegressor`; they turn their input into examples."""
 
-    loss: str
+    loss: RegressionLoss
 
     _structure: tuple[str, ...] = (*STRUCTURE, "loss")
 
@@ -85,10 +91,10 @@ class Regressor(Supervised[F]):
 
     def _validator(
         self, data: Data, order: NDArray[np.int64] | None = None
-    ) -> Callable[[Network], Record]:
+    ) -> Callable[[Network], Validated]:
         n_threads = self._threads()
 
-        def validate(network: Network) -> Record:
+        def validate(network: Network) -> Validated:
             loss, weight, _ = network.evaluate(*data, order, n_threads, accuracy=False)
             return {"val_loss": loss / weight}
 

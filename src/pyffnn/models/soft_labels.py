@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,7 @@ from numpy.typing import NDArray
 
 from pyffnn.models.labels import Targets, find_classes
 
-__all__ = ["is_soft", "soft_targets"]
+__all__ = ["is_soft", "shares_in_file", "soft_targets"]
 
 _TOLERANCE = (
     1e-3  # of the sum of a row: probabilities may have been rounded to three digits and more
@@ -52,6 +53,39 @@ def soft_targets(y: Any, classes: NDArray[Any] | None = None, name: str = "y") -
         place = {label: i for i, label in enumerate(names.tolist())}
         rows = rows[:, [place[label] for label in classes.tolist()]]
     return Targets(classes, probabilities=_checked(rows, name))
+
+
+def shares_in_file(
+    names: list[str],
+    ids: NDArray[Any],
+    offsets: NDArray[np.int64],
+    classes: NDArray[Any] | None,
+    where: str,
+) -> Targets | None:
+    """Targets of labels that are ``name:probability``, several to a text; None: they are something else.
+
+    ``ids[offsets[i]:offsets[i + 1]]`` are numbers of text i's ``names``; a class that is not
+    named has none of the probability. Raises ValueError for a text whose probabilities do not sum to 1,
+    and for a class that is not among ``classes``.
+    """
+    counts = np.diff(offsets)
+    shares = [_SHARE.fullmatch(name) for name in names]
+    if not (counts > 1).any() or not all(shares):
+        return None
+    labels = [share[1] for share in shares if share is not None]
+    values = np.array([float(share[2]) for share in shares if share is not None])
+    if classes is None:
+        classes = np.array(sorted(set(labels)))
+    place = {label: i for i, label in enumerate(classes.tolist())}
+    if unknown := sorted(set(labels) - set(place)):
+        raise ValueError(f"{where!r}: label {unknown[0]!r} is none of the classes of the model")
+    columns = np.array([place[label] for label in labels], np.int64)
+    rows = np.zeros((counts.size, classes.size))
+    np.add.at(rows, (np.repeat(np.arange(counts.size), counts), columns[ids]), values[ids])
+    return Targets(classes, probabilities=_checked(rows, f"the labels of {where!r}"))
+
+
+_SHARE = re.compile(r"(.+):(\d+(?:\.\d*)?(?:[eE]-?\d+)?|\.\d+)")
 
 
 def _checked(rows: NDArray[Any], name: str) -> NDArray[np.float32]:

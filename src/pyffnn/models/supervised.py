@@ -6,7 +6,7 @@ from abc import abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, NamedTuple, Self, TypeAlias, TypeVar
+from typing import Any, Literal, NamedTuple, Self, TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,11 +14,13 @@ from numpy.typing import NDArray
 from pyffnn.formats import version_one
 from pyffnn.formats.model_file import ModelFile, PathLike, load_model, save_model
 from pyffnn.formats.settings_json import params_from_json, params_to_json
-from pyffnn.models.arguments import patience_of, sizes_of
+from pyffnn.models.arguments import check_choice, patience_of, sizes_of
 from pyffnn.models.fitted import Fitted, FittedModel
+from pyffnn.models.names import Activation, Precision, RandomState, TextOptimizer
 from pyffnn.models.parameters import check, check_one
 from pyffnn.net import Examples, Network, arrays_of, set_arrays
 from pyffnn.net import Targets as NetTargets
+from pyffnn.net.network import STATE
 from pyffnn.optimizers import LearningRate, Optimizer, Schedule, constant, resolve_optimizer
 from pyffnn.precision import precision_code, precision_name
 from pyffnn.training import (
@@ -33,6 +35,7 @@ from pyffnn.training import (
     Saving,
     Shuffled,
     State,
+    Validated,
     as_callbacks,
     by_loss,
     checkpoint_kind,
@@ -45,6 +48,7 @@ __all__ = ["STRUCTURE", "Numbers", "Rehearsal", "Supervised"]
 Numbers: TypeAlias = NDArray[np.int64]
 
 # what a fitted model's network and data are made of; other settings concern training alone
+_LARGEST_HALF = 65504.0
 STRUCTURE = ("hidden_layer_sizes", "activation", "residual", "layer_norm", "optimizer")
 
 F = TypeVar("F", bound=Fitted)
@@ -63,6 +67,8 @@ class Rehearsal(NamedTuple):
         Of those that are not; None: no examples were held out.
     validation
         Other examples with their targets; None: none were given.
+    begin
+        First weights that know of the labels of these examples alone; None: weights know of none.
     """
 
     targets: Any
@@ -70,25 +76,26 @@ class Rehearsal(NamedTuple):
     numbers: Numbers | None
     held_out: Numbers | None
     validation: tuple[Examples, Any] | None
+    begin: Callable[[Numbers], None] | None = None
 
 
 class Supervised(FittedModel[F]):
     """Base of the classifiers and regressors; they turn their targets, and their heirs their input, into what a network takes."""
 
     hidden_layer_sizes: int | Sequence[int]
-    activation: str
+    activation: Activation
     residual: bool
     layer_norm: bool
-    optimizer: str | Optimizer
+    optimizer: TextOptimizer
     learning_rate: LearningRate | None
     dropout: float
     l2: float | None
     clip_norm: float | None
     early_stopping: bool | int
     validation_fraction: float
-    precision: str | None
+    precision: Precision | None
     n_threads: int | None
-    random_state: Any
+    random_state: RandomState
     verbose: int
 
     _default_schedule: Schedule = constant()
@@ -125,7 +132,7 @@ class Supervised(FittedModel[F]):
     @abstractmethod
     def _validator(
         self, data: Data, order: NDArray[np.int64] | None = None
-    ) -> Callable[[Network], Record]:
+    ) -> Callable[[Network], Validated]:
         """From a network to its results on validation data."""
 
     def _order_of_outputs(self, targets: Any, weights: Any) -> NDArray[np.int64] | None:
@@ -207,7 +214,7 @@ class Supervised(FittedModel[F]):
             # the weights are read as rows of a table: there is no product for these to follow
             for name, only in (("residual", False), ("output", "softmax")):
                 value = getattr(self, name, only)
-                if value != only:
+                if value != only and value != "ordinal":
                     raise ValueError(
                         f"{name} must be {only!r} for sparse features without hidden layers, "
                         f"got {value!r}"
@@ -236,7 +243,7 @@ class Supervised(FittedModel[F]):
         batch_size: int,
         epochs: int,
         schedule: Schedule,
-        validate: Callable[[Network], Record] | None,
+        validate: Callable[[Network], Validated] | None,
         restart: Callable[[], None],
         saving: Saving,
         saved: Saved | None,
@@ -278,9 +285,17 @@ class Supervised(FittedModel[F]):
         )
 
         def rehearse(some: Numbers) -> None:
-            begin()
+            if rehearsal is None or rehearsal.begin is None:
+                begin()
+            else:
+                rehearsal.begin(some)
             batches = Shuffled(some, batch_size, fitted.seed)
-            Run(fitted.network, data, replace(plan, batches=batches, guess=None)).train()
+            # SGD gets as far as its steps are long in all: fewer steps are longer ones
+            rate = schedule
+            if spec["optimizer"] == "sgd" and schedule.lr is not None:
+                rate = replace(schedule, lr=schedule.lr * plan.batches.examples / some.size)
+            parts = replace(plan, batches=batches, schedule=rate, guess=None)
+            Run(fitted.network, data, parts).train()
 
         finish = None if rehearsal is None else self._finisher(fitted, data, rehearsal, rehearse)
         restart()
@@ -336,6 +351,10 @@ class Supervised(FittedModel[F]):
             return None
         return split(targets.strata, targets.size, self.validation_fraction, seed, weight)
 
+    def __pyffnn_model__(self) -> Any:
+        """A capsule of the fitted state for C, C++ and Cython: `pyffnn_model_of` in ``pyffnn.h``."""
+        return self._state().c_model()
+
     # the model file -----------------------------------------------------------------------------
 
     def _params_json(self) -> dict[str, Any]:
@@ -349,7 +368,10 @@ class Supervised(FittedModel[F]):
             "seed": fitted.seed,
             "settings": fitted.settings,
             "history": [
-                {k: v if v is None or np.isfinite(v) else None for k, v in record.items()}
+                {
+                    k: v if v is None or np.isfinite(v) else None
+                    for k, v in dict[str, Any](record).items()
+                }
                 for record in fitted.history
             ],
         }
@@ -375,7 +397,7 @@ class Supervised(FittedModel[F]):
             tensors = version_one.classifier_tensors(tensors, len(spec["hidden"]) + 1)
         network = Network(spec, tensors.pop("by_frequency", None))
         best = {n.removeprefix(BEST): a for n, a in tensors.items() if n.startswith(BEST)}
-        set_arrays(network, tensors)
+        set_arrays(network, _widened(tensors))
         if best:
             set_arrays(network, best)
         parts = {
@@ -387,7 +409,13 @@ class Supervised(FittedModel[F]):
         }
         self._keep(self._restored(parts, file))
 
-    def save(self, path: PathLike, *, optimizer_state: bool = True) -> None:
+    def save(
+        self,
+        path: PathLike,
+        *,
+        optimizer_state: bool = True,
+        dtype: Literal["float32", "float16"] = "float32",
+    ) -> None:
         """Write the fitted model to one ``.safetensors`` file, atomically.
 
         Parameters
@@ -397,21 +425,25 @@ class Supervised(FittedModel[F]):
         optimizer_state
             Keep what `partial_fit` needs to go on as if nothing had happened. Without it the file
             is smaller (by half or two thirds for momentum and Adam).
+        dtype
+            Of the weights in the file: "float16" halves them, at a relative error of 2^-11 each; a
+            model that is read back computes in float32. C functions read "float32" alone.
 
         Raises
         ------
         ValueError
-            The model is not fitted.
+            The model is not fitted; another ``dtype``; a weight that is too large for a float16.
         TypeError
             Classes that are neither numbers nor strings.
         OSError
             The file cannot be written.
         """
+        check_choice("dtype", dtype, ("float32", "float16"))
         with (network := self._state().network).reading():
             fitted = self._of(network)
             tensors = {
                 **self._file_tensors(fitted),
-                **arrays_of(fitted.network, state=optimizer_state),
+                **_stored(arrays_of(fitted.network, state=optimizer_state), dtype),
             }
             save_model(path, type(self).__name__, self._file_config(fitted), tensors)
 
@@ -439,6 +471,24 @@ class Supervised(FittedModel[F]):
     def _arguments(cls, config: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
         """Constructor arguments that the file's parameters do not hold, from what `load` was given."""
         return given
+
+
+def _stored(arrays: dict[str, NDArray[Any]], dtype: str) -> dict[str, NDArray[Any]]:
+    """The parameters among them in ``dtype``; what an optimizer keeps stays as it is."""
+    if dtype == "float32":
+        return arrays
+    out = {}
+    for name, array in arrays.items():
+        out[name] = array
+        if array.dtype == np.float32 and not name.startswith(STATE):
+            if array.size and np.abs(array).max() > _LARGEST_HALF:
+                raise ValueError(f"dtype='float16' cannot hold the weights of {name!r}")
+            out[name] = array.astype(np.float16)
+    return out
+
+
+def _widened(arrays: dict[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+    return {n: a.astype(np.float32) if a.dtype == np.float16 else a for n, a in arrays.items()}
 
 
 def _all(data: Data) -> NDArray[np.int64]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +13,7 @@ from pyffnn.models.labels import Targets
 
 __all__ = ["Thresholds", "best_thresholds", "given_thresholds"]
 
-Thresholds: TypeAlias = str | float | Sequence[float] | Mapping[Any, float]
+Thresholds: TypeAlias = Literal["auto"] | float | Sequence[float] | Mapping[Any, float]
 """As the models' setting: "auto", one for all labels, one for each, or by label (1/2 for others)."""
 
 _MOST = 1 << 26

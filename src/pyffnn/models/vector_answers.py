@@ -27,7 +27,7 @@ class VectorAnswers(VectorModel[F]):
         self._check_fitted()
         return X
 
-    def explain(self, x: Any, classes: Any = None) -> Any:
+    def explain(self, x: Any, classes: Any = None) -> Explanation | Any:
         """What share each feature has in the logit of each class.
 
         Shares and the logit of a vector of zeros (``bias``) add up to the logit. Without hidden layers
@@ -49,7 +49,8 @@ class VectorAnswers(VectorModel[F]):
         """
         self._check_fitted()
         if not hasattr(x, "tocsr") and np.ndim(x) == 1:
-            return self.explain(np.asarray(x)[None, :], classes)[0]
+            rows: Any = self.explain(np.asarray(x)[None, :], classes)
+            return rows[0]
 
         def ask(fitted: Any) -> list[Explanation]:
             features = self._read(x, fitted)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from dataclasses import dataclass, replace
-from typing import Any, Self, TypeVar
+from typing import Any, Literal, Self, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -41,7 +41,7 @@ class VectorModel(Supervised[F]):
     """Base of the models of feature vectors."""
 
     epochs: int
-    batch_size: int | str
+    batch_size: int | Literal["auto"]
     tol: float | None
     n_iter_no_change: int
 

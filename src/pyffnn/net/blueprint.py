@@ -211,6 +211,7 @@ _TRAINS = {
     "embedding_lr",
     "embedding_scale",
     "freeze_embeddings",
+    "frozen_steps",
     "dropout",
     "input_dropout",
     "embedding_dropout",
@@ -307,6 +308,8 @@ class _Reader:
             head = self.linear("output.head", of_words=True)
             return Clusters(head, tails, tuple(spec["cutoffs"]), by_frequency)
         linear = self.linear("output", of_words=kind != "classes")
+        if spec.get("loss") == "ordinal":
+            raise ValueError("a model with output='ordinal' cannot be exported")
         return Outputs(linear, _LOSSES[spec.get("loss", "softmax")])
 
     def linear(self, name: str, *, of_words: bool = False) -> Linear:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from functools import partial
 from types import MappingProxyType
@@ -184,10 +184,22 @@ class Network:
         return self._core.distribution(ids, n_threads)
 
     def c_model(
-        self, features: _pyffnn.TextFeatures | None, length: int, one_unit: bool, labels: list[str]
+        self,
+        features: _pyffnn.TextFeatures | None,
+        length: int,
+        *,
+        one_unit: bool = False,
+        labels: Sequence[str] = (),
+        mean: Sequence[float] = (),
+        spread: Sequence[float] = (),
     ) -> Any:
-        """A capsule that lends the network, with what makes its rows of texts, to C (``pyffnn.h``)."""
-        return self._core.c_model(features, length, one_unit, labels)
+        """A capsule that lends the network, with what makes its rows of texts, to C (``pyffnn.h``).
+
+        ``labels``: of a classifier. ``mean``, ``spread``: of a regressor, whose numbers are ``spread * output + mean``.
+        """
+        return self._core.c_model(
+            features, length, one_unit, list(labels), list(mean), list(spread)
+        )
 
     def kept_bytes(self) -> int:
         """Memory of what is kept between predictions."""

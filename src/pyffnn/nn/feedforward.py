@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
@@ -111,7 +111,7 @@ class FeedForward:
         a = [x]
         for (w, b), g in zip(layers, (*self.activation, self.output), strict=True):
             if g in NODES:
-                a.append(ops.linear(a[-1], w, b, activation=g))
+                a.append(ops.linear(a[-1], w, b, activation=cast(ops.Activation, g)))
             else:
                 a.append(OUTPUTS[g](ops.linear(a[-1], w, b)))
         return [v[0] for v in a] if np.ndim(X) == 1 else a

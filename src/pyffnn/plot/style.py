@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import io
 import os
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -28,10 +30,24 @@ _STYLE: dict[Any, Any] = {
 
 def new_figure(size: tuple[float, float]) -> Figure:
     try:
-        from matplotlib.figure import Figure
+        import matplotlib  # noqa: F401
     except ImportError:
         raise ImportError("pictures need matplotlib: pip install 'pyffnn[plot]'") from None
-    return Figure(figsize=size, layout="constrained")
+    return _picture()(figsize=size, layout="constrained")
+
+
+@functools.cache
+def _picture() -> type[Figure]:
+    """A figure that a notebook shows, although pyplot does not know it."""
+    from matplotlib.figure import Figure
+
+    class Picture(Figure):
+        def _repr_png_(self) -> bytes:
+            file = io.BytesIO()
+            self.savefig(file, format="png", dpi=110)
+            return file.getvalue()
+
+    return Picture
 
 
 def save(figure: Figure, path: Path | None) -> Figure:

@@ -86,7 +86,7 @@ def _product(name: str, transpose_a: bool, transpose_b: bool, packed: bool = Fal
     )
 
 
-def _linear(activation: str | None) -> Kernel:
+def _linear(activation: ops.Activation | None) -> Kernel:
     def gradient(inputs: Inputs, dy: Array) -> dict[str, Array]:
         y = ops.linear(**inputs, activation=activation) if activation else None
         dx, dw, db = ops.linear_backward(dy, inputs["x"], inputs["w"], y, activation=activation)
@@ -110,7 +110,7 @@ def _linear(activation: str | None) -> Kernel:
     )
 
 
-def _linear_backward(activation: str | None) -> Kernel:
+def _linear_backward(activation: ops.Activation | None) -> Kernel:
     def inputs(shape: Shape, rng: np.random.Generator) -> Inputs:
         drawn = draw.linear(shape, rng)
         y = oracles.activate(drawn["x"] @ drawn["w"] + drawn.pop("b"), activation)

@@ -1,4 +1,7 @@
-"""Columns of texts as Arrow has them in memory, and predictions beside them. Needs pyarrow where Arrow comes in."""
+"""Columns of texts as Arrow has them in memory, and predictions beside them.
+
+Batches of any library come and go by the Arrow C interface alone; those of pyarrow come and go as pyarrow's.
+"""
 
 from __future__ import annotations
 
@@ -9,15 +12,19 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["TextColumn", "batches_of", "dictionary", "text_column", "with_predictions"]
+from pyffnn import _pyffnn
+
+__all__ = ["ScoredBatches", "TextColumn", "batches_of", "text_column", "with_predictions"]
 
 
 def _arrow() -> Any:
-    try:
-        import pyarrow
-    except ImportError:
-        raise ImportError("scoring Arrow batches needs pyarrow: pip install pyarrow") from None
+    import pyarrow  # who has a batch of pyarrow has imported it
+
     return pyarrow
+
+
+def _is_pyarrow(x: Any) -> bool:
+    return type(x).__module__.partition(".")[0] == "pyarrow"
 
 
 class TextColumn(NamedTuple):
@@ -36,15 +43,19 @@ class TextColumn(NamedTuple):
 def batches_of(source: Any) -> Iterator[Any]:
     """The record batches of a stream, table, reader or batch (anything with Arrow's C interface), or of an iterable of those.
 
-    Raises TypeError for anything else, ImportError without pyarrow.
+    Those of pyarrow are `pyarrow.RecordBatch`, others `ArrowBatch`. Raises TypeError for anything else.
     """
-    pa = _arrow()
-    if isinstance(source, pa.RecordBatch):
+    if isinstance(source, _pyffnn.ArrowBatch) or (
+        _is_pyarrow(source) and isinstance(source, _arrow().RecordBatch)
+    ):
         yield source
     elif hasattr(source, "__arrow_c_stream__"):
-        yield from pa.RecordBatchReader.from_stream(source)
+        if _is_pyarrow(source):
+            yield from _arrow().RecordBatchReader.from_stream(source)
+        else:
+            yield from _pyffnn.ArrowReader(source)
     elif hasattr(source, "__arrow_c_array__"):
-        yield pa.record_batch(source)
+        yield _pyffnn.ArrowBatch(source)
     elif isinstance(source, Iterable) and not isinstance(source, str | bytes | dict):
         for item in source:
             yield from batches_of(item)
@@ -52,11 +63,26 @@ def batches_of(source: Any) -> Iterator[Any]:
         raise TypeError(f"batches must be Arrow record batches, got {type(source).__name__}")
 
 
+class ScoredBatches(Iterator[Any]):
+    """Batches one by one as they are asked for; what is left of them is an Arrow stream too (`__arrow_c_stream__`)."""
+
+    def __init__(self, batches: Iterator[Any]) -> None:
+        self._batches = batches
+
+    def __next__(self) -> Any:
+        return next(self._batches)
+
+    def __arrow_c_stream__(self, requested_schema: object = None) -> object:
+        return _pyffnn.arrow_stream(self._batches)
+
+
 def text_column(batch: Any, column: str) -> TextColumn:
     """A column of a record batch, in place where it is utf8 or large_utf8.
 
     Raises KeyError where there is no such column, TypeError where it holds no texts.
     """
+    if isinstance(batch, _pyffnn.ArrowBatch):
+        return TextColumn(*batch.texts(column))
     pa = _arrow()
     if batch.schema.get_field_index(column) < 0:
         raise KeyError(f"there is no column {column!r} among {batch.schema.names}")
@@ -87,7 +113,7 @@ def text_column(batch: Any, column: str) -> TextColumn:
 def with_predictions(
     batch: Any,
     k: int,
-    names: Any,
+    names: list[str],
     ends: NDArray[np.int64],
     labels: NDArray[np.int32],
     scores: NDArray[np.float32],
@@ -96,7 +122,10 @@ def with_predictions(
 
     ends: where the predictions of each row end. With k = 1 a row without any has nulls, else empty lists.
     """
+    if isinstance(batch, _pyffnn.ArrowBatch):
+        return batch.with_predictions(names, ends, labels, scores, k == 1)
     pa = _arrow()
+    dictionary = pa.array(names, pa.string())
     starts = np.concatenate([[0], ends[:-1]]) if len(ends) else ends
     if k == 1:
         none = starts == ends
@@ -105,12 +134,12 @@ def with_predictions(
         p = scores[at] if len(scores) else np.zeros(len(ends), np.float32)
         indices = pa.array(one.astype(np.int32), mask=none)
         more = {
-            "label": pa.DictionaryArray.from_arrays(indices, names),
+            "label": pa.DictionaryArray.from_arrays(indices, dictionary),
             "score": pa.array(p, mask=none),
         }
     else:
         offsets = pa.array(np.concatenate([[0], ends]).astype(np.int32))
-        values = pa.DictionaryArray.from_arrays(pa.array(labels.astype(np.int32)), names)
+        values = pa.DictionaryArray.from_arrays(pa.array(labels.astype(np.int32)), dictionary)
         more = {
             "labels": pa.ListArray.from_arrays(offsets, values),
             "scores": pa.ListArray.from_arrays(offsets, pa.array(scores)),
@@ -123,9 +152,3 @@ def with_predictions(
             else batch.set_column(at_name, name, column)
         )
     return batch
-
-
-def dictionary(names: Iterable[str]) -> Any:
-    """Labels as the dictionary of a column."""
-    pa = _arrow()
-    return pa.array(list(names), pa.string())

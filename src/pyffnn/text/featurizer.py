@@ -186,6 +186,7 @@ class Featurizer:
         return Corpus(self.core.encode_words(self.tokens(texts)), self)
 
     def encode_tokens(self, documents: Iterable[Iterable[str]]) -> Corpus:
+        """The corpus of lists of tokens."""
         return Corpus(self.core.encode_words(documents), self)
 
     def encode_file(
@@ -195,6 +196,7 @@ class Featurizer:
         label_prefix: str | None = "__label__",
         errors: Literal["strict", "replace"] = "strict",
     ) -> Corpus:
+        """The corpus of a file, with its labels; arguments as those of `fit_file`."""
         return Corpus(self.core.encode_file(*self._file(path, label_prefix, errors)), self)
 
     # growing

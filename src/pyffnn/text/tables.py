@@ -126,6 +126,8 @@ def _text(value: Any, column: Any, place: str) -> str:
 
 
 def _labels(value: Any, column: Any, place: str, several: bool) -> list[str]:
+    if isinstance(value, dict):
+        return _shares(value, column, place, several)
     values = value if isinstance(value, list) else [value]
     labels: list[str] = []
     for one in values:
@@ -139,6 +141,24 @@ def _labels(value: Any, column: Any, place: str, several: bool) -> list[str]:
         parts = text.split(",") if several and isinstance(value, str) else [text]
         labels.extend(part for part in map(str.strip, parts) if part)
     return labels
+
+
+def _shares(value: dict[str, Any], column: Any, place: str, several: bool) -> list[str]:
+    """The labels of an object from label to probability, as ``label:probability``; of several labels those with a 1."""
+    given = {name: share for name, share in value.items() if share is not None}
+    for name, share in given.items():
+        if not isinstance(share, (int, float)) or not (
+            share in (0, 1) if several else 0 <= share <= 1
+        ):
+            wanted = "0 or 1" if several else "a probability"
+            raise ValueError(
+                f"{place}: column {column!r}, label {name!r} must be {wanted}, got {_shown(share)}"
+            )
+    if several:
+        return [name for name, share in given.items() if share]
+    labels = [f"{name}:{float(share)!r}" for name, share in given.items()]
+    # one alone would be taken for a label of that name
+    return labels if len(labels) > 1 else [f"{name}:0.0" for name in given] + labels
 
 
 def _shown(value: Any) -> str:

@@ -4,7 +4,7 @@
 |---|---|
 | ``.npy`` | the array [words, dim]; the words, one a line, in a file of the same name that ends in ``.words`` |
 | ``.safetensors`` | ``embeddings`` [words, dim] and ``words``, their UTF-8 bytes, one a line; or model2vec's format, which has its tokens in ``tokenizer.json`` beside it |
-| anything else | word2vec's text: a word and its numbers a line, parted by spaces, after a line with both sizes; gzip where it ends in ``.gz`` |
+| anything else | word2vec's text: a word and its numbers a line, parted by spaces or tabs, after a line with both sizes; gzip, written where it ends in ``.gz`` |
 """
 
 from __future__ import annotations
@@ -35,8 +35,10 @@ def kind_of(path: PathLike) -> str:
 
 
 def _open_text(path: Path) -> io.TextIOBase:
-    """A text file, or what a gzip file holds of it; UTF-8 with or without byte order mark."""
-    if path.suffix.lower() == ".gz":
+    """A text file, or what a gzip file of whatever name holds of it; UTF-8 with or without byte order mark."""
+    with path.open("rb") as file:
+        packed = file.read(2) == b"\x1f\x8b"
+    if packed or path.suffix.lower() == ".gz":
         return gzip.open(path, "rt", encoding="utf-8-sig", newline="\n")
     return path.open(encoding="utf-8-sig", newline="\n")
 
@@ -173,7 +175,7 @@ def open_lines(path: Path) -> tuple[int, int]:
         raise ValueError(f"{str(path)!r} must be a regular file: word vectors are read twice")
     with _open_text(path) as file:
         first = _line(path, file, 1)
-        parts = first.rstrip().split(" ")
+        parts = first.rstrip().replace("\t", " ").split(" ")
         if len(parts) == 2 and all(part.isdigit() for part in parts):
             return 1, int(parts[1])
     if len(parts) < 2:
@@ -201,7 +203,7 @@ def lines_of(
         at = 0
         while line := _line(path, file, at + 1):
             at += 1
-            text = line.rstrip()
+            text = line.rstrip().replace("\t", " ")
             if at <= skip or not text:
                 continue
             # a word may hold spaces, its numbers do not

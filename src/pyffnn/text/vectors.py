@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -15,13 +15,37 @@ from pyffnn.text.vector_files import kind_of, lines_of, open_lines, read_array, 
 
 __all__ = ["PretrainedVectors", "find_vectors", "load_vectors", "vectors_dim"]
 
+
+class KeyedVectors(Protocol):
+    """gensim's, or what has their attributes."""
+
+    index_to_key: Any
+    vectors: Any
+
+
 PretrainedVectors: TypeAlias = (
-    str | os.PathLike[str] | Mapping[str, ArrayLike] | tuple[Sequence[str], ArrayLike]
+    str
+    | os.PathLike[str]
+    | Mapping[str, ArrayLike]
+    | tuple[Sequence[str], ArrayLike]
+    | KeyedVectors
 )
+
+
+def _plain(vectors: Any) -> Any:
+    """Words and an array of gensim's ``KeyedVectors``, or of a model that has such as ``wv``; others as they are."""
+    if isinstance(vectors, (str, os.PathLike, Mapping, tuple, list)):
+        return vectors
+    keyed = getattr(vectors, "wv", vectors)
+    for name in ("index_to_key", "index2word"):  # the second in old versions
+        if hasattr(keyed, name):
+            return getattr(keyed, name), keyed.vectors
+    return vectors
 
 
 def vectors_dim(vectors: PretrainedVectors) -> int:
     """Numbers in a vector. Raises as `find_vectors`."""
+    vectors = _plain(vectors)
     if isinstance(vectors, (str, os.PathLike)):
         path = Path(vectors)
         return open_lines(path)[1] if kind_of(path) == "text" else int(read_array(path).shape[1])
@@ -39,8 +63,8 @@ def find_vectors(
 
     ``vectors`` is a path to a file in word2vec's text format (a word and its numbers a line, parted
     by spaces, UTF-8; a first line with two numbers is a header; also gzipped), a ``.npy`` or
-    ``.safetensors`` file (see `pyffnn.text.vector_files`), a mapping from words to vectors, or words
-    and an array [words, dim]. Words of a file that stand there twice count the first time. Of
+    ``.safetensors`` file (see `pyffnn.text.vector_files`), a mapping from words to vectors, words
+    and an array [words, dim], or gensim's KeyedVectors. Words of a file that stand there twice count the first time. Of
     model2vec's format a word has the mean of its tokens' vectors; ``tokens``: the words are its
     tokenizer's tokens.
 
@@ -48,6 +72,7 @@ def find_vectors(
     """
     number = {word: i for i, word in enumerate(words)}
     found: dict[int, NDArray[np.float32]] = {}
+    vectors = _plain(vectors)
     if isinstance(vectors, (str, os.PathLike)):
         path = Path(vectors)
         if kind_of(path) == "text":

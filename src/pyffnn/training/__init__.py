@@ -13,7 +13,15 @@ from pyffnn.training.checkpoint import (
 from pyffnn.training.errors import DivergedError, Interrupted
 from pyffnn.training.loop import Data, Plan, Run
 from pyffnn.training.progress import Progress
-from pyffnn.training.records import Callback, Callbacks, Record, State, as_callbacks, call_all
+from pyffnn.training.records import (
+    Callback,
+    Callbacks,
+    Record,
+    State,
+    Validated,
+    as_callbacks,
+    call_all,
+)
 from pyffnn.training.seeds import seed_of
 from pyffnn.training.validation import Score, by_accuracy, by_loss, perplexity, split
 
@@ -35,6 +43,7 @@ __all__ = [
     "Score",
     "Shuffled",
     "State",
+    "Validated",
     "Windows",
     "as_callbacks",
     "by_accuracy",

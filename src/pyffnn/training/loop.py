@@ -14,7 +14,7 @@ import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,7 +25,7 @@ from pyffnn.training.batches import Batches, BatchGroup
 from pyffnn.training.checkpoint import Checkpoints
 from pyffnn.training.errors import DivergedError
 from pyffnn.training.progress import Progress
-from pyffnn.training.records import Record, State
+from pyffnn.training.records import Record, State, Validated
 from pyffnn.training.validation import Score, by_loss
 
 __all__ = ["Data", "Plan", "Run"]
@@ -86,7 +86,7 @@ class Plan:
     batches: Batches
     schedule: Schedule
     settle: Callable[[Network], None] | None = None
-    validate: Callable[[Network], Record] | None = None
+    validate: Callable[[Network], Validated] | None = None
     complete: Callable[[Record], None] | None = None
     score: Score = by_loss
     keep_best: bool = False
@@ -218,6 +218,8 @@ class Run:
                 state.seconds = time.perf_counter() - begin
                 self._progress.advance(
                     plan.first_epoch + state.epoch + 1,
+                    state.batch,
+                    -(-plan.batches.examples // plan.batches.batch_size),
                     state.examples,
                     state.loss / state.weight if state.weight else 0.0,
                     float(group.rates[end - 1]),
@@ -242,8 +244,9 @@ class Run:
         if plan.settle is not None:
             plan.settle(self.network)
         if plan.validate is not None:
-            record |= plan.validate(self.network)
-            if not math.isfinite(record["val_loss"]):
+            found = plan.validate(self.network)
+            record.update(cast(Record, found))
+            if not math.isfinite(found["val_loss"]):
                 self._diverged("validation loss", rate)
         return record
 

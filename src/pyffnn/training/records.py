@@ -4,11 +4,34 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from typing import Any, NotRequired, TypeAlias, TypedDict
 
-__all__ = ["Callback", "Callbacks", "Record", "State", "as_callbacks", "call_all"]
+__all__ = ["Callback", "Callbacks", "Record", "State", "Validated", "as_callbacks", "call_all"]
 
-Record: TypeAlias = dict[str, Any]
+
+class Record(TypedDict):
+    """An entry of ``history_``: what became of an epoch, and how long it took."""
+
+    epoch: int
+    """Its number, from 1."""
+    loss: float
+    val_loss: float | None
+    val_accuracy: float | None
+    seconds: float
+    examples_per_second: float
+    learning_rate: float
+    tokens_per_second: NotRequired[float]
+    val_perplexity: NotRequired[float | None]
+
+
+class Validated(TypedDict):
+    """What validation data said."""
+
+    val_loss: float
+    val_accuracy: NotRequired[float]
+    val_perplexity: NotRequired[float]
+
+
 Callback: TypeAlias = Callable[[Any, Record], Any]
 Callbacks: TypeAlias = Callback | Iterable[Callback] | None
 

@@ -19,10 +19,11 @@ Score: TypeAlias = Callable[[Record], list[float]]
 
 def by_accuracy(record: Record) -> list[float]:
     """Accuracy first, then loss."""
-    return [record["val_accuracy"], -record["val_loss"]]
+    return [record["val_accuracy"] or 0.0, *by_loss(record)]
 
 
 def by_loss(record: Record) -> list[float]:
+    assert record["val_loss"] is not None
     return [-record["val_loss"]]
 
 

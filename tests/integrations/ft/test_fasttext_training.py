@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import random
+from itertools import pairwise
 
 import numpy as np
 import pytest
 from fasttext_texts import make_lines
+from oracles.fasttext_file import hash_of
 
 import pyffnn
 import pyffnn.integrations.fasttext as fasttext
@@ -40,7 +42,19 @@ def test_the_same_model_for_every_number_of_threads(lines, options):
     assert not np.array_equal(first[0], numbers(seed=1)[0])
 
 
-def softmax_by_hand(lines, dim, epoch, lr, start):
+def bigram_rows(tokens, words, bucket):
+    def widened(token):
+        h = hash_of(token.encode())
+        return h | 0xFFFFFFFF00000000 if h >> 31 else h
+
+    return [
+        words + (widened(a) * 116049371 + widened(b)) % 2**64 % bucket
+        for a, b in pairwise(tokens)
+        if bucket
+    ]
+
+
+def softmax_by_hand(lines, dim, epoch, lr, start, bucket=0):
     """fastText's algorithm in float64: one step an example, the rate falls with the words read."""
     words, labels = {}, {}
     for line in lines:
@@ -61,6 +75,7 @@ def softmax_by_hand(lines, dim, epoch, lr, start):
                 counted, waiting = counted + waiting, 0
                 rate = lr * (1 - counted / total)
             rows = [order[t] for t in tokens if t in order]
+            rows += bigram_rows([t for t in tokens if t in order], len(order), bucket)
             target = next(classes[t] for t in tokens if t in classes)
             h = e[rows].mean(0)
             p = np.exp(w @ h - (w @ h).max())
@@ -71,15 +86,52 @@ def softmax_by_hand(lines, dim, epoch, lr, start):
     return e, w
 
 
-def test_softmax_is_fasttexts_algorithm():
+@pytest.mark.parametrize("options", [{}, {"wordNgrams": 2, "bucket": 150}, {"wordNgrams": 2}])
+def test_softmax_is_fasttexts_algorithm(options):
+    """With few hashes most rows are shared, with many most belong to one line alone."""
     lines = make_lines(80, 2)
-    start = fasttext.train_supervised(lines, dim=5, epoch=0, lr=0.3, verbose=0).get_input_matrix()
+    options = {"dim": 5, "lr": 0.3, "verbose": 0, "bucket": 5000, **options}
+    start = fasttext.train_supervised(lines, epoch=0, **options).get_input_matrix()
+    words = len(start) - options["bucket"]
     assert np.abs(start).max() <= 1 / 5
-    assert np.std(start) > 0.05
-    model = fasttext.train_supervised(lines, dim=5, epoch=3, lr=0.3, verbose=0)
-    e, w = softmax_by_hand(lines, 5, 3, 0.3, start)
+    assert np.std(start[:words]) > 0.05
+    model = fasttext.train_supervised(lines, epoch=3, **options)
+    bucket = options["bucket"] if "wordNgrams" in options else 0
+    e, w = softmax_by_hand(lines, 5, 3, 0.3, start, bucket)
     np.testing.assert_allclose(model.get_output_matrix(), w, atol=2e-5)
     np.testing.assert_allclose(model.get_input_matrix(), e, atol=2e-5)
+
+
+@pytest.mark.parametrize(
+    "options", [{}, {"loss": "ns"}, {"loss": "ova"}, {"loss": "hs", "wordNgrams": 2}]
+)
+def test_a_team_trains_the_same_model(options):
+    """Long lines and wide rows, for which two threads meet at each line."""
+    draw = random.Random(0)
+    lines = [" ".join(make_lines(12, draw.randrange(10**6), 2)) for _ in range(60)]
+    options = {"dim": 130, "epoch": 40, "lr": 0.1, "bucket": 5000, "verbose": 0, **options}
+    alone = fasttext.train_supervised(lines, thread=1, **options)
+    with pyffnn.num_threads(2):
+        team = fasttext.train_supervised(lines, thread=2, **options)
+    np.testing.assert_array_equal(alone.get_input_matrix(), team.get_input_matrix())
+    np.testing.assert_array_equal(alone.get_output_matrix(), team.get_output_matrix())
+
+
+def test_a_trained_model_is_that_of_its_file(lines, tmp_path):
+    """Rows that training shares are whole in a file."""
+    model = fasttext.train_supervised(
+        lines, dim=6, wordNgrams=3, minn=2, maxn=3, bucket=900, verbose=0
+    )
+    path = tmp_path / "model.bin"
+    model.save_model(path)
+    read = fasttext.load_model(path)
+    np.testing.assert_array_equal(model.get_input_matrix(), read.get_input_matrix())
+    texts = [line.split(" ", 1)[1] for line in lines]
+    for a, b in zip(model.predict(texts, k=2)[1], read.predict(texts, k=2)[1], strict=True):
+        np.testing.assert_array_equal(a, b)
+    for row in (0, len(model.words), len(model.words) + 899):
+        np.testing.assert_array_equal(model.get_input_vector(row), read.get_input_vector(row))
+    np.testing.assert_array_equal(model.get_word_vector("goal"), read.get_word_vector("goal"))
 
 
 def test_input_may_be_a_path_a_list_an_iterator_or_a_column(lines, tmp_path):

@@ -10,33 +10,9 @@
 namespace pyffnn::net {
 namespace {
 
-// The different ids of from[0..n) in order of appearance, and how often each is there; `ids` may lie over `from` or before it.
 template <class T>
-Index count_ids(const std::int32_t* from, Index n, std::int32_t* ids, T* counts, std::vector<std::uint32_t>& slots) {
-  unsigned bits = 4;
-  while ((Index{1} << bits) < 2 * n) ++bits;
-  const std::size_t size = std::size_t{1} << bits;
-  if (slots.size() < size) slots.resize(size);
-  std::fill_n(slots.data(), size, 0U);
-  Index at = 0;
-  for (Index i = 0; i < n; ++i) {
-    const std::int32_t id = from[i];
-    std::size_t slot = (static_cast<std::uint32_t>(id) * 2654435769U) >> (32 - bits);
-    while (slots[slot] != 0 && ids[slots[slot] - 1] != id) slot = (slot + 1) & (size - 1);
-    if (slots[slot] != 0) {
-      counts[slots[slot] - 1] += T(1);
-      continue;
-    }
-    ids[at] = id;
-    counts[at] = T(1);
-    slots[slot] = static_cast<std::uint32_t>(++at);
-  }
-  return at;
-}
-
-template <class T>
-T log_count(T count) {
-  return count == T(1) ? T(1) : static_cast<T>(1 + std::log(static_cast<double>(count)));
+T log_count(std::uint32_t count) {
+  return static_cast<T>(1 + std::log(static_cast<double>(count)));
 }
 
 }  // namespace
@@ -50,7 +26,9 @@ BagInput<T>::BagInput(const Spec& spec, ParamSet<T>& params)
       frozen_(spec.freeze_embeddings),
       table_(params.add_uniform("embedding", spec.rows, spec.dim, Role::table, table_scale(spec), random::kInitialTable,
                                 spec.embedding_by_row, spec.row_rates)) {
-  if (pool_ == Pool::weighted) table_->weights.ld = 1;
+  if (pool_ != Pool::weighted) return;
+  table_->weights.ld = 1;
+  for (std::uint32_t count = 0; count < kCounts; ++count) log_counts_[count] = log_count<T>(std::max(count, 1U));
 }
 
 template <class T>
@@ -64,7 +42,7 @@ void BagInput<T>::plan(Space<T>& space, const Plan& plan) const {
   space.dx = plan.backward && !frozen_ ? space.dx_rows.fit(plan.m, dim_) : View<T>{};
   auto& scales = static_cast<Scales&>(*space.input);
   scales.of.resize(static_cast<std::size_t>(plan.m));
-  if (pool_ == Pool::weighted && scales.slots.size() < space.members.size()) scales.slots.resize(space.members.size());
+  if (pool_ == Pool::weighted && scales.distinct.size() < space.members.size()) scales.distinct.resize(space.members.size());
   if (!frozen_) this->plan_rows(space, plan, plan.entries);
 }
 
@@ -92,7 +70,7 @@ void BagInput<T>::weigh(const Pass<T>& pass) const {
   constexpr Index kAhead = 16;
   Batch<T>& batch = pass.member.batch;
   auto& scales = static_cast<Scales&>(*pass.space.input);
-  auto& slots = scales.slots[static_cast<std::size_t>(pass.crew.member())];
+  ops::DistinctIds& distinct = scales.distinct[static_cast<std::size_t>(pass.crew.member())];
   batch.values.resize(batch.ids.size());
   const T* const weights = table_->weights.p();
   Index at = 0, from = 0;
@@ -100,11 +78,13 @@ void BagInput<T>::weigh(const Pass<T>& pass) const {
     const Index to = batch.offsets[static_cast<std::size_t>(b) + 1];
     std::int32_t* const ids = batch.ids.data() + at;
     T* const values = batch.values.data() + at;
-    const Index n = count_ids(batch.ids.data() + from, to - from, ids, values, slots);
+    const Index n = distinct.find(batch.ids.data() + from, to - from, ids);
+    const std::uint32_t* const counts = distinct.counts();
     double square = 0;
     for (Index i = 0; i < n; ++i) {
-      if (i + kAhead < n) __builtin_prefetch(weights + ids[i + kAhead]);
-      values[i] = log_count(values[i]) * weights[ids[i]];
+      __builtin_prefetch(weights + ids[std::min(i + kAhead, n - 1)]);
+      const T count = counts[i] < kCounts ? log_counts_[counts[i]] : log_count<T>(counts[i]);
+      values[i] = count * weights[ids[i]];
       square += static_cast<double>(values[i]) * static_cast<double>(values[i]);
     }
     scales.of[static_cast<std::size_t>(pass.begin + b)] = square > 0 ? static_cast<T>(1 / std::sqrt(square)) : T(0);

@@ -2,6 +2,7 @@
 // in the bag and by a weight of its own, and the weights of a bag have norm 1, as in text classification by tf-idf.
 #pragma once
 #include "net/inputs/input.h"
+#include "ops/distinct_ids.h"
 
 namespace pyffnn::net {
 
@@ -22,15 +23,17 @@ class BagInput final : public Input<T> {
 
  private:
   struct Scales : State {
-    std::vector<T> of;                              // of each bag
-    std::vector<std::vector<std::uint32_t>> slots;  // of each member, to find ids that are in a bag twice
+    std::vector<T> of;                       // of each bag
+    std::vector<ops::DistinctIds> distinct;  // of each member, to find ids that are in a bag twice
   };
+  static constexpr std::uint32_t kCounts = 64;
   void weigh(const Pass<T>& pass) const;
   Pool pool_;
   Index dim_;
   double dropout_, word_dropout_;
   bool frozen_;
   Param<T>* table_;
+  T log_counts_[kCounts];  // what an id counts that is in a bag so often, where bags are weighted
 };
 
 }  // namespace pyffnn::net

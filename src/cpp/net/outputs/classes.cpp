@@ -13,6 +13,7 @@ bool ClassesOutput<T>::takes(TargetKind kind) const {
   if (kind == TargetKind::slopes) return true;
   switch (loss_) {
     case LossKind::softmax:
+    case LossKind::ordinal:
       return kind == TargetKind::classes || kind == TargetKind::rows;
     case LossKind::sigmoid:
       return kind == TargetKind::sets || kind == TargetKind::rows;
@@ -50,7 +51,7 @@ void ClassesOutput<T>::forward(const Pass<T>& pass, const Targets& targets, View
     visit.each([&](Index example, Index i) { targets.row(example, room.values.data() + i * n_); });
     if (targets.kind == TargetKind::slopes)
       ops::linear_loss<T>(z, h.ld, room.values.data(), n_, room.weight.data(), room.loss.data(), dz, dh.ld, m, n_);
-    else if (loss_ == LossKind::softmax)
+    else if (over_classes_)
       ops::soft_xent<T>(z, h.ld, room.values.data(), n_, room.weight.data(), room.loss.data(), dz, dh.ld, m, n_);
     else if (loss_ == LossKind::squared)
       ops::squared_loss<T>(z, h.ld, room.values.data(), n_, room.weight.data(), room.loss.data(), dz, dh.ld, m, n_);
@@ -84,7 +85,7 @@ void ClassesOutput<T>::log_prob(const Pass<T>& pass, const std::int32_t* target,
 template <class T>
 void ClassesOutput<T>::predict(const Pass<T>& pass, View<T> h, T* out) const {
   const auto& kernels = dispatch::kernels<T>();
-  if (loss_ == LossKind::softmax) return kernels.softmax(h.row(pass.begin), h.ld, out, n_, pass.size(), n_);
+  if (over_classes_) return kernels.softmax(h.row(pass.begin), h.ld, out, n_, pass.size(), n_);
   const Act act = loss_ == LossKind::sigmoid ? Act::sigmoid : Act::identity;
   for (Index i = 0; i < pass.size(); ++i) kernels.act_forward(act, h.row(pass.begin + i), out + i * n_, n_);
 }

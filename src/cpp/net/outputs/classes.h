@@ -8,7 +8,8 @@ namespace pyffnn::net {
 template <class T>
 class ClassesOutput final : public Output<T> {
  public:
-  explicit ClassesOutput(const Spec& spec) : n_(spec.n_outputs), loss_(spec.loss) {}
+  explicit ClassesOutput(const Spec& spec)
+      : n_(spec.n_outputs), loss_(spec.loss), over_classes_(loss_ == LossKind::softmax || loss_ == LossKind::ordinal) {}
   double work() const override { return 20.0 * static_cast<double>(n_); }
   bool takes(TargetKind kind) const override;
   std::unique_ptr<State> make_state() const override { return std::make_unique<Rooms>(); }
@@ -29,6 +30,7 @@ class ClassesOutput final : public Output<T> {
   };
   Index n_;
   LossKind loss_;
+  bool over_classes_;  // a softmax
 };
 
 }  // namespace pyffnn::net

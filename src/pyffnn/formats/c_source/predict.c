@@ -45,10 +45,12 @@ void @model@_free(@model@ *m) {
   free(m);
 }
 
+#if LABELLED
 const char *@model@_label(const @model@ *m, int i) {
-  if (m == NULL || i < 0 || i >= CLASSES) return NULL;
+  if (m == NULL || i < 0 || i >= OUTPUTS) return NULL;
   return PART(char, AT_LABEL_BYTES) + PART(uint32_t, AT_LABEL_STARTS)[i];
 }
+#endif
 
 /* ---- UTF-8 ---- */
 
@@ -345,6 +347,7 @@ static void add_word_grams(const @model@ *m, Pool *pool, const int32_t *ids, siz
 
 /* ---- numbers ---- */
 
+#if NEEDS_EXP
 static double exp_of(double x) {
   double r, y = 1;
   union {
@@ -360,6 +363,7 @@ static double exp_of(double x) {
   scale.bits = (uint64_t)(n + 1023) << 52;
   return y * scale.number;
 }
+#endif
 
 #if NEEDS_SIGMOID
 static double sigmoid_of(double x) { return x < 0 ? exp_of(x) / (1 + exp_of(x)) : 1 / (1 + exp_of(-x)); }
@@ -481,18 +485,21 @@ static void add_to(int n, const double *x, double *y) {
 }
 #endif
 
-static void probabilities(const double *z, float *p) {
+static void answers(const @model@ *m, const double *z, float *p) {
+  (void)m;
 #if SOFTMAX
   double top = z[0], sum = 0;
-  for (int j = 1; j < CLASSES; ++j)
+  for (int j = 1; j < OUTPUTS; ++j)
     if (z[j] > top) top = z[j];
-  for (int j = 0; j < CLASSES; ++j) sum += exp_of(z[j] - top);
-  for (int j = 0; j < CLASSES; ++j) p[j] = (float)(exp_of(z[j] - top) / sum);
+  for (int j = 0; j < OUTPUTS; ++j) sum += exp_of(z[j] - top);
+  for (int j = 0; j < OUTPUTS; ++j) p[j] = (float)(exp_of(z[j] - top) / sum);
+#elif SCALED
+  for (int j = 0; j < OUTPUTS; ++j) p[j] = (float)(z[j] * PART(double, AT_SPREAD)[j] + PART(double, AT_MEAN)[j]);
 #elif ONE_UNIT
   p[1] = (float)sigmoid_of(z[0]);
   p[0] = 1 - p[1];
 #else
-  for (int j = 0; j < CLASSES; ++j) p[j] = (float)sigmoid_of(z[j]);
+  for (int j = 0; j < OUTPUTS; ++j) p[j] = (float)sigmoid_of(z[j]);
 #endif
 }
 
@@ -583,14 +590,16 @@ int @model@_predict(const @model@ *m, const char *text, size_t size, float *p) {
   return 0;
 }
 
+#if LABELLED
 int @model@_best(const @model@ *m, const char *text, size_t size) {
   int best = -1;
-  float *const p = (float *)malloc((size_t)CLASSES * sizeof(float));
+  float *const p = (float *)malloc((size_t)OUTPUTS * sizeof(float));
   if (p != NULL && @model@_predict(m, text, size, p) == 0) {
     best = 0;
-    for (int j = 1; j < CLASSES; ++j)
+    for (int j = 1; j < OUTPUTS; ++j)
       if (p[j] > p[best]) best = j;
   }
   free(p);
   return best;
 }
+#endif

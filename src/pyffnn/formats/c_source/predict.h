@@ -1,8 +1,8 @@
 /* @title@. Written by pyffnn @version@.
  *
  *   @model@ *m = @model@_load("@model@.bin");
- *   float p[@MODEL@_CLASSES];
- *   if (m != NULL && @model@_predict(m, text, strlen(text), p) == 0) puts(@model@_label(m, @model@_best(m, text, strlen(text))));
+ *   float p[@MODEL@_@OUTPUTS@];
+ *   if (m != NULL && @model@_predict(m, text, strlen(text), p) == 0) @use@;
  *   @model@_free(m);
  *
  * C99 and its standard library; no mathematical library. Any number of threads may use one model at once.
@@ -16,7 +16,7 @@
 extern "C" {
 #endif
 
-#define @MODEL@_CLASSES @classes@
+#define @MODEL@_@OUTPUTS@ @outputs@
 
 typedef struct @model@ @model@;
 
@@ -24,16 +24,10 @@ typedef struct @model@ @model@;
 @model@ *@model@_load(const char *path);
 void @model@_free(@model@ *m);
 
-/* Label of class i as UTF-8, 0 <= i < @MODEL@_CLASSES; else NULL. */
-const char *@model@_label(const @model@ *m, int i);
-
-/* The probability of each class of a text of `size` bytes of UTF-8: p[@MODEL@_CLASSES]. Ill-formed bytes are read as U+FFFD, as Python's
+/* @what@ of a text of `size` bytes of UTF-8: p[@MODEL@_@OUTPUTS@]. Ill-formed bytes are read as U+FFFD, as Python's
  * bytes.decode("utf-8", "replace") reads them. 0, or -1 where there was no memory. */
 int @model@_predict(const @model@ *m, const char *text, size_t size, float *p);
-
-/* The number of the most probable class, or -1. */
-int @model@_best(const @model@ *m, const char *text, size_t size);
-
+@more@
 #ifdef __cplusplus
 }
 #endif

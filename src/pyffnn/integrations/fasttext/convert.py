@@ -105,7 +105,7 @@ def to_fasttext(model: TextClassifier, path: str | os.PathLike[str]) -> None:
     wrong = (
         "hidden layers" if spec["hidden"] or spec.get("layer_norm")
         else f"pooling {spec.get('pool')!r}" if spec.get("pool") != "mean"
-        else f"output {model.output!r}" if spec["output"] != "classes"
+        else f"output {model.output!r}" if spec["output"] != "classes" or spec["loss"] == "ordinal"
         else "n-grams" if features.num_rows != len(words)
         else "lower-casing" if features.lowercase and tokenizer is None
         else "a tokenizer" if tokenizer is not None and not isinstance(tokenizer, FastTextRows)

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from pyffnn import _pyffnn
+from pyffnn.models.names import Reduce
 
 from .meter import Meter
 
@@ -181,17 +182,18 @@ class _FastText:
         k: int = 1,
         threshold: float = 0.0,
         windows: int | str | None = None,
-        reduce: str = "mean",
+        reduce: Reduce = "mean",
         n_threads: int | None = None,
     ) -> Iterator[Any]:
         """Arrow record batches with the predictions for the documents of a column beside them, one by one as they are asked for.
 
         `batches`: a stream, table or reader (`__arrow_c_stream__`), batches (`__arrow_c_array__`), or an iterable of those; `column`
-        holds utf8, large_utf8 or string_view. With `k` = 1 the columns `label` (dictionary-encoded) and `score` (float32, never
+        holds utf8, large_utf8 or string_view. Batches of pyarrow become batches of pyarrow, others give themselves by the same interface,
+        and so does what this returns, as a stream; no library is needed for that. With `k` = 1 the columns `label` (dictionary-encoded) and `score` (float32, never
         above 1) are added, null where a document is; with other `k` `labels` and `scores`, lists. Line feeds separate words.
         `windows`: None for whole documents, a number of words, or "paragraphs" (lines); `reduce` makes one score of those of a
         document's windows for each label: "mean", "max", "min" or "first".
-        Raises ImportError without pyarrow, KeyError for a column that is not there, TypeError for one that holds no texts.
+        Raises KeyError for a column that is not there, TypeError for one that holds no texts.
         """
         from .scoring import score_batches
 

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pyffnn import _pyffnn
-from pyffnn.text.columns import batches_of, dictionary, text_column, with_predictions
+from pyffnn.models.names import Reduce
+from pyffnn.text.columns import ScoredBatches, batches_of, text_column, with_predictions
 
 if TYPE_CHECKING:
     from .model import _FastText
 
 __all__ = ["score_batches", "score_texts"]
 
-_REDUCE = ("mean", "max", "min", "first")
+_REDUCE = get_args(Reduce)
 
 
 def score_batches(
@@ -27,15 +28,15 @@ def score_batches(
     k: int = 1,
     threshold: float = 0.0,
     windows: int | str | None = None,
-    reduce: str = "mean",
+    reduce: Reduce = "mean",
     n_threads: int | None = None,
 ) -> Iterator[Any]:
     """See `_FastText.score_batches`."""
     window = window_of(windows)
     if reduce not in _REDUCE:
         raise ValueError(f"reduce must be one of {', '.join(_REDUCE)}, got {reduce!r}")
-    names = dictionary(model.get_labels(on_unicode_error="replace"))
-    return (
+    names = list(model.get_labels(on_unicode_error="replace"))
+    return ScoredBatches(
         _scored(model, batch, column, k, threshold, window, reduce, n_threads, names)
         for batch in batches_of(batches)
     )
@@ -47,7 +48,7 @@ def score_texts(
     k: int = 1,
     threshold: float = 0.0,
     windows: int | str | None = None,
-    reduce: str = "mean",
+    reduce: Reduce = "mean",
     n_threads: int | None = None,
 ) -> tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.float32]]:
     """(ends of each text's predictions, numbers of labels, probabilities) of documents, which may have line feeds; None has none."""
@@ -91,7 +92,7 @@ def _scored(
     window: int,
     reduce: str,
     n_threads: int | None,
-    names: Any,
+    names: list[str],
 ) -> Any:
     from .model import _threads
 

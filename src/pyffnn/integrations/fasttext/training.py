@@ -86,7 +86,16 @@ def fitted(text: str | bytes, a: Arguments, seconds: float = math.inf) -> _FastT
     words, vectors = _pretrained(a)
     told = _Progress(a.lr) if a.verbose > 1 else None
     core, loss = _pyffnn.fasttext_train(
-        text, a.core_settings(), a.lr, a.minCountLabel, a.seed, words, vectors, seconds, told
+        text,
+        a.core_settings(),
+        a.lr,
+        a.minCountLabel,
+        a.seed,
+        words,
+        vectors,
+        seconds,
+        told,
+        a.thread,
     )
     if told is not None:
         told.end(loss)
@@ -107,7 +116,14 @@ def retrained(
     epoch = epoch or int(model.settings()["epoch"])
     lr = lr or (a.lr if a is not None else SUPERVISED["lr"])
     return _pyffnn.fasttext_train_on(
-        model, text, lr, epoch, a.seed if a is not None else 0, seconds, None
+        model,
+        text,
+        lr,
+        epoch,
+        a.seed if a is not None else 0,
+        seconds,
+        None,
+        a.thread if a is not None else 0,
     )[0]
 
 

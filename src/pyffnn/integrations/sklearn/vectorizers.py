@@ -1,8 +1,8 @@
 """scikit-learn's text vectorizers on pyffnn's text path: the same constructors, attributes and matrices, in a fraction of the time.
 
 Each is a subclass of scikit-learn's class of that name. Words of the default pattern (or of single characters too, ``r"(?u)\\b\\w+\\b"``)
-and their n-grams are cut, counted or hashed without the GIL on all threads, and stop words with them. With another pattern, a
-`preprocessor`, `tokenizer` or `analyzer` of your own, or ``analyzer="char"`` or ``"char_wb"``, scikit-learn's code runs as it is.
+and their n-grams, and n-grams of characters (``analyzer="char"`` and ``"char_wb"``), are cut, counted or hashed without the GIL on all
+threads, and stop words with them. With another pattern, a `preprocessor`, `tokenizer` or `analyzer` of your own, scikit-learn's code runs as it is.
 Results are the same for any number of threads.
 """
 
@@ -30,7 +30,16 @@ assert _host.BaseEstimator  # an older scikit-learn has been refused by now
 
 # Fewest characters of a word under the patterns that the text path knows.
 _PATTERNS = {r"(?u)\b\w\w+\b": 2, r"\b\w\w+\b": 2, r"(?u)\b\w+\b": 1, r"\b\w+\b": 1}
-_HOOKS = ("build_analyzer", "build_tokenizer", "build_preprocessor", "decode", "_word_ngrams")
+_CHARACTERS = ("char", "char_wb")
+_HOOKS = (
+    "build_analyzer",
+    "build_tokenizer",
+    "build_preprocessor",
+    "decode",
+    "_word_ngrams",
+    "_char_ngrams",
+    "_char_wb_ngrams",
+)
 
 try:
     from sklearn.utils._sparse import _align_api_if_sparse as _as_configured
@@ -50,7 +59,7 @@ def _matrix(data: Any, shape: tuple[int, int], dtype: Any) -> Any:
     return _as_configured(X)
 
 
-_Options: TypeAlias = tuple[Callable[[str], str] | None, bool, int, int, int, list[str]]
+_Options: TypeAlias = tuple[Callable[[str], str] | None, str, bool, int, int, int, list[str]]
 
 
 class _Fast:
@@ -60,11 +69,8 @@ class _Fast:
 
     def _cuts_alike(self: Any) -> bool:
         return (
-            self.analyzer == "word"
+            (self._cuts_words() if self.analyzer == "word" else self.analyzer in _CHARACTERS)
             and self.preprocessor is None
-            and self.tokenizer is None
-            and isinstance(self.token_pattern, str)
-            and self.token_pattern in _PATTERNS
             and self.strip_accents in (None, "ascii", "unicode")
             and all(
                 getattr(type(self), name) is getattr(theirs.CountVectorizer, name)
@@ -72,6 +78,13 @@ class _Fast:
             )
             and not any(name in self.__dict__ for name in _HOOKS)
             and 1 <= self.ngram_range[0] <= self.ngram_range[1]
+        )
+
+    def _cuts_words(self: Any) -> bool:
+        return (
+            self.tokenizer is None
+            and isinstance(self.token_pattern, str)
+            and self.token_pattern in _PATTERNS
         )
 
     def _options(self: Any) -> _Options:
@@ -82,8 +95,10 @@ class _Fast:
         if lowercase or self.strip_accents is not None:
             prepare = self.build_preprocessor()
         least, most = (int(n) for n in self.ngram_range)
-        stop = self.get_stop_words()
-        return prepare, lowercase, _PATTERNS[self.token_pattern], least, most, sorted(stop or ())
+        if self.analyzer in _CHARACTERS:
+            return prepare, self.analyzer, lowercase, 1, least, most, []
+        stop, length = self.get_stop_words(), _PATTERNS[self.token_pattern]
+        return prepare, "word", lowercase, length, least, most, sorted(stop or ())
 
     def _strings(self: Any, documents: Iterable[Any]) -> list[str]:
         documents = list(documents)

@@ -64,7 +64,9 @@ def _from_numpy(array: Any) -> Tensor:
 # linear ---------------------------------------------------------------------------------------------
 
 
-def _check_linear(x: Tensor, w: Tensor, b: Tensor | None, activation: str | None) -> None:
+def _check_linear(
+    x: Tensor, w: Tensor, b: Tensor | None, activation: ops.Activation | None
+) -> None:
     ops.activation_code(activation)
     check_floats(x=x, w=w, b=b)
     check_rank(2, x=x, w=w)
@@ -87,21 +89,28 @@ def _check_layer(x: Tensor, w: Tensor, b: Tensor | None) -> None:
             )
 
 
-def _linear(x: Tensor, w: Tensor, b: Tensor | None = None, activation: str | None = None) -> Tensor:
+def _linear(
+    x: Tensor, w: Tensor, b: Tensor | None = None, activation: ops.Activation | None = None
+) -> Tensor:
     _check_linear(x, w, b, activation)
     bias = None if b is None else view(b)
     return _from_numpy(ops.linear(view(x), view(w), bias, activation=activation))
 
 
 def _linear_fake(
-    x: Tensor, w: Tensor, b: Tensor | None = None, activation: str | None = None
+    x: Tensor, w: Tensor, b: Tensor | None = None, activation: ops.Activation | None = None
 ) -> Tensor:
     _check_linear(x, w, b, activation)
     return x.new_empty((x.shape[0], w.shape[1]))
 
 
 def _linear_backward(
-    dy: Tensor, x: Tensor, w: Tensor, y: Tensor | None, activation: str | None, need_dx: bool
+    dy: Tensor,
+    x: Tensor,
+    w: Tensor,
+    y: Tensor | None,
+    activation: ops.Activation | None,
+    need_dx: bool,
 ) -> tuple[Tensor, Tensor, Tensor]:
     dx, dw, db = ops.linear_backward(
         view(dy),
@@ -115,7 +124,12 @@ def _linear_backward(
 
 
 def _linear_backward_fake(
-    dy: Tensor, x: Tensor, w: Tensor, y: Tensor | None, activation: str | None, need_dx: bool
+    dy: Tensor,
+    x: Tensor,
+    w: Tensor,
+    y: Tensor | None,
+    activation: ops.Activation | None,
+    need_dx: bool,
 ) -> tuple[Tensor, Tensor, Tensor]:
     dx = x.new_empty(x.shape if need_dx else (0,))
     return dx, w.new_empty(w.shape), w.new_empty(w.shape[1])
@@ -339,7 +353,10 @@ def _bag(
     include_last_offset: bool = False,
 ) -> Tensor:
     _check_bags(table, ids, offsets, mode, include_last_offset)
-    ends = _ends(ids, offsets, include_last_offset)
+    return _pooled(table, ids, _ends(ids, offsets, include_last_offset), mode)
+
+
+def _pooled(table: Tensor, ids: Tensor, ends: Tensor, mode: str) -> Tensor:
     pooled = _from_numpy(ops.mean_pool(view(table), view(ids), view(ends)))
     return pooled if mode == "mean" else pooled.mul_(_lengths(ends)[:, None])
 
@@ -404,9 +421,14 @@ class _EmbeddingBag(torch.autograd.Function):  # type: ignore[misc]
         ctx: Any, table: Tensor, ids: Tensor, offsets: Tensor, mode: str, sparse: bool, last: bool
     ) -> Tensor:
         ctx.rows, ctx.mode, ctx.sparse, ctx.last = table.shape[0], mode, sparse, last
-        ctx.save_for_backward(ids, offsets)
-        run = _bag if _is_plain(table) else embedding_bag
-        return run(table, ids, offsets, mode, sparse, last)
+        if not _is_plain(table):
+            ctx.save_for_backward(ids, offsets)
+            return embedding_bag(table, ids, offsets, mode, sparse, last)
+        _check_bags(table, ids, offsets, mode, last)
+        ends = _ends(ids, offsets, last)
+        ctx.last = True
+        ctx.save_for_backward(ids, ends)
+        return _pooled(table, ids, ends, mode)
 
     @staticmethod
     def backward(ctx: Any, dy: Tensor) -> Grads:

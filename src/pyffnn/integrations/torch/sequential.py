@@ -36,7 +36,7 @@ def classifier_from_sequential(module: Any, classes: NDArray[Any] | None) -> FFN
             "its last Linear, a Softmax or a LogSoftmax"
         )
     hidden = [layer.out_features for layer in stack.linears[:-1]]
-    activation = stack.activation or "relu"
+    activation: Any = stack.activation or "relu"
     model = FFNNClassifier(
         tuple(hidden), activation=activation, layer_norm=bool(stack.norms), dropout=stack.dropout
     )

@@ -100,7 +100,8 @@ def explain_vector(
 
 
 def _check(fitted: ClassState) -> None:
-    output = fitted.network.spec["output"]
+    spec = fitted.network.spec
+    output = "ordinal" if spec["loss"] == "ordinal" else spec["output"]
     if output != "classes":
         raise ValueError(f"explain needs a model with output='softmax', this one has {output!r}")
 

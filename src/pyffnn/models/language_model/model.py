@@ -26,8 +26,9 @@ from pyffnn.models.language_model.answers import WordVectors
 from pyffnn.models.language_model.state import LanguageModelFitted
 from pyffnn.models.language_model.storage import StoredLanguageModel
 from pyffnn.models.language_model.unseen import stand_in
+from pyffnn.models.names import Activation, OptimizerLike, Precision, RandomState, WordOutput
 from pyffnn.net import Network
-from pyffnn.optimizers import Adam, LearningRate, Optimizer
+from pyffnn.optimizers import Adam, LearningRate
 from pyffnn.training import (
     Callbacks,
     Plan,
@@ -36,6 +37,7 @@ from pyffnn.training import (
     Run,
     Saving,
     State,
+    Validated,
     Windows,
     as_callbacks,
     by_loss,
@@ -174,13 +176,13 @@ class LanguageModel(WordVectors, StoredLanguageModel):
         distant_window: int = 128,
         embedding_dim: int | None = None,
         hidden_layer_sizes: int | Sequence[int] | None = None,
-        activation: str = "gelu",
+        activation: Activation = "gelu",
         residual: bool = True,
         layer_norm: bool = True,
         direct: bool = False,
         direct_ngrams: bool | int = False,
         tie_embeddings: bool = True,
-        output: str = "softmax",
+        output: WordOutput = "softmax",
         cutoffs: Sequence[int] | None = None,
         samples: int = 4096,
         vocabulary: VocabularyLike | None = None,
@@ -189,7 +191,7 @@ class LanguageModel(WordVectors, StoredLanguageModel):
         unk_token: str = "<unk>",
         eos_token: str | None = None,
         lowercase: bool = False,
-        optimizer: str | Optimizer = _ADAMW,
+        optimizer: OptimizerLike = _ADAMW,
         learning_rate: LearningRate | None = None,
         epochs: int | None = None,
         batch_size: int | None = None,
@@ -200,9 +202,9 @@ class LanguageModel(WordVectors, StoredLanguageModel):
         clip_norm: float | None = 1.0,
         early_stopping: bool | int = False,
         validation_fraction: float = 0.1,
-        precision: str | None = None,
+        precision: Precision | None = None,
         n_threads: int | None = None,
-        random_state: Any = 0,
+        random_state: RandomState = 0,
         verbose: int = 0,
     ) -> None:
         self.context = context
@@ -368,7 +370,7 @@ class LanguageModel(WordVectors, StoredLanguageModel):
             restart=restart,
             state=state,
             best=best,
-            progress=Progress(self.verbose),
+            progress=Progress(self.verbose, unit="tokens"),
             checkpoints=checkpoints,
         )
         self._train(run, fitted, as_callbacks(callbacks))
@@ -405,7 +407,7 @@ class LanguageModel(WordVectors, StoredLanguageModel):
         return sum(w.size for w in self._state().network.parameters().values())
 
     @property
-    def recipe_(self) -> dict[str, Any]:
+    def recipe_(self) -> recipe.Chosen:
         spec = self._state().network.spec
         return {
             "embedding_dim": spec["dim"],
@@ -416,13 +418,12 @@ class LanguageModel(WordVectors, StoredLanguageModel):
 
     @property
     def best_epoch_(self) -> int | None:
-        best: Record | None = None
-        for record in self._state().history:
-            if record["val_loss"] is not None and (
-                best is None or record["val_loss"] < best["val_loss"]
-            ):
-                best = record
-        return None if best is None else best["epoch"]
+        found = [
+            (loss, record["epoch"])
+            for record in self._state().history
+            if (loss := record["val_loss"]) is not None
+        ]
+        return min(found)[1] if found else None
 
     def _check_fitted(self) -> None:
         self._state()
@@ -452,7 +453,7 @@ class LanguageModel(WordVectors, StoredLanguageModel):
 def _validator(fitted: LanguageModelFitted, ids: NDArray[np.int32], n_threads: int) -> Any:
     stream = fitted.stream(ids)
 
-    def validate(network: Network) -> Record:
+    def validate(network: Network) -> Validated:
         loss, weight, _ = network.evaluate(*stream, None, n_threads, accuracy=False)
         return {"val_loss": loss / weight, "val_perplexity": perplexity(loss / weight)}
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,6 +32,15 @@ class Sizes(NamedTuple):
     embedding_dropout: float
     batch_size: int
     epochs: int
+
+
+class Chosen(TypedDict):
+    """``recipe_``: what the arguments that were None became."""
+
+    embedding_dim: int
+    hidden_layer_sizes: tuple[int, ...]
+    dropout: float
+    embedding_dropout: float
 
 
 class _Row(NamedTuple):

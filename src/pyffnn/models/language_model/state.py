@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +14,7 @@ from pyffnn.formats.model_file import ModelFile
 from pyffnn.models.fitted import Fitted
 from pyffnn.models.language_model import recipe
 from pyffnn.net import Examples, Network, Targets, set_arrays
-from pyffnn.training import BEST, Data
+from pyffnn.training import BEST, Data, Record
 
 if TYPE_CHECKING:
     from pyffnn.models.language_model.model import LanguageModel
@@ -63,10 +63,10 @@ def from_version_one(
     if "run" in config:
         over = config["run"]["finished"] and model.early_stopping is not False
         tensors = version_one.checkpoint_tensors(tensors, best=over)
-    seed = int(model.random_state)
+    seed = int(cast(int, model.random_state))
     network = Network(
         recipe.network_spec(model, len(vocabulary), seed), tensors.pop("by_frequency", None)
     )
     set_arrays(network, version_one.language_model_tensors(tensors))
-    history = version_one.history_from_one(history)
+    history = cast(list[Record], version_one.history_from_one(history))
     return LanguageModelFitted(network, seed, history, {}, vocabulary)

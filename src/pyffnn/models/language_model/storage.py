@@ -20,6 +20,7 @@ from pyffnn.formats.settings_json import params_from_json, params_to_json
 from pyffnn.models.fitted import FittedModel
 from pyffnn.models.language_model import recipe
 from pyffnn.models.language_model.state import LanguageModelFitted, from_file, from_version_one
+from pyffnn.models.names import Precision
 from pyffnn.models.next_word import NextWordModel
 from pyffnn.net import arrays_of
 from pyffnn.precision import precision_name
@@ -32,7 +33,7 @@ class StoredLanguageModel(NextWordModel, FittedModel[LanguageModelFitted]):
     """Model files, the model's part of checkpoints, and embeddings as text."""
 
     vocabulary: VocabularyLike | None
-    precision: str | None
+    precision: Precision | None
 
     def export_embeddings(self, path: PathLike) -> None:
         """Write the embeddings in the text form of word2vec: a line "V d", then one line a word.

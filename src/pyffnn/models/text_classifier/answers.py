@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Iterable
-from typing import Any, TypeVar
+from typing import Any, TypeVar, overload
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -144,7 +144,7 @@ class TextAnswers(TextCorpora, TextVectors[TextFitted], StoredTextClassifier):
             X = self._texts(X)
         return self._consistently(lambda fitted: fitted.probabilities(X, n_threads))
 
-    def predict(self, X: Iterable[str]) -> Any:
+    def predict(self, X: Iterable[str]) -> NDArray[Any] | Any:
         """The most probable class of each text, shape (n,); with ``reject`` None for "none of these".
 
         With ``multilabel`` the labels of probability above 1/2, in the form of the training data: a
@@ -191,7 +191,13 @@ class TextAnswers(TextCorpora, TextVectors[TextFitted], StoredTextClassifier):
         table: NDArray[np.float32] = self._state().network.parameters()["embedding"]
         return table
 
-    def explain(self, text: str | Iterable[str], classes: Any = None) -> Any:
+    @overload
+    def explain(self, text: str, classes: Any = None) -> Explanation: ...  # type: ignore[overload-overlap]
+    @overload
+    def explain(self, text: Iterable[str], classes: Any = None) -> list[Explanation]: ...
+    def explain(
+        self, text: str | Iterable[str], classes: Any = None
+    ) -> Explanation | list[Explanation]:
         """What share each word and n-gram of a text has in the logit of each class.
 
         Shares and the logit of an empty text (``bias``) add up to the logit. Without hidden layers

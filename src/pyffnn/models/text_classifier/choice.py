@@ -1,16 +1,25 @@
-"""The rate of a `TextClassifier` by measurement: candidates trained on a part of the texts and judged on the rest."""
+"""The recipe of a `TextClassifier` by measurement: candidates trained on a part of the texts and judged on the rest.
+
+One thing is tried after the other, from what the rules say: how rows are weighed, which pieces of words
+have rows, how fast the rows learn, and how often the texts are visited, which is doubled for as long as
+that helps. A candidate takes the place of the best so far where it gains enough. All that is looked at
+is counted in rows, not in seconds: the choice is a function of the texts, the labels and the seed.
+"""
 
 from __future__ import annotations
 
-from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, get_args
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pyffnn.models.text_classifier import recipe
 from pyffnn.models.text_classifier.reading import ReadTexts
-from pyffnn.models.text_classifier.row_weights import row_weights
-from pyffnn.models.text_classifier.start import begin_weighted
+from pyffnn.models.text_classifier.row_weights import Weighting, row_weights
+from pyffnn.models.text_classifier.start import begin, begin_weighted
 from pyffnn.models.text_classifier.state import TextFitted
 from pyffnn.net import Network
 from pyffnn.optimizers import Optimizer, linear_decay
@@ -19,113 +28,300 @@ from pyffnn.training import Data, Progress, Shuffled
 if TYPE_CHECKING:
     from pyffnn.models.text_classifier.model import TextClassifier
 
-__all__ = ["Tried", "choose_rate", "settle"]
+__all__ = ["Choice", "Tried", "choose", "cut_again", "parts_in_order", "told"]
 
-Tried = list[dict[str, float]]
+Tried: TypeAlias = list[dict[str, Any]]
+Chars: TypeAlias = tuple[int, int] | None
 
-_FACTORS = (1.0, 0.3, 3.0)
-# A candidate that is as often right and surer of it than the texts warrant is the worse one.
+# A candidate that is as often right and surer of it than the texts warrant is the worse one. The loss is in units of guessing among
+# two: with many classes a loss is large, and says little of what is right.
 _LOSS_SHARE = 0.05
-# Rows looked at in all candidates' training: about two seconds. Larger corpora take the rule's rate, which on them matters less.
-_MOST_VISITS = 5e7
-_MOST_TEXTS = 10_000
+# What a candidate must be better by: less is noise, and the rules were found on more texts than these.
+_GAIN = 0.001
+# What pieces of words must gain: they are several rows a word, in every text to come.
+_CHAR_SHARE = 0.004
+_SLOWER, _FASTER = 0.3, 3.0
 _FOLDS = 4
+# Trainings that the parts are planned for: three ways to weigh and two more pieces of words at half the passes, three rates at all.
+_PLANNED = 5.5
+# Rows of 16 numbers looked at in all candidates' training: a quarter of a second or so for a few texts, and for more texts less by the
+# fourth power of their number, down to what training itself will look at.
+_MOST_VISITS = 1e7
+_FEW_TEXTS = 2500
+# From so many texts on, as for so many.
+_MANY_TEXTS = 100_000
+# Up to so many words it costs little to cut them into other pieces.
+_FEW_WORDS = 60_000
+# What a number of a row costs, and one of the output's matrix, measured against a row of 16 numbers that SGD moves.
+_COST = {"sgd": 1 / 16, "adagrad": 2 / 16}
+_PRODUCTS = 1 / 40
+_LEAST_TEXTS = 8
+_LEAST_SAMPLE = 1000
+_RUNS = 8
 
 
-def settle(
-    model: TextClassifier,
-    fitted: TextFitted,
-    read: ReadTexts,
-    data: Data,
-    optimizer: Optimizer,
-    epochs: int,
-) -> tuple[TextFitted, Optimizer]:
-    """The optimizer with a rate that was measured, where the rate is left open and texts are few, and a record of all choices."""
-    tried: Tried = []
-    if recipe.may_measure(model, fitted.network.spec.get("pool")) and model._patience() is None:
-        rate = optimizer.schedule().lr
-        assert rate is not None
-        size, threads = int(model.batch_size), model._threads()
-        rate, tried = choose_rate(fitted, read, data, rate, epochs, size, threads)
-        optimizer = replace(optimizer, lr=rate)
-    fitted = replace(fitted, recipe=recipe.described(model, fitted, optimizer, epochs, tried))
-    Progress(model.verbose).say(f"recipe  {recipe.sentence(fitted.recipe)}")
-    return fitted, optimizer
+@dataclass(frozen=True)
+class Choice:
+    """What was chosen. None: by the rule.
 
-
-def choose_rate(
-    fitted: TextFitted,
-    read: ReadTexts,
-    data: Data,
-    rate: float,
-    epochs: int,
-    batch_size: int,
-    threads: int,
-) -> tuple[float, Tried]:
-    """The best of ``rate`` and its neighbours for SGD on weighted rows, and how each did.
-
-    Each candidate is trained on three quarters of the texts and judged on the last, up to four times
-    over, with weights of rows that do not know the held-out labels.
+    Attributes
+    ----------
+    read
+        The texts as they are to be trained on.
+    tried
+        Each candidate, how often it was right on texts that it had not seen, and its loss there.
     """
-    texts = len(read.corpus)
-    rows = max(read.corpus.num_tokens, 1) * _rows_a_word(read)
-    folds = int(min(_FOLDS, _MOST_VISITS / (rows * epochs * len(_FACTORS) * 0.75)))
-    if not 2 * _FOLDS <= texts <= _MOST_TEXTS or folds < 1:
-        return rate, []
-    order = np.random.default_rng(fitted.seed).permutation(texts)
-    spec = fitted.network.spec
-    rates = [rate * factor for factor in _FACTORS]
-    right, loss, total = np.zeros(len(rates)), np.zeros(len(rates)), 0.0
-    for fold in range(folds):
-        held = order[fold::_FOLDS]
-        part = np.setdiff1d(order, held)
-        used = np.zeros(texts, np.bool_)
-        used[part] = True
-        weights = row_weights(read.corpus, read.targets, used)
-        for i, candidate in enumerate(rates):
-            network = Network(spec)
-            begin_weighted(network, fitted.seed, weights)
-            if not _train(network, data, part, candidate, epochs, batch_size, fitted.seed, threads):
-                loss[i] = np.inf
-                continue
-            losses, weight, correct = network.evaluate(*data, held, threads)
-            right[i] += correct
-            loss[i] += losses
-        total += weight
-    if not total > 0:
-        return rate, []
-    accuracy, mean = right / total, loss / total
-    best = int(np.argmax(accuracy - _LOSS_SHARE * mean))
-    tried = [
-        {"learning_rate": r, "accuracy": float(a), "loss": float(m)}
-        for r, a, m in zip(rates, accuracy, mean, strict=True)
-    ]
-    return rates[best], tried
+
+    read: ReadTexts
+    weighting: Weighting
+    rate: float | None = None
+    epochs: int | None = None
+    tried: Tried | None = None
 
 
-def _rows_a_word(read: ReadTexts) -> float:
-    """Rows of an average word, n-grams among them, from a few texts."""
-    few = np.arange(min(len(read.corpus), 64))
-    ids, _ = read.corpus.bags(few)
-    words = int(read.corpus.core.offsets[few.size])
-    return max(ids.size / max(words, 1), 1.0)
+class _Candidate(NamedTuple):
+    weighting: Weighting
+    chars: Chars
+    rate: float
+    epochs: int
+
+    def named(self) -> dict[str, Any]:
+        return {
+            "weighting": self.weighting,
+            "char_ngrams": None if self.chars is None else list(self.chars),
+            "learning_rate": self.rate,
+            "epochs": self.epochs,
+        }
 
 
-def _train(
-    network: Network,
-    data: Data,
-    part: Any,
-    rate: float,
-    epochs: int,
-    batch_size: int,
+def choose(
+    model: TextClassifier,
+    read: ReadTexts,
+    numbers: NDArray[np.int64] | None,
     seed: int,
-    threads: int,
-) -> bool:
-    """Whether all losses were finite."""
-    batches = Shuffled(part, batch_size, seed)
-    for epoch in range(epochs):
-        for group in batches.epoch(epoch, epochs, linear_decay(rate)):
-            order = group.order(0, len(group))
-            if not network.train(*data, order, batch_size, group.rates, threads).finite:
-                return False
-    return True
+    weight: NDArray[np.float32] | None,
+    by_class: NDArray[np.float64] | None,
+) -> Choice:
+    """The best of the candidates on texts that they have not seen, where the settings leave it open.
+
+    ``numbers``: of the texts that may be looked at; None: all.
+    """
+    texts = np.arange(len(read.corpus)) if numbers is None else numbers
+    classes = int(read.targets.classes.size)
+    measured = recipe.may_measure(model, recipe.pool(model, read.corpus))
+    # Texts that are many and long are known well enough by rule.
+    measured = measured and read.corpus.suits_char_ngrams and texts.size >= _LEAST_TEXTS
+    if not measured or model._patience() is not None:
+        return Choice(read, recipe.weighting(classes))
+
+    def data_of(fitted: TextFitted, read: ReadTexts) -> Data:
+        targets = model._net_targets(read.targets, fitted.network.spec, weight, by_class)
+        return Data(fitted.examples(read.corpus), targets)
+
+    epochs = recipe.epochs(model, read.corpus, sums=False, weighted=True, classes=classes)
+    own = recipe.weighted_optimizer(classes)
+    rate = recipe.optimizer(model, epochs, own, classes=classes).schedule().lr
+    assert rate is not None
+    return _Trials(model, read, texts, seed, data_of, (rate, epochs)).choice()
+
+
+def told(
+    model: TextClassifier, fitted: TextFitted, optimizer: Optimizer, epochs: int, choice: Choice
+) -> TextFitted:
+    """With a record of all choices, which the log has in a line."""
+    fitted = replace(
+        fitted, recipe=recipe.described(model, fitted, optimizer, epochs, choice.tried or [])
+    )
+    Progress(model.verbose).say(f"recipe  {recipe.sentence(fitted.recipe)}")
+    return fitted
+
+
+class _Trials:
+    """Candidates on trial, and what each has shown."""
+
+    def __init__(
+        self,
+        model: TextClassifier,
+        read: ReadTexts,
+        texts: NDArray[np.int64],
+        seed: int,
+        data_of: Callable[[TextFitted, ReadTexts], Data],
+        first: tuple[float, int],
+    ) -> None:
+        self._model, self._seed, self._data_of = model, seed, data_of
+        chars = read.corpus.featurizer.char_ngrams
+        self._start = _Candidate(recipe.weighting(int(read.targets.classes.size)), chars, *first)
+        self._read: dict[Chars, ReadTexts] = {chars: read}
+        self._states: dict[Chars, tuple[dict[str, Any], Data, float]] = {}
+        self._weights: dict[tuple[Weighting, Chars, int], NDArray[np.float32]] = {}
+        self._scores: dict[_Candidate, float] = {}
+        self._tried: Tried = []
+        self._perfect = False
+        self._guess = np.log2(max(read.targets.classes.size, 2))
+        visit = self._state(chars)[2]
+        whole = visit * texts.size * first[1]
+        few = min(1.0, _FEW_TEXTS / texts.size) ** 4
+        self._left = max(_MOST_VISITS * few, whole * min(1.0, _MANY_TEXTS / texts.size))
+        planned = self._left / max(_PLANNED * whole * (_FOLDS - 1) / _FOLDS, 1)
+        self._small = planned >= 1
+        if not self._small:
+            # three candidates on so many texts as there is time for
+            size = int(self._left / (3.01 * visit * first[1] * (_FOLDS - 1) / _FOLDS))
+            texts = np.random.default_rng(seed).permutation(texts)[:size]
+            texts.sort()
+        self._texts = texts
+        self._folds = min(max(int(planned), 1), _FOLDS)
+        self._parts = parts_in_order(read.targets.strata[texts], _FOLDS)
+
+    def choice(self) -> Choice:
+        best = self._start
+        if self._small:
+            passes = best.epochs
+            best = best._replace(epochs=max(passes // 2, 1))
+            for candidates in (self._weightings, self._chars):
+                best = self._best(best, candidates(best))
+            best = best._replace(epochs=passes)
+            best = self._slower(best, _SLOWER, _GAIN)
+            if best.rate == self._start.rate:
+                best = self._best(best, iter([best._replace(rate=best.rate * _FASTER)]))
+            while best.rate >= self._start.rate and best.epochs < recipe.MOST_EPOCHS:
+                more = self._best(best, iter([best._replace(epochs=2 * best.epochs)]))
+                if more == best:
+                    break
+                best = more
+        elif self._texts.size >= _LEAST_SAMPLE:
+            # A part of the texts learns in fewer steps: a rate that does as well there is too high for all of them.
+            best = self._slower(best, 0.5, -4 * _GAIN)
+            few = self._read[best.chars].corpus.num_tokens <= _FEW_WORDS
+            if few and recipe.may_cut(self._model) and best.chars is not None:
+                best = self._best(best, iter([best._replace(chars=None)]))
+        if not self._tried:
+            return Choice(self._read[best.chars], best.weighting)
+        read = self._read[best.chars]
+        return Choice(read, best.weighting, best.rate, best.epochs, self._tried)
+
+    def _weightings(self, best: _Candidate) -> Iterator[_Candidate]:
+        for weighting in get_args(Weighting):
+            if weighting != best.weighting:
+                yield best._replace(weighting=weighting)
+
+    def _chars(self, best: _Candidate) -> Iterator[_Candidate]:
+        if recipe.may_cut(self._model) and best.chars is not None:
+            for chars in recipe.CHAR_CANDIDATES:
+                if chars != best.chars:
+                    yield best._replace(chars=chars)
+
+    def _slower(self, best: _Candidate, factor: float, gain: float) -> _Candidate:
+        """With a lower rate, and one lower still, for as long as that helps."""
+        for _ in range(2):
+            less = self._best(best, iter([best._replace(rate=best.rate * factor)]), gain)
+            if less == best:
+                break
+            best = less
+        return best
+
+    def _best(
+        self, best: _Candidate, others: Iterator[_Candidate], gain: float = _GAIN
+    ) -> _Candidate:
+        self._score(best)
+        for candidate in others:
+            if self._perfect:
+                break
+            if (score := self._score(candidate)) is None:
+                break
+            known = self._score(best)
+            if known is None or score > known + gain:
+                best = candidate
+        return best
+
+    def _score(self, candidate: _Candidate) -> float | None:
+        """Of texts that it has not seen; None: there is no time left to know."""
+        if candidate in self._scores:
+            return self._scores[candidate]
+        spec, data, visit = self._state(candidate.chars)
+        cost = visit * self._texts.size * candidate.epochs * self._folds * (_FOLDS - 1) / _FOLDS
+        if cost > self._left:
+            return None
+        self._left -= cost
+        right = loss = total = 0.0
+        for fold in range(self._folds):
+            held, part = self._texts[self._parts == fold], self._texts[self._parts != fold]
+            network = Network(spec)
+            begin_weighted(network, self._seed, self._row_weights(candidate, fold, part))
+            if not self._train(network, data, part, candidate):
+                loss = np.inf
+                break
+            losses, weight, correct = network.evaluate(*data, held, self._model._threads())
+            right, loss, total = right + correct, loss + losses, total + weight
+        if not total > 0:
+            accuracy, mean = 0.0, float("inf")
+        else:
+            accuracy, mean = float(right / total), float(loss / total)
+        self._tried.append({**candidate.named(), "accuracy": accuracy, "loss": mean})
+        self._perfect = self._perfect or accuracy == 1
+        score = accuracy - _LOSS_SHARE * mean / self._guess
+        self._scores[candidate] = score - (0 if candidate.chars is None else _CHAR_SHARE)
+        return self._scores[candidate]
+
+    def _state(self, chars: Chars) -> tuple[dict[str, Any], Data, float]:
+        """A network's spec and the data for it, and what a text costs in rows of 16 numbers."""
+        if chars not in self._states:
+            if chars not in self._read:
+                self._read[chars] = cut_again(self._model, self._read[self._start.chars], chars)
+            read = self._read[chars]
+            fitted, _ = begin(self._model, read, None, self._seed)
+            few = np.arange(0, len(read.corpus), max(len(read.corpus) // 64, 1))
+            rows = max(read.corpus.bags(few)[0].size / few.size, 1.0)
+            spec = dict(fitted.network.spec)
+            visit = rows * spec["dim"] * _COST[spec["optimizer"]]
+            visit += _PRODUCTS * spec["dim"] * spec["n_outputs"]
+            self._states[chars] = spec, self._data_of(fitted, read), visit
+        return self._states[chars]
+
+    def _row_weights(
+        self, candidate: _Candidate, fold: int, part: NDArray[np.int64]
+    ) -> NDArray[np.float32]:
+        """That do not know the held-out labels."""
+        key = candidate.weighting, candidate.chars, fold
+        if key not in self._weights:
+            read = self._read[candidate.chars]
+            used = np.zeros(len(read.corpus), np.bool_)
+            used[part] = True
+            self._weights[key] = row_weights(read.corpus, read.targets, used, candidate.weighting)
+        return self._weights[key]
+
+    def _train(
+        self, network: Network, data: Data, part: NDArray[np.int64], candidate: _Candidate
+    ) -> bool:
+        """Whether all losses were finite."""
+        size, threads = int(self._model.batch_size), self._model._threads()
+        batches = Shuffled(part, size, self._seed)
+        for epoch in range(candidate.epochs):
+            for group in batches.epoch(epoch, candidate.epochs, linear_decay(candidate.rate)):
+                order = group.order(0, len(group))
+                if not network.train(*data, order, size, group.rates, threads).finite:
+                    return False
+        return True
+
+
+def parts_in_order(strata: NDArray[np.int64], parts: int) -> NDArray[np.int64]:
+    """The part of each example, int64 (n,): a class's examples in their order make a few runs, dealt out in turn.
+
+    Neighbours are often of one source (pieces of a document, phrases of a sentence): such are held
+    out together, or what is measured is how well they were learned by heart.
+    """
+    order = np.argsort(strata, kind="stable")
+    counts = np.bincount(strata)
+    rank = np.empty(strata.size, np.int64)
+    rank[order] = np.arange(strata.size) - np.repeat(np.cumsum(counts) - counts, counts)
+    size = np.maximum(counts // _RUNS, 1)[strata]
+    return (rank // size + strata) % parts
+
+
+def cut_again(model: TextClassifier, read: ReadTexts, chars: Chars) -> ReadTexts:
+    """The same texts with other pieces of words; all their words must have been kept."""
+    corpus = read.corpus
+    words = corpus.featurizer.vocabulary
+    ids, offsets = corpus.core.ids.tolist(), corpus.core.offsets.tolist()
+    documents = ([words[i] for i in ids[a:b]] for a, b in pairwise(offsets))
+    return read._replace(corpus=recipe.featurizer(model, chars).fit_tokens(documents))

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any, Self
 
 from pyffnn.formats.model_file import PathLike
+from pyffnn.models.names import Reduce
 
 __all__ = ["TextCorpora"]
 
@@ -21,7 +22,7 @@ class TextCorpora:
         k: int = 1,
         threshold: float = 0.0,
         windows: int | str | None = None,
-        reduce: str = "mean",
+        reduce: Reduce = "mean",
     ) -> Iterator[Any]:
         """Arrow record batches with the predictions for the documents of a column beside them, one by one as they are asked for.
 
@@ -49,6 +50,19 @@ class TextCorpora:
         return score_batches(
             model, batches, column=column, k=k, threshold=threshold, windows=windows, reduce=reduce
         )
+
+    def fold(self) -> Self:
+        """A classifier with the same probabilities (within 1e-6) whose rows hold a number a class instead of ``embedding_dim``.
+
+        For a linear model with fewer classes than dimensions, which is then smaller and faster: the output matrix has been
+        multiplied into the embeddings. Word vectors are those of the folded rows.
+
+        Raises ValueError for a model that is not linear (hidden layers, windows, another pooling), naming what is in the way.
+        """
+        from pyffnn.models.text_classifier.fold import folded
+
+        found: Self = folded(self)
+        return found
 
     @classmethod
     def from_fasttext(cls, path: PathLike, **params: Any) -> Self:

@@ -13,10 +13,18 @@ from pyffnn.formats.model_file import PathLike
 from pyffnn.models.checks import check_sample_weight
 from pyffnn.models.classifier import Classifier
 from pyffnn.models.labels import ClassWeight
+from pyffnn.models.names import (
+    Activation,
+    ClassOutput,
+    Pooling,
+    Precision,
+    RandomState,
+    TextOptimizer,
+)
 from pyffnn.models.supervised import Rehearsal
 from pyffnn.models.text_classifier import recipe
 from pyffnn.models.text_classifier.answers import TextAnswers
-from pyffnn.models.text_classifier.choice import settle
+from pyffnn.models.text_classifier.choice import choose, told
 from pyffnn.models.text_classifier.reading import Reader, ReadTexts, Texts, collected
 from pyffnn.models.text_classifier.start import begin, start_rows
 from pyffnn.models.text_classifier.state import TextFitted
@@ -25,7 +33,7 @@ from pyffnn.net import Network
 from pyffnn.optimizers import LearningRate, Optimizer, linear_decay
 from pyffnn.text.featurizer import TokenizerLike
 from pyffnn.text.vectors import PretrainedVectors
-from pyffnn.training import Callbacks, Data, Saving
+from pyffnn.training import Callbacks, Data, Record, Saving
 
 __all__ = ["TextClassifier"]
 
@@ -45,7 +53,8 @@ class TextClassifier(TextAnswers):
     ----------
     embedding_dim
         Numbers in an embedding; None: those of ``pretrained_vectors``, else 16, or one for each class
-        where rows are weighted and classes more: the first numbers of a row are then its class weights.
+        where rows are weighted and classes are 17 to 64, whose weights the first numbers of a row then are;
+        64 for more classes.
     hidden_layer_sizes
         Units of each hidden layer; ``()``: none.
     activation
@@ -54,13 +63,13 @@ class TextClassifier(TextAnswers):
         Hidden layers add to a stream of the last layer's size, ``r += W2 act(W1 norm(r))``, and
         layer normalisation, as in `LanguageModel`.
     output, cutoffs, samples
-        "softmax", all classes at each step, or for very many classes "adaptive" or "sampled", as in
-        `LanguageModel`.
+        "softmax", all classes at each step; "ordinal", classes in their (sorted) order, by cumulative logits
+        (McCullagh 1980); for very many classes "adaptive" or "sampled", as in `LanguageModel`.
     pooling
         "weighted", "mean", "sqrtn", "sum", "max", "min", a tuple of the
         last five side by side, "concat" or "auto". "weighted": each row of a text once,
-        times 1 + ln(its count) and a weight found in training (idf times how unevenly it falls on
-        the classes), over the norm of these. "sqrtn" divides the sum of the rows by the root of
+        times 1 + ln(its count) and a weight found in training (by its idf and how unevenly it falls
+        on the classes), over the norm of these. "sqrtn" divides the sum of the rows by the root of
         their number, "sum" by nothing. "auto": "weighted" from 3,000 words on; "mean" for fewer,
         and with hidden layers, ``windows``, an ``optimizer``, ``learning_rate`` or ``pretrained_vectors``.
     windows
@@ -73,9 +82,10 @@ class TextClassifier(TextAnswers):
         Longest word n-gram, 1 to 16; 1: words alone. Not with "concat".
     char_ngrams
         None, or (lo, hi): n-grams of so many characters of each word ("<" and ">" around it), also
-        of words that training has not met. Not with "concat". "auto": (4, 4) where rows are weighted
-        or summed and training texts have 3,000 words or more, but fewer than 500,000, or than 25 a
-        text; None with ``buckets`` or a ``tokenizer``. Where rows are summed, Adagrad moves those of
+        of words that training has not met. Not with "concat". "auto": where rows are weighted or
+        summed and training texts have 3,000 words or more, but fewer than 500,000, or than 25 a text,
+        (4, 4), or the best of this, (3, 6) and None where candidates are tried; None with ``buckets``
+        or a ``tokenizer``. Where rows are summed, Adagrad moves those of
         character n-grams at 0.3 times the rate of the others.
     buckets
         None: each n-gram that occurs at least ``ngram_min_count`` times has a row of its own;
@@ -92,17 +102,18 @@ class TextClassifier(TextAnswers):
     label_prefix
         Marks the labels in files of fastText's format.
     optimizer
-        "auto" (SGD for weighted rows, else Adagrad), "sgd", "momentum", "adagrad", "adam", or a settings
+        "auto" (SGD for weighted rows of up to 64 classes, else Adagrad), "sgd", "momentum", "adagrad", "adam", or a settings
         object of `pyffnn.nn`. Embeddings are updated in the rows that a batch contains, and only
         there. Adagrad keeps one accumulator a row.
     learning_rate
         A number, which falls to 0 in a straight line over all steps, or a schedule of `pyffnn.nn`;
         replaces that of a settings object. None: for weighted rows by the number of passes and
-        classes, and with few texts the best of three on held-out parts (see ``recipe_``); for Adagrad
+        classes, and the best of some on held-out parts (see ``recipe_``); for Adagrad
         0.2 for one pass, 0.14 for two, else 0.1, and 0.02 for sums; else the optimizer's own.
     epochs
-        Passes over the texts; "auto": 10 for small corpora (5 for means) down to 1 for large ones, about
-        three million words and n-grams in all; more for a handful of texts (300 steps).
+        Passes over the texts; "auto": 5 for small corpora down to 1 for large ones, about
+        three million words and n-grams in all; more for a handful of texts (300 steps), and where
+        that helps on held-out parts.
     batch_size
         Texts a step.
     dropout
@@ -125,7 +136,7 @@ class TextClassifier(TextAnswers):
         Starting values for the embeddings of words: a file in word2vec's text format, a mapping
         from words to vectors, or (words, array); None: random ones.
     freeze_embeddings
-        Leave the embeddings as they are.
+        Leave the embeddings as they are; a number: for the first so many epochs of `fit`.
     early_stopping
         False, or for how many epochs without a better validation accuracy (then loss) training
         goes on (True: 5). The weights of the best epoch are restored.
@@ -166,6 +177,8 @@ class TextClassifier(TextAnswers):
         What the logits were divided by; 1 without ``calibrate``.
     reject_threshold_ : float or None
         Least probability of an answer other than "none of these".
+    cutpoints_ : array of shape (n_classes - 1,)
+        With ``output="ordinal"``: where on the score's scale one class ends and the next begins.
     classes_ : array of shape (n_classes,)
         The sorted labels; those of a file without their prefix.
     history_ : list of dict
@@ -194,8 +207,8 @@ class TextClassifier(TextAnswers):
         *,
         embedding_dim: int | None = None,
         hidden_layer_sizes: int | Sequence[int] = (),
-        activation: str = "relu",
-        pooling: str | Sequence[str] = "auto",
+        activation: Activation = "relu",
+        pooling: Pooling = "auto",
         windows: int | None = None,
         max_tokens: int | None = None,
         word_ngrams: int = 1,
@@ -206,9 +219,9 @@ class TextClassifier(TextAnswers):
         lowercase: bool = True,
         tokenizer: TokenizerLike | None = None,
         label_prefix: str = "__label__",
-        optimizer: str | Optimizer = "auto",
+        optimizer: TextOptimizer = "auto",
         learning_rate: LearningRate | None = None,
-        epochs: int | str = "auto",
+        epochs: int | Literal["auto"] = "auto",
         batch_size: int = 32,
         dropout: float = 0.0,
         word_dropout: float = 0.0,
@@ -216,16 +229,16 @@ class TextClassifier(TextAnswers):
         class_weight: ClassWeight = None,
         multilabel: bool = False,
         pretrained_vectors: PretrainedVectors | None = None,
-        freeze_embeddings: bool = False,
+        freeze_embeddings: bool | int = False,
         early_stopping: bool | int = False,
         validation_fraction: float = 0.1,
-        precision: str | None = None,
+        precision: Precision | None = None,
         n_threads: int | None = None,
-        random_state: Any = 0,
+        random_state: RandomState = 0,
         verbose: int = 0,
         residual: bool = False,
         layer_norm: bool = False,
-        output: str = "softmax",
+        output: ClassOutput = "softmax",
         cutoffs: Sequence[int] | None = None,
         samples: int = 4096,
         clip_norm: float | None = None,
@@ -332,18 +345,22 @@ class TextClassifier(TextAnswers):
         reader = self._reader()
         read = reader.training(recipe.featurizer(self), X, y, None)
         corpus, targets, _ = read
-        weights = check_sample_weight(sample_weight, targets.size)
-        weight, by_class = self._weigh(targets, weights)
+        weight, by_class = self._weigh(targets, check_sample_weight(sample_weight, targets.size))
+        if X_val is None and y_val is not None:
+            raise ValueError("X_val and y_val must be given together")
+        seed = self._seed(saved)
+        held_out = None if X_val is not None else self._held_out(targets, weight, seed)
+        numbers, held = (None, None) if held_out is None else held_out
+        chosen = choose(self, read, numbers, seed, weight, by_class)
+        read = chosen.read
+        corpus = read.corpus
         others = None
         if X_val is not None:
             others = reader.known(corpus.featurizer, X_val, y_val, targets.classes, "_val")
-        elif y_val is not None:
-            raise ValueError("X_val and y_val must be given together")
-        fitted, restart = begin(self, read, weight, self._seed(saved))
-        network = fitted.network
-        spec = network.spec
+        fitted, restart = begin(self, read, weight, seed, chosen.weighting, numbers)
+        spec = fitted.network.spec
         data = Data(fitted.examples(corpus), self._net_targets(targets, spec, weight, by_class))
-        numbers, held, validate, validation, data_id = None, None, None, None, {}
+        validate, validation, data_id = None, None, {}
         if saving.wanted:
             data_id["train"] = read.identity(weight)
         if others is not None:
@@ -352,14 +369,13 @@ class TextClassifier(TextAnswers):
             validate = self._validator(Data(validation[0], theirs))
             if saving.wanted:
                 data_id["valid"] = others.identity(None)
-        elif (held_out := self._held_out(targets, weight, fitted.seed)) is not None:
-            numbers, held = held_out
+        elif held is not None:
             validate = self._validator(data, held)
-        epochs = recipe.epochs(
-            self, corpus, sums=fitted.sums, weighted=spec.get("pool") == "weighted"
-        )
+        epochs = chosen.epochs or recipe.epochs_of(self, fitted, corpus)
         optimizer = recipe.optimizer_of(self, fitted, by_class, epochs)
-        fitted, optimizer = settle(self, fitted, read, data, optimizer, epochs)
+        if chosen.rate is not None:
+            optimizer = replace(optimizer, lr=chosen.rate)
+        fitted = told(self, fitted, optimizer, epochs, chosen)
         self._fit_network(
             fitted,
             data,
@@ -373,7 +389,7 @@ class TextClassifier(TextAnswers):
             saved=saved,
             data_id=data_id,
             callbacks=callbacks,
-            rehearsal=Rehearsal(targets, weight, numbers, held, validation),
+            rehearsal=Rehearsal(targets, weight, numbers, held, validation, restart),
         )
         return self
 
@@ -425,7 +441,10 @@ class TextClassifier(TextAnswers):
                 rows=features.num_rows,
                 **{**self._training_spec(), "l2": recipe.l2(self, fitted.network.spec)},
             )
-            start_rows(self, fork, fitted.features, read)
+            weighting = fitted.settings.get(
+                "weighting", "unevenness"
+            )  # of files before there was a choice
+            start_rows(self, fork, fitted.features, read, weighting)
             history = self._learn(fork, fitted, read, weight, by_class)
             self._replace(fork, replace(fitted, history=history, features=features))
         return self
@@ -441,7 +460,7 @@ class TextClassifier(TextAnswers):
             "l2": recipe.l2(self),
             "embedding_dropout": float(self.dropout),
             "word_dropout": float(self.word_dropout),
-            "freeze_embeddings": bool(self.freeze_embeddings),
+            "freeze_embeddings": recipe.frozen_epochs(self) is None,
         }
 
     def _check_structure(self, fitted: TextFitted) -> None:
@@ -467,7 +486,7 @@ class TextClassifier(TextAnswers):
         read: ReadTexts,
         weight: NDArray[np.float32] | None,
         by_class: NDArray[np.float64] | None,
-    ) -> list[dict[str, Any]]:
+    ) -> list[Record]:
         """One pass of ``network`` over the texts; the history with it."""
         data = Data(
             fitted.examples(read.corpus),

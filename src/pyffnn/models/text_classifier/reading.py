@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from pyffnn.models.checks import check_same_length, check_texts
 from pyffnn.models.label_sets import is_matrix, matrix_targets, set_targets
 from pyffnn.models.labels import Targets, encode, find_classes, given_classes, to_labels
-from pyffnn.models.soft_labels import is_soft, soft_targets
+from pyffnn.models.soft_labels import is_soft, shares_in_file, soft_targets
 from pyffnn.models.values import check_values
 from pyffnn.text.corpus import Corpus
 from pyffnn.text.featurizer import Featurizer
@@ -181,6 +181,10 @@ class Reader(NamedTuple):
         others: bool,
     ) -> Targets:
         where = name_of(path)
+        if not self.multilabel:
+            soft = shares_in_file(names, ids, offsets, classes, where)
+            if soft is not None:
+                return soft
         if classes is None:
             if not names:
                 raise ValueError(

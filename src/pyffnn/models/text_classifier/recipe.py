@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from typing import Any, Protocol, TypeVar
+from collections.abc import Mapping
+from typing import Any, Literal, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from pyffnn.models.names import Pooling, TextOptimizer
+from pyffnn.models.text_classifier.row_weights import Weighting
 from pyffnn.optimizers import LearningRate, Optimizer, resolve_optimizer
 from pyffnn.text.corpus import Corpus
 from pyffnn.text.featurizer import Featurizer, TokenizerLike
 from pyffnn.text.vectors import PretrainedVectors
 
 __all__ = [
+    "CHAR_CANDIDATES",
     "CHAR_RATE",
     "DIM",
     "LEAST_WORDS",
-    "MOST_CLASS_ROWS",
+    "MOST_EPOCHS",
     "MOST_TOKENS",
     "STRUCTURE",
     "SUM_SCALE",
@@ -26,8 +29,11 @@ __all__ = [
     "described",
     "dim",
     "epochs",
+    "epochs_of",
     "featurizer",
+    "frozen_epochs",
     "l2",
+    "may_cut",
     "may_measure",
     "may_weigh",
     "optimizer",
@@ -36,6 +42,8 @@ __all__ = [
     "pooling",
     "sentence",
     "settled",
+    "weighted_optimizer",
+    "weighting",
 ]
 
 STRUCTURE = (
@@ -43,15 +51,15 @@ STRUCTURE = (
 )  # fmt: skip
 """Settings that a fitted model keeps."""
 DIM = 16
-# Without hidden layers and with weighted rows, a row holds the weights of the classes themselves, up to so many numbers in a table.
-MOST_CLASS_ROWS = 2**26
-_MOST_CLASSES = 1024
-_WIDE_DIM = 128
+# Without hidden layers and with weighted rows, a row holds the weights of up to so many classes itself. More go through a bottleneck, and
+# learn by Adagrad: a row is met too seldom for a step of its own weight to reach all of its classes.
+MANY_CLASSES = 64
+_WIDE_DIM = 64
+_MANY_EPOCHS = 5
 # Weighted rows have features of norm 1 and learn by plain SGD, whose steps are as long as a row's weight says: so the weights are also what a
 # row is trusted with, as in l2-regularised regression on tf-idf, which Adagrad's steps of one length would undo.
 _WEIGHTED_RATE = 1.0
-_WEIGHTED_ONE_PASS = 4.0
-_WEIGHTED_MOST = 3.0
+_WEIGHTED_ONE_PASS = 2.5
 _MORE_CLASSES = 8.0
 # These rates, no dropout and a little l2 were chosen on development splits of TREC, MR, SST-2, AG News and IMDB. How far Adagrad gets
 # grows with the rate and the root of the steps: fewer passes take a larger rate.
@@ -60,6 +68,7 @@ _ONE_PASS_RATE = 0.2
 # Pieces of words help where many words are rare; in a sum, as each word has several pieces, those learn more slowly. Embeddings of sums and
 # of weighted rows begin near zero: what was seldom met is else mostly its random start.
 _CHARS = (4, 4)
+CHAR_CANDIDATES: tuple[tuple[int, int] | None, ...] = (None, (3, 6))
 _SUM_EPOCHS = 10
 _SUM_RATE = 0.02
 SUM_SCALE = 1e-3
@@ -67,9 +76,10 @@ CHAR_RATE = 0.3
 # "auto" epochs: about so many words and n-grams in all, in 1 to 5 passes, but so many steps at least for a handful of texts.
 _AUTO_FEATURES = 3e6
 _AUTO_EPOCHS = 5
-_WEIGHTED_EPOCHS = 10
+_WEIGHTED_FEATURES = 2.5e6
+_WEIGHTED_EPOCHS = 5
 _AUTO_STEPS = 300
-_AUTO_MOST = 100
+MOST_EPOCHS = 100
 MOST_TOKENS = 100
 # Fewer words say too little of how rows fall on the classes.
 LEAST_WORDS = 3000
@@ -80,7 +90,7 @@ class Settings(Protocol):
     """The constructor arguments of `TextClassifier` that are looked at here."""
 
     hidden_layer_sizes: Any
-    pooling: str | Sequence[str]
+    pooling: Pooling
     windows: int | None
     max_tokens: int | None
     word_ngrams: int
@@ -90,12 +100,12 @@ class Settings(Protocol):
     ngram_min_count: int
     lowercase: bool
     tokenizer: TokenizerLike | None
-    optimizer: str | Optimizer
+    optimizer: TextOptimizer
     learning_rate: LearningRate | None
     l2: float | None
     embedding_dim: int | None
-    freeze_embeddings: bool
-    epochs: int | str
+    freeze_embeddings: bool | int
+    epochs: int | Literal["auto"]
     batch_size: int
     pretrained_vectors: PretrainedVectors | None
 
@@ -147,23 +157,27 @@ def pool(s: Settings, corpus: Corpus) -> str | tuple[str, ...]:
     )
 
 
-def settled(s: S, pool: str | tuple[str, ...]) -> S:
+def weighted_optimizer(classes: int) -> Literal["sgd", "adagrad"]:
+    """Of weighted rows without hidden layers."""
+    return "sgd" if classes <= MANY_CLASSES else "adagrad"
+
+
+def settled(s: S, pool: str | tuple[str, ...], classes: int) -> S:
     """The model with what its pooling decides: it makes the network."""
     copy = object.__new__(type(s))
     copy.__dict__.update(s.__dict__)
     if copy.optimizer == "auto":
-        copy.optimizer = "sgd" if pool == "weighted" and not s._hidden() else "adagrad"
+        own = pool == "weighted" and not s._hidden()
+        copy.optimizer = weighted_optimizer(classes) if own else "adagrad"
     copy.l2 = l2(s, {"pool": pool})
     return copy
 
 
-def dim(s: Settings, pool: Any, rows: int, classes: int) -> int:
+def dim(s: Settings, pool: Any, classes: int) -> int:
     """Numbers a row, where neither the user nor vectors say."""
     if pool != "weighted" or s._hidden():
         return DIM
-    if classes <= _MOST_CLASSES and rows * classes <= MOST_CLASS_ROWS:
-        return max(classes, DIM)
-    return _WIDE_DIM
+    return max(classes, DIM) if classes <= MANY_CLASSES else _WIDE_DIM
 
 
 def l2(s: Settings, spec: Mapping[str, Any] | None = None) -> float:
@@ -177,9 +191,12 @@ def l2(s: Settings, spec: Mapping[str, Any] | None = None) -> float:
     return 0.0 if weighted else _L2
 
 
-def featurizer(s: Settings) -> Featurizer:
-    """For training texts."""
-    chars: Any = s.char_ngrams
+_BY_RULE = (0, 0)
+
+
+def featurizer(s: Settings, own_chars: tuple[int, int] | None = _BY_RULE) -> Featurizer:
+    """For training texts; ``own_chars``: pieces of words that were chosen."""
+    chars: Any = s.char_ngrams if own_chars == _BY_RULE else own_chars
     auto = isinstance(chars, str)
     if auto:
         own = s.buckets is None and s.tokenizer is None
@@ -227,7 +244,7 @@ def optimizer(
 
     ``own``: that of a network, which "auto" was; None: of one to be made.
     """
-    name = s.optimizer
+    name: str | Optimizer = s.optimizer
     if name == "auto":
         name = own or ("sgd" if may_weigh(s) else "adagrad")
     rate = None
@@ -242,19 +259,30 @@ def optimizer(
 
 def weighted_rate(epochs: int | None, classes: int) -> float:
     """Of SGD on weighted rows: fewer passes and more classes, whose gradients are smaller, take longer steps."""
-    rate = min(max(_WEIGHTED_RATE, _WEIGHTED_ONE_PASS / (epochs or 4)), _WEIGHTED_MOST)
+    rate = max(_WEIGHTED_RATE, _WEIGHTED_ONE_PASS / (epochs or 4))
     return min(rate * math.sqrt(max(classes, 2) / 2), _MORE_CLASSES)
 
 
-def epochs(s: Settings, corpus: Corpus, *, sums: bool, weighted: bool = False) -> int:
+def epochs_of(s: Settings, fitted: Any, corpus: Corpus) -> int:
+    """Passes of a classifier's network over a corpus."""
+    weighted, classes = fitted.network.spec.get("pool") == "weighted", int(fitted.classes.size)
+    return epochs(s, corpus, sums=fitted.sums, weighted=weighted, classes=classes)
+
+
+def epochs(
+    s: Settings, corpus: Corpus, *, sums: bool, weighted: bool = False, classes: int = 2
+) -> int:
     """Passes over a corpus."""
     if s.epochs != "auto":
         return int(s.epochs)
     features = max(corpus.num_tokens * int(s.word_ngrams), 1)
-    most = _SUM_EPOCHS if sums else _WEIGHTED_EPOCHS if weighted else _AUTO_EPOCHS
-    passes = min(max(round(_AUTO_FEATURES / features), 1), most)
+    most = _SUM_EPOCHS if sums else _AUTO_EPOCHS
+    if weighted:
+        most = _WEIGHTED_EPOCHS if classes <= MANY_CLASSES else _MANY_EPOCHS
+    wanted = _WEIGHTED_FEATURES if weighted else _AUTO_FEATURES
+    passes = min(max(round(wanted / features), 1), most)
     steps = -(-len(corpus) // int(s.batch_size))
-    return max(passes, min(-(-_AUTO_STEPS // steps), _AUTO_MOST))
+    return max(passes, min(-(-_AUTO_STEPS // steps), MOST_EPOCHS))
 
 
 def may_measure(s: Settings, pool: Any) -> bool:
@@ -271,13 +299,31 @@ def may_measure(s: Settings, pool: Any) -> bool:
     )
 
 
+def frozen_epochs(s: Settings) -> int | None:
+    """For how many the embeddings of a new model stay as they are; None: for good."""
+    frozen = s.freeze_embeddings
+    return None if isinstance(frozen, (bool, np.bool_)) and frozen else int(frozen)
+
+
+def weighting(classes: int) -> Weighting:
+    """Of the rows by rule: over very many classes almost every row falls unevenly."""
+    return "both" if classes <= MANY_CLASSES else "rarity"
+
+
+def may_cut(s: Settings) -> bool:
+    """Whether pieces of words are left open, and all words of the texts are kept."""
+    open_ = isinstance(s.char_ngrams, str)
+    return open_ and s.buckets is None and s.tokenizer is None and s.min_count == 1
+
+
 def described(
-    s: Settings, fitted: Any, optimizer: Optimizer, epochs: int, tried: list[dict[str, float]]
+    s: Settings, fitted: Any, optimizer: Optimizer, epochs: int, tried: list[dict[str, Any]]
 ) -> dict[str, Any]:
     """What a fitted model was trained with, why, and what else was tried."""
     spec = fitted.network.spec
     pooling = spec.get("pool", "concat")
     chars = fitted.features.char_ngrams
+    measured = f"the best of {len(tried)} on held-out parts of the texts"
     why = {}
     if s.pooling == "auto":
         why["pooling"] = (
@@ -287,23 +333,32 @@ def described(
             if may_weigh(s)
             else "hidden layers, windows, an optimizer, a rate or vectors of your own"
         )
+    if pooling == "weighted":
+        why["weighting"] = measured if tried else "what suits most corpora"
     if isinstance(s.char_ngrams, str):
         why["char_ngrams"] = (
-            "texts are few or short, so many words are rare"
+            measured
+            if len({str(t["char_ngrams"]) for t in tried}) > 1
+            else "texts are few or short, so many words are rare"
             if chars
             else "texts are many and long, or a handful, or settings leave no room"
         )
     if s.learning_rate is None:
         why["learning_rate"] = (
-            f"the best of {len(tried)} on held-out parts of the texts"
-            if tried
+            measured
+            if len({t["learning_rate"] for t in tried}) > 1
             else "by the rule for so many passes and classes"
         )
     if s.epochs == "auto":
-        why["epochs"] = "by the number of words"
+        why["epochs"] = (
+            "more would not have helped on held-out parts of the texts"
+            if len({t["epochs"] for t in tried}) > 1
+            else "by the number of words"
+        )
     rate = optimizer.schedule().lr
     return {
         "pooling": pooling,
+        "weighting": fitted.settings.get("weighting"),
         "char_ngrams": list(chars) if chars else None,
         "embedding_dim": spec["dim"],
         "optimizer": optimizer.name,
@@ -315,12 +370,27 @@ def described(
     }
 
 
+_NAMES = ("pooling", "weighting", "char_ngrams", "embedding_dim", "optimizer", "epochs", "l2")
+
+
 def sentence(recipe: Mapping[str, Any]) -> str:
     """One line of it for the log."""
-    parts = [
-        f"{name} {recipe[name]}"
-        for name in ("pooling", "char_ngrams", "embedding_dim", "optimizer", "epochs", "l2")
-    ]
+    parts = [f"{name} {recipe[name]}" for name in _NAMES]
     parts.append(f"learning_rate {recipe['learning_rate']:.3g}")
-    tried = [f"{t['learning_rate']:.3g}: {100 * t['accuracy']:.1f} %" for t in recipe["tried"]]
-    return ", ".join(parts) + (f" (tried {'; '.join(tried)})" if tried else "")
+    tried = recipe["tried"]
+    if not tried:
+        return ", ".join(parts)
+    said: list[str] = []
+    last: dict[str, Any] = {}
+    for one in tried:
+        other = [
+            f"{k} {v:.3g}" if isinstance(v, float) else f"{k} {v}"
+            for k, v in one.items()
+            if k in _TRIED and last.get(k, tried) != v
+        ]
+        said.append(f"{100 * one['accuracy']:.1f} % with {', '.join(other)}")
+        last = one
+    return f"{', '.join(parts)} (held-out texts right: {'; '.join(said)})"
+
+
+_TRIED = ("weighting", "char_ngrams", "learning_rate", "epochs")

@@ -11,6 +11,14 @@ from numpy.typing import ArrayLike, NDArray
 
 from pyffnn.formats.model_file import PathLike
 from pyffnn.models.checks import check_sample_weight, check_texts
+from pyffnn.models.names import (
+    Activation,
+    Pooling,
+    Precision,
+    RandomState,
+    RegressionLoss,
+    TextOptimizer,
+)
 from pyffnn.models.regressor import Regressor
 from pyffnn.models.text_classifier import recipe
 from pyffnn.models.text_classifier.answers import TextVectors
@@ -23,7 +31,7 @@ from pyffnn.net import Network
 from pyffnn.optimizers import LearningRate, Optimizer, linear_decay
 from pyffnn.text.featurizer import TokenizerLike
 from pyffnn.text.vectors import PretrainedVectors
-from pyffnn.training import Callbacks, Data, Saving
+from pyffnn.training import Callbacks, Data, Record, Saving
 
 __all__ = ["TextRegressor"]
 
@@ -119,7 +127,7 @@ class TextRegressor(
         Starting values for the embeddings of words: a file in word2vec's text format, a mapping
         from words to vectors, or (words, array); None: random ones.
     freeze_embeddings
-        Leave the embeddings as they are.
+        Leave the embeddings as they are; a number: for the first so many epochs of `fit`.
     early_stopping
         False, or for how many epochs without a lower validation loss training goes on (True: 5). The weights of the best epoch are restored.
     validation_fraction
@@ -159,11 +167,11 @@ class TextRegressor(
     def __init__(
         self,
         *,
-        loss: str = "squared",
+        loss: RegressionLoss = "squared",
         embedding_dim: int | None = None,
         hidden_layer_sizes: int | Sequence[int] = (),
-        activation: str = "relu",
-        pooling: str | Sequence[str] = "auto",
+        activation: Activation = "relu",
+        pooling: Pooling = "auto",
         windows: int | None = None,
         max_tokens: int | None = None,
         word_ngrams: int = 1,
@@ -174,20 +182,20 @@ class TextRegressor(
         lowercase: bool = True,
         tokenizer: TokenizerLike | None = None,
         label_prefix: str = "__label__",
-        optimizer: str | Optimizer = "adagrad",
+        optimizer: TextOptimizer = "adagrad",
         learning_rate: LearningRate | None = None,
-        epochs: int | str = "auto",
+        epochs: int | Literal["auto"] = "auto",
         batch_size: int = 32,
         dropout: float = 0.0,
         word_dropout: float = 0.0,
         l2: float | None = 1e-4,
         pretrained_vectors: PretrainedVectors | None = None,
-        freeze_embeddings: bool = False,
+        freeze_embeddings: bool | int = False,
         early_stopping: bool | int = False,
         validation_fraction: float = 0.1,
-        precision: str | None = None,
+        precision: Precision | None = None,
         n_threads: int | None = None,
-        random_state: Any = 0,
+        random_state: RandomState = 0,
         verbose: int = 0,
         residual: bool = False,
         layer_norm: bool = False,
@@ -279,10 +287,13 @@ class TextRegressor(
             )
         elif y_val is not None:
             raise ValueError("X_val and y_val must be given together")
-        fitted, restart = begin(self, read, weight, self._seed(saved))
+        seed = self._seed(saved)
+        held_out = None if X_val is not None else self._held_out(read.targets, weight, seed)
+        numbers, held = (None, None) if held_out is None else held_out
+        fitted, restart = begin(self, read, weight, seed, numbers=numbers)
         spec = fitted.network.spec
         data = Data(fitted.examples(read.corpus), self._net_targets(read.targets, spec, weight))
-        numbers, validate, data_id = None, None, {}
+        validate, data_id = None, {}
         if saving.wanted:
             data_id["train"] = read.identity(weight)
         if others is not None:
@@ -290,8 +301,7 @@ class TextRegressor(
             validate = self._validator(Data(fitted.examples(others.corpus), theirs))
             if saving.wanted:
                 data_id["valid"] = others.identity(None)
-        elif (held_out := self._held_out(read.targets, weight, fitted.seed)) is not None:
-            numbers, held = held_out
+        elif held is not None:
             validate = self._validator(data, held)
         epochs = recipe.epochs(self, read.corpus, sums=fitted.sums)
         optimizer = recipe.optimizer(self, epochs, sums=fitted.sums)
@@ -393,7 +403,7 @@ class TextRegressor(
             **super()._training_spec(),
             "embedding_dropout": float(self.dropout),
             "word_dropout": float(self.word_dropout),
-            "freeze_embeddings": bool(self.freeze_embeddings),
+            "freeze_embeddings": recipe.frozen_epochs(self) is None,
         }
 
     def _reader(self) -> ValueReader:
@@ -411,7 +421,7 @@ class TextRegressor(
 
     def _learn(
         self, network: Network, fitted: TextRegressorFitted, read: ReadTexts, weight: Any
-    ) -> list[dict[str, Any]]:
+    ) -> list[Record]:
         """One pass of ``network`` over the texts; the history with it."""
         data = Data(
             fitted.examples(read.corpus), self._net_targets(read.targets, network.spec, weight)

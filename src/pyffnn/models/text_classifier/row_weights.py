@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,17 +10,34 @@ from numpy.typing import NDArray
 from pyffnn.models.labels import Targets
 from pyffnn.text.corpus import Corpus
 
-__all__ = ["new_row_weights", "row_weights"]
+__all__ = ["Weighting", "new_row_weights", "row_weights"]
+
+Weighting: TypeAlias = Literal["both", "unevenness", "rarity"]
+
+# The powers of idf and of the unevenness over classes.
+_POWERS: dict[Weighting, tuple[float, float]] = {
+    "both": (2, 0.5),
+    "unevenness": (1, 0.5),
+    "rarity": (2, 0),
+}
 
 # Classes beyond so many share groups, so that the counts of a large table stay small.
 _MOST_GROUPS = 64
 _MOST_COUNTS = 2**27
+# Most rows are in few texts: logarithms of counts below this come from a table.
+_FEW = 32
 
 
 def row_weights(
-    corpus: Corpus, targets: Any, used: NDArray[np.bool_] | None = None
+    corpus: Corpus,
+    targets: Any,
+    used: NDArray[np.bool_] | None = None,
+    weighting: Weighting = "both",
 ) -> NDArray[np.float32]:
-    """A weight for each row, float32 (rows,): idf times the root of its unevenness.
+    """A weight for each row, float32 (rows,): idf^2 times the root of its unevenness, or as ``weighting`` says.
+
+    "unevenness" has idf in the place of its square, "rarity" is idf^2 alone; over numbers in the place of
+    classes it is idf.
 
     idf = ln((1 + N) / (1 + n)) + 1 for a row that n of N texts have. The unevenness of a row is
     the root of sum over classes c of q_c ln(p_c / q_c)^2, where q_c is the share of the texts
@@ -31,17 +48,21 @@ def row_weights(
     ``used``: the texts whose labels count; None: all.
     """
     codes, offsets = _labels(targets)
-    if used is not None:
+    if weighting == "rarity":
+        codes, offsets = codes[:0], np.zeros_like(offsets)
+    elif used is not None:
         lengths = np.diff(offsets)
         codes = codes[np.repeat(used, lengths)]
         offsets = np.concatenate([[0], np.cumsum(np.where(used, lengths, 0))])
     groups = _groups(targets, corpus.featurizer.num_rows)
     codes %= groups
     documents, of_group = corpus.core.count_rows(codes, offsets, groups)
-    return _weights(len(corpus), codes, documents, of_group)
+    return _weights(len(corpus), codes, documents, of_group, weighting)
 
 
-def new_row_weights(corpus: Corpus, targets: Any, first: int) -> NDArray[np.float32]:
+def new_row_weights(
+    corpus: Corpus, targets: Any, first: int, weighting: Weighting = "both"
+) -> NDArray[np.float32]:
     """The same of the rows from ``first`` on alone, at the cost of the texts."""
     codes, offsets = _labels(targets)
     rows = corpus.featurizer.num_rows - first
@@ -57,24 +78,42 @@ def new_row_weights(corpus: Corpus, targets: Any, first: int) -> NDArray[np.floa
     lengths = np.diff(offsets)[text]
     at = np.repeat(offsets[text] - np.cumsum(lengths) + lengths, lengths) + np.arange(lengths.sum())
     np.add.at(of_group, (np.repeat(row, lengths), codes[at]), 1)
-    return _weights(len(corpus), codes, documents, of_group)
+    return _weights(len(corpus), codes, documents, of_group, weighting)
 
 
 def _weights(
-    texts: int, codes: NDArray[np.int64], documents: NDArray[Any], of_group: NDArray[Any]
+    texts: int,
+    codes: NDArray[np.int64],
+    documents: NDArray[Any],
+    of_group: NDArray[Any],
+    weighting: Weighting,
 ) -> NDArray[np.float32]:
-    idf = np.log((1 + texts) / (1 + documents)) + 1
+    most = int(documents.max(initial=0))
+    by_count = np.log((1 + texts) / (1 + np.arange(most + 1))) + 1
+    rarity, unevenness = _POWERS[weighting]
+    idf: NDArray[np.float64] = (by_count**rarity)[documents]
     groups = of_group.shape[1]
     if groups < 2 or not codes.size:
-        return idf.astype(np.float32)
+        return (by_count[documents] if unevenness else idf).astype(np.float32)
     share = np.bincount(codes, minlength=groups) + 1e-3
     share /= share.sum()
-    labels = of_group.sum(axis=1, dtype=np.int64)
-    square = np.zeros(documents.size)
+    labels = np.zeros(documents.size, np.int64)
     for group in range(groups):  # one column at a time: the table may be large
-        p = (of_group[:, group] + groups * share[group]) / (labels + groups)
-        square += share[group] * np.log(p / share[group]) ** 2
-    return (idf * np.sqrt(np.sqrt(square) + 1e-3)).astype(np.float32)
+        labels += of_group[:, group]
+
+    def uneven(count: NDArray[Any], labels: NDArray[Any], q: float) -> NDArray[np.float64]:
+        p = (count + groups * q) / (labels + groups)
+        return np.asarray(q * np.log(p / q) ** 2)
+
+    often = np.flatnonzero(labels >= _FEW)
+    few = np.arange(_FEW)
+    square = np.zeros(documents.size)
+    for group, q in enumerate(share):
+        table = uneven(few, few[:, None], q)
+        part = table.take(labels * _FEW + of_group[:, group], mode="clip")
+        part[often] = uneven(of_group[often, group], labels[often], q)
+        square += part
+    return (idf * (np.sqrt(square) + 1e-3) ** unevenness).astype(np.float32)
 
 
 def _groups(targets: Any, rows: int) -> int:

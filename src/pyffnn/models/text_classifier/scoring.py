@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pyffnn.text.columns import batches_of, dictionary, text_column, with_predictions
+from pyffnn.models.names import Reduce
+from pyffnn.models.text_classifier.fold import for_scoring
+from pyffnn.text.columns import ScoredBatches, batches_of, text_column, with_predictions
 
 if TYPE_CHECKING:
     from pyffnn.models.text_classifier.answers import TextAnswers
 
 __all__ = ["score_batches", "score_texts"]
 
-_REDUCE = ("mean", "max", "min", "first")
+_REDUCE = get_args(Reduce)
 
 
 def score_texts(
@@ -24,7 +26,7 @@ def score_texts(
     k: int = 1,
     threshold: float = 0.0,
     windows: int | str | None = None,
-    reduce: str = "mean",
+    reduce: Reduce = "mean",
 ) -> tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.float32]]:
     """(ends of each text's predictions, numbers of classes, probabilities), best first; a text that is None has none."""
     if k != -1 and k < 1:
@@ -60,13 +62,17 @@ def score_batches(
     model: TextAnswers, batches: Any, *, column: str = "text", k: int = 1, **options: Any
 ) -> Iterator[Any]:
     """See `TextClassifier.score_batches`."""
-    names = dictionary(str(label) for label in model.classes_)
-    for batch in batches_of(batches):
-        texts: list[str | None] = list(text_column(batch, column).texts())
-        present = text_column(batch, column).present
-        if present is not None:
-            texts = [text if there else None for text, there in zip(texts, present, strict=True)]
-        yield with_predictions(batch, k, names, *score_texts(model, texts, k, **options))
+    model = for_scoring(model)
+    return ScoredBatches(_scored(model, batch, column, k, options) for batch in batches_of(batches))
+
+
+def _scored(model: TextAnswers, batch: Any, column: str, k: int, options: dict[str, Any]) -> Any:
+    found = text_column(batch, column)
+    texts: list[str | None] = list(found.texts())
+    if found.present is not None:
+        texts = [text if there else None for text, there in zip(texts, found.present, strict=True)]
+    names = [str(label) for label in model.classes_]
+    return with_predictions(batch, k, names, *score_texts(model, texts, k, **options))
 
 
 def _cut(text: str, windows: int | str | None) -> list[str]:

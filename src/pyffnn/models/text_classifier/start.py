@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import warnings
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
@@ -10,7 +12,7 @@ from numpy.typing import NDArray
 
 from pyffnn.models.text_classifier import recipe
 from pyffnn.models.text_classifier.reading import ReadTexts
-from pyffnn.models.text_classifier.row_weights import new_row_weights, row_weights
+from pyffnn.models.text_classifier.row_weights import Weighting, new_row_weights, row_weights
 from pyffnn.models.text_classifier.state import TextState, set_row_rates
 from pyffnn.net import Network
 from pyffnn.optimizers import Adagrad, Optimizer
@@ -40,9 +42,18 @@ class TextModel(recipe.Settings, Protocol[F]):
 
 
 def begin(
-    model: TextModel[F], read: ReadTexts, weight: NDArray[np.float32] | None, seed: int
-) -> tuple[F, Callable[[], None]]:
-    """The state before training, and what gives its network the first weights."""
+    model: TextModel[F],
+    read: ReadTexts,
+    weight: NDArray[np.float32] | None,
+    seed: int,
+    weighting: Weighting = "both",
+    numbers: NDArray[np.int64] | None = None,
+) -> tuple[F, Callable[..., None]]:
+    """The state before training, and what gives its network the first weights.
+
+    ``numbers``: of the texts that will be trained on; None: all.
+    That takes the numbers of the texts whose labels may be known by then; none: all are.
+    """
     features = read.corpus.featurizer
     vectors = model.pretrained_vectors
     dim = model.embedding_dim
@@ -54,17 +65,22 @@ def begin(
         dim = width
         words, rows = features.words()
         where, values = find_vectors(vectors, words, tokens=_by_tokenizer(features))
+        if not where.size:
+            warnings.warn(
+                f"pretrained_vectors have none of the {len(words):,} words of the texts: their embeddings "
+                "begin at random",
+                UserWarning,
+                stacklevel=4,
+            )
         found = rows[where], values
     pool = recipe.pool(model, read.corpus)
-    settled = recipe.settled(model, pool)
+    settled = recipe.settled(model, pool, _classes(read.targets))
     concat = pool == "concat"
     inputs: dict[str, Any] = {
         **({"input": "concat"} if concat else {"input": "bags", "pool": pool}),
         **({} if model.windows is None else {"window": int(model.windows)}),
         "rows": features.num_rows,
-        "dim": recipe.dim(model, pool, features.num_rows, _classes(read.targets))
-        if dim is None
-        else int(dim),
+        "dim": recipe.dim(model, pool, _classes(read.targets)) if dim is None else int(dim),
     }
     if concat:
         longest = int(np.diff(read.corpus.core.offsets).max())
@@ -74,14 +90,25 @@ def begin(
         inputs["row_rates"] = isinstance(settled._optimizer(), Adagrad)
     if pool == "weighted" and not model._hidden():
         inputs["embedding_scale"] = recipe.SUM_SCALE
+    trained = len(read.corpus) if numbers is None else numbers.size
+    if epochs := recipe.frozen_epochs(model):
+        inputs["frozen_steps"] = epochs * -(-trained // int(model.batch_size))
     network = settled._make_network(inputs, read.targets, seed, weight)
-    weights = row_weights(read.corpus, read.targets) if pool == "weighted" else None
+    settings = model._structure_json()
+    if pool == "weighted":
+        settings["weighting"] = weighting
+    weights = functools.cache(lambda: row_weights(read.corpus, read.targets, None, weighting))
 
-    def restart() -> None:
-        if weights is None:
+    def restart(some: NDArray[np.int64] | None = None) -> None:
+        if pool != "weighted":
             network.initialise(seed)
+        elif some is None:
+            begin_weighted(network, seed, weights(), class_rows=dim is None)
         else:
-            begin_weighted(network, seed, weights, class_rows=dim is None)
+            used = np.zeros(len(read.corpus), np.bool_)
+            used[some] = True
+            partly = row_weights(read.corpus, read.targets, used, weighting)
+            begin_weighted(network, seed, partly, class_rows=dim is None)
         set_row_rates(network, features)
         if found is not None:
             network.set_rows(*found)
@@ -91,7 +118,7 @@ def begin(
         network=network,
         seed=seed,
         history=[],
-        settings=model._structure_json(),
+        settings=settings,
         features=features,
         length=inputs.get("max_tokens"),
     )
@@ -111,6 +138,7 @@ def begin_weighted(
     arrays["embedding.weights"][:] = weights
     spec = network.spec
     room = not spec["hidden"] and spec["output"] == "classes" and spec["dim"] >= spec["n_outputs"]
+    room = room and spec["loss"] != "ordinal"  # that has one score for all classes
     if class_rows and room:
         arrays["output.weight"][:] = np.eye(spec["dim"], spec["n_outputs"])
 
@@ -130,7 +158,11 @@ def prepare(model: TextClassifier, X: Any, y: Any, classes: Any) -> None:
 
 
 def start_rows(
-    model: TextClassifier | TextRegressor, network: Network, known: Featurizer, read: ReadTexts
+    model: TextClassifier | TextRegressor,
+    network: Network,
+    known: Featurizer,
+    read: ReadTexts,
+    weighting: Weighting = "both",
 ) -> None:
     """What is new in ``read`` has rows behind all others: their rates, weights and pretrained vectors."""
     features = read.corpus.featurizer
@@ -140,7 +172,7 @@ def start_rows(
         network.set_row_rates(features.char_rows_from(known.num_rows), recipe.CHAR_RATE)
     if network.spec.get("pool") == "weighted":
         new = np.arange(known.num_rows, features.num_rows)
-        weights = new_row_weights(read.corpus, read.targets, known.num_rows)
+        weights = new_row_weights(read.corpus, read.targets, known.num_rows, weighting)
         network.set_row_weights(new, weights)
     if model.pretrained_vectors is not None:
         words, rows = features.words(known.num_words)

@@ -48,6 +48,12 @@ class TextState(Fitted):
         """Of the network for each text."""
         return self.network.predict(self.encoded(texts), None, n_threads)
 
+    def c_model(self) -> Any:
+        """A capsule for C functions. ValueError where a tokenizer object stands between text and words."""
+        if self.features.tokenizer is not None:
+            raise ValueError("the model has a tokenizer object, which C functions cannot call")
+        return self.network.c_model(self.features.core, self.length or 0, **self.c_answers)
+
     def __getstate__(self) -> dict[str, Any]:
         state = dict(self.__dict__)
         state.pop("of_list", None)
@@ -72,13 +78,6 @@ class TextFitted(TextState, ClassifierFitted):
         if self.features.tokenizer is not None or self.one_unit:
             return self.probabilities
         return self.network.of_texts(self.features.core, self.length or 0)
-
-    def c_model(self) -> Any:
-        """A capsule for C functions. ValueError where a tokenizer object stands between text and words."""
-        if self.features.tokenizer is not None:
-            raise ValueError("the model has a tokenizer object, which C functions cannot call")
-        labels = self._labels()
-        return self.network.c_model(self.features.core, self.length or 0, self.one_unit, labels)
 
     def probabilities(self, texts: Any, n_threads: int) -> NDArray[np.float32]:
         """Of each class for each text."""

@@ -10,6 +10,7 @@ from typing import Any, Self, TypeVar
 from numpy.typing import NDArray
 
 from pyffnn.formats.model_file import ModelFile, PathLike
+from pyffnn.models.arguments import check_integer
 from pyffnn.models.classifier import Classifier
 from pyffnn.models.supervised import Supervised
 from pyffnn.models.text_classifier.reading import ReadTexts
@@ -36,6 +37,34 @@ class StoredText(Supervised[F]):
         """What the settings that were left open came to, why, and what was tried (a copy); {} in models of old files."""
         return copy.deepcopy(dict(self._state().recipe))
 
+    def prune(self, keep: int | None = None, *, min_count: int = 1) -> Self:
+        """A smaller model: without the n-grams that say least, and without rare words. This one stays as it is.
+
+        Parameters
+        ----------
+        keep
+            N-grams at most: those with the longest rows. None: all.
+        min_count
+            Words met less often in training become unknown words, and n-grams with them go.
+
+        Returns
+        -------
+        A fitted model of the same class.
+
+        Raises
+        ------
+        ValueError
+            Not fitted; n-grams that share rows (``buckets``); a model that has grown by
+            ``partial_fit``; a ``min_count`` that no word reaches.
+        """
+        from pyffnn.models.text_classifier.pruning import pruned
+
+        if keep is not None:
+            keep = check_integer("keep", keep, 0)
+        min_count = check_integer("min_count", min_count, 1)
+        with (network := self._state().network).reading():
+            return self._with(pruned(self._of(network), keep, min_count))
+
     @classmethod
     def load(cls, path: PathLike, *, tokenizer: TokenizerLike | None = None) -> Self:
         """Read a model that `save`, or a checkpoint that `fit`, wrote.
@@ -57,6 +86,39 @@ class StoredText(Supervised[F]):
         if not isinstance(self.pretrained_vectors, str):
             params.pop("pretrained_vectors", None)
         return params
+
+    def to_c(self, directory: PathLike, *, name: str = "model") -> tuple[Path, Path, Path]:
+        """Write the fitted model as C code that predicts without Python, pyffnn or any other library.
+
+        Parameters
+        ----------
+        directory
+            Where to; made where it is missing. Files of the same names are replaced.
+        name
+            A C identifier: of the files ``<name>.c``, ``<name>.h`` and ``<name>.bin`` (the weights), and
+            before every function.
+
+        Returns
+        -------
+        The paths of the code, the header and the weights. The header says how to use them.
+
+        The probabilities are those of `predict_proba`, the numbers of a regressor those of `predict`, but for rounding. Where the first layer has no
+        more units than the embeddings have numbers it is folded into their table, which is then
+        smaller, and one product less is taken.
+
+        Raises
+        ------
+        ValueError
+            Not fitted, a ``name`` that is no identifier, or a model that the code cannot hold: one with
+            a ``tokenizer``, with ``windows``, or with ``output="adaptive"``.
+        OSError
+            The files cannot be written.
+        """
+        from pyffnn.models.text_classifier.to_c import write_c
+
+        with (network := self._state().network).reading():
+            fitted: Any = self._of(network)
+            return write_c(fitted, directory, name)
 
     @abstractmethod
     def _state_of(self, **parts: Any) -> F:
@@ -98,38 +160,6 @@ class StoredText(Supervised[F]):
 
 class StoredTextClassifier(StoredText[TextFitted], Classifier[TextFitted]):
     """Writes and reads classes beside them."""
-
-    def to_c(self, directory: PathLike, *, name: str = "model") -> tuple[Path, Path, Path]:
-        """Write the fitted model as C code that predicts without Python, pyffnn or any other library.
-
-        Parameters
-        ----------
-        directory
-            Where to; made where it is missing. Files of the same names are replaced.
-        name
-            A C identifier: of the files ``<name>.c``, ``<name>.h`` and ``<name>.bin`` (the weights), and
-            before every function.
-
-        Returns
-        -------
-        The paths of the code, the header and the weights. The header says how to use them.
-
-        The probabilities are those of `predict_proba` but for rounding. Where the first layer has no
-        more units than the embeddings have numbers it is folded into their table, which is then
-        smaller, and one product less is taken.
-
-        Raises
-        ------
-        ValueError
-            Not fitted, a ``name`` that is no identifier, or a model that the code cannot hold: one with
-            a ``tokenizer``, with ``windows``, or with ``output="adaptive"``.
-        OSError
-            The files cannot be written.
-        """
-        from pyffnn.models.text_classifier.to_c import write_c
-
-        with (network := self._state().network).reading():
-            return write_c(self._of(network), directory, name)
 
     def _new_state(self, read: ReadTexts, **parts: Any) -> TextFitted:
         targets = read.targets

@@ -1,4 +1,4 @@
-"""A `TextClassifier` as C code: `TextClassifier.to_c`."""
+"""A `TextClassifier` or a `TextRegressor` as C code: their `to_c`."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from pyffnn import _pyffnn
 from pyffnn.formats.c_source import Constants, Parts, checksum, filled, string_table
 from pyffnn.formats.model_file import PathLike, write_atomic
-from pyffnn.models.text_classifier.state import TextFitted
+from pyffnn.models.text_classifier.state import TextFitted, TextRegressorFitted, TextState
 
 __all__ = ["write_c"]
 
@@ -24,7 +24,7 @@ _POOLS = {"mean": "m", "sqrtn": "r", "sum": "s", "max": ">", "min": "<"}  # as p
 _KEYWORDS = frozenset(
     "auto break case char const continue default do double else enum extern float for goto if inline int long register restrict return "
     "short signed sizeof static struct switch typedef union unsigned void volatile while main class new delete template this namespace "
-    "dense norm forward activate probabilities decode encode repair lower load fold multiply checksum".split()
+    "dense norm forward activate answers decode encode repair lower load fold multiply checksum".split()
 )
 _SPEC = {
     "input", "n_inputs", "rows", "dim", "pool", "max_tokens", "hidden", "activation", "residual", "layer_norm", "n_outputs", "output",
@@ -33,12 +33,35 @@ _SPEC = {
 # Of training, or of inputs that texts do not have: a network predicts the same whatever they are.
 _OF_TRAINING = {
     "precision", "optimizer", "beta1", "beta2", "eps", "l2", "weight_decay", "clip", "embedding_optimizer", "row_rates", "embedding_lr",
-    "embedding_scale", "freeze_embeddings", "dropout", "input_dropout", "embedding_dropout", "output_dropout", "word_dropout", "seed",
+    "embedding_scale", "freeze_embeddings", "frozen_steps", "dropout", "input_dropout", "embedding_dropout", "output_dropout", "word_dropout", "seed",
     "context", "distant_kernels", "distant_window", "direct", "tied",
 }  # fmt: skip
 
 
-def write_c(fitted: TextFitted, directory: PathLike, name: str) -> tuple[Path, Path, Path]:
+# What a header says of the outputs: in which the two kinds of models differ.
+_CLASSES = {
+    "OUTPUTS": "CLASSES",
+    "title": "A text classifier of {outputs} classes",
+    "use": "puts({model}_label(m, {model}_best(m, text, strlen(text))))",
+    "what": "The probability of each class",
+    "more": """
+/* The number of the most probable class, or -1. */
+int {model}_best(const {model} *m, const char *text, size_t size);
+
+/* Label of class i as UTF-8, 0 <= i < {MODEL}_CLASSES; else NULL. */
+const char *{model}_label(const {model} *m, int i);
+""",
+}
+_NUMBERS = {
+    "OUTPUTS": "NUMBERS",
+    "title": "A text regressor of {outputs} numbers",
+    "use": 'printf("%g\\n", p[0])',
+    "what": "The numbers",
+    "more": "",
+}
+
+
+def write_c(fitted: TextState, directory: PathLike, name: str) -> tuple[Path, Path, Path]:
     """Write ``<name>.c``, ``<name>.h`` and ``<name>.bin`` into ``directory``; their paths."""
     if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]{0,63}", name) or name in _KEYWORDS:
         raise ValueError(
@@ -47,18 +70,18 @@ def write_c(fitted: TextFitted, directory: PathLike, name: str) -> tuple[Path, P
     check(fitted)
     parts, constants = Parts(), Constants()
     parts.add(np.frombuffer(b"pyffnn\0C", np.uint8))
-    _labels(fitted, parts, constants)
+    constants["OUTPUTS"] = outputs = _outputs(fitted, parts, constants)
     _rows(fitted, parts, constants)
     forward = _network(fitted, parts, constants)
     data = parts.data()
     constants["DATA_WORDS"] = data.size
     constants["DATA_CHECKSUM"] = f"UINT64_C({checksum(data):#018x})"
+    words = {"model": name, "MODEL": name.upper(), "outputs": str(outputs)}
+    kind = _CLASSES if isinstance(fitted, TextFitted) else _NUMBERS
     names = {
-        "model": name,
-        "MODEL": name.upper(),
-        "classes": str(fitted.classes.size),
+        **words,
+        **{key: text.format(**words) for key, text in kind.items()},
         "version": _pyffnn.version,
-        "title": f"A text classifier of {fitted.classes.size} classes",
         "forward": forward,
     }
     lowercase = bool(fitted.features.core.options["lowercase"])
@@ -77,13 +100,13 @@ def write_c(fitted: TextFitted, directory: PathLike, name: str) -> tuple[Path, P
     return paths
 
 
-def _pools(fitted: TextFitted) -> list[str]:
+def _pools(fitted: TextState) -> list[str]:
     """The poolings, one after the other."""
     pool = fitted.network.spec.get("pool", "mean")
     return [pool] if isinstance(pool, str) else list(pool)
 
 
-def check(fitted: TextFitted) -> None:
+def check(fitted: TextState) -> None:
     """ValueError, naming what it is, where the C code cannot predict as the model does."""
     if fitted.features.tokenizer is not None:
         raise ValueError("to_c: the model has a tokenizer object, which C code cannot call")
@@ -95,6 +118,8 @@ def check(fitted: TextFitted) -> None:
         raise ValueError(f"to_c: the model's pooling is {pools}, which the C code lacks")
     if spec["output"] not in ("classes", "sampled"):
         raise ValueError(f"to_c: the model's output is {spec['output']!r}, which the C code lacks")
+    if spec["loss"] == "ordinal":
+        raise ValueError("to_c: the model's output is 'ordinal', which the C code lacks")
     for key in sorted(set(spec) - _SPEC - _OF_TRAINING):
         if spec[key] not in (None, False, 0, "", [], ()):
             raise ValueError(f"to_c: the model has {key}={spec[key]!r}, which the C code lacks")
@@ -129,7 +154,7 @@ def _placed(
     return [np.concatenate(kind) for kind in rows], first
 
 
-def _rows(fitted: TextFitted, parts: Parts, constants: Constants) -> None:
+def _rows(fitted: TextState, parts: Parts, constants: Constants) -> None:
     """Words and n-grams, and which rows they have."""
     state, options = fitted.features.state(), fitted.features.core.options
     known = {
@@ -192,12 +217,26 @@ def _grams(
     return np.array(lists, np.uint64)
 
 
+def _outputs(fitted: TextState, parts: Parts, constants: Constants) -> int:
+    """What the network's outputs mean, and how many numbers that makes."""
+    constants["LABELLED"] = isinstance(fitted, TextFitted)
+    constants["SCALED"] = False
+    if isinstance(fitted, TextFitted):
+        _labels(fitted, parts, constants)
+        return int(fitted.classes.size)
+    assert isinstance(fitted, TextRegressorFitted)
+    if fitted.network.spec["loss"] == "squared":
+        constants["SCALED"] = True
+        constants["AT_MEAN"] = parts.add(fitted.scale.mean)
+        constants["AT_SPREAD"] = parts.add(fitted.scale.spread)
+    return int(fitted.scale.mean.size)
+
+
 def _labels(fitted: TextFitted, parts: Parts, constants: Constants) -> None:
     texts = [str(label).encode() for label in fitted.classes.tolist()]
     if any(b"\0" in text for text in texts):
         raise ValueError("to_c: a label holds a zero byte, which ends a string in C")
     starts = np.cumsum([0, *[len(text) + 1 for text in texts]])[:-1]
-    constants["CLASSES"] = len(texts)
     constants["AT_LABEL_STARTS"] = parts.add(starts.astype(np.uint32))
     joined = b"".join(text + b"\0" for text in texts)
     constants["AT_LABEL_BYTES"] = parts.add(np.frombuffer(joined, np.uint8))
@@ -209,7 +248,7 @@ def _labels(fitted: TextFitted, parts: Parts, constants: Constants) -> None:
 class _Layers:
     """C statements that take the numbers in ``x`` from layer to layer."""
 
-    def __init__(self, fitted: TextFitted, parts: Parts) -> None:
+    def __init__(self, fitted: TextState, parts: Parts) -> None:
         self.spec = fitted.network.spec
         self.arrays = dict(fitted.network.parameters())
         self.parts = parts
@@ -307,7 +346,7 @@ def _keep(layers: _Layers, stream: str) -> None:
         layers.free.remove(stream)
 
 
-def _network(fitted: TextFitted, parts: Parts, constants: Constants) -> str:
+def _network(fitted: TextState, parts: Parts, constants: Constants) -> str:
     """The parameters, and the body of `forward`."""
     layers = _Layers(fitted, parts)
     spec = layers.spec
@@ -330,7 +369,8 @@ def _network(fitted: TextFitted, parts: Parts, constants: Constants) -> str:
     )
     constants["POOLS"] = ", ".join(f"'{_POOLS[p]}'" for p in pools if p in _POOLS)
     constants["POOL_DIVISOR(n)"] = {"mean": "(n)", "sqrtn": "root_of(n)"}.get(pools[0], "1")
-    softmax, one_unit = spec["loss"] == "softmax", fitted.one_unit
+    softmax, sigmoid = spec["loss"] == "softmax", spec["loss"] == "sigmoid"
+    one_unit = isinstance(fitted, TextFitted) and fitted.one_unit
     constants["SOFTMAX"] = softmax
     constants["ONE_UNIT"] = one_unit
     activation = spec["activation"] if "ACTIVATION" in layers.used else ""
@@ -341,7 +381,8 @@ def _network(fitted: TextFitted, parts: Parts, constants: Constants) -> str:
     bags = spec["input"] == "bags"
     for need, wanted in {
         "ACTIVATION": bool(activation),
-        "SIGMOID": not softmax or activation == "sigmoid",
+        "EXP": softmax or sigmoid or activation in ("sigmoid", "tanh", "gelu"),
+        "SIGMOID": sigmoid or activation == "sigmoid",
         "TANH": activation == "tanh",
         "GELU": activation == "gelu",
         "NORM": "NORM" in layers.used,
@@ -352,9 +393,7 @@ def _network(fitted: TextFitted, parts: Parts, constants: Constants) -> str:
         "SUM": "SUM" in layers.used,
     }.items():
         constants[f"NEEDS_{need}"] = wanted
-    return (
-        f"  (void)a, (void)b, (void)c;\n{''.join(layers.lines)}  probabilities({layers.here}, p);\n"
-    )
+    return f"  (void)a, (void)b, (void)c;\n{''.join(layers.lines)}  answers(m, {layers.here}, p);\n"
 
 
 def _unicode() -> str:

@@ -1,0 +1,131 @@
+// Words to numbers: a hash table whose slots hold the bytes of short words themselves, so that most are found in one access.
+#pragma once
+#include <cstdint>
+#include <cstring>
+#include <string_view>
+#include <vector>
+
+#include "core/types.h"
+
+namespace pyffnn::fasttext {
+
+// The bytes of a word of up to 12, behind them zeros; of a longer one a zero and a hash. A word has no NUL, so short keys are equal where
+// the words are.
+struct WordKey {
+  static constexpr std::size_t kShort = 12;
+  std::uint64_t low;
+  std::uint32_t high;
+  bool operator==(const WordKey& other) const { return ((low ^ other.low) | (high ^ other.high)) == 0; }
+  bool is_short() const { return (low & 0xff) != 0 || (low | high) == 0; }
+};
+
+namespace detail {
+
+inline std::uint64_t load8(const char* at, std::size_t size) {
+  std::uint64_t x = 0;
+  std::memcpy(&x, at, size);
+  return x;
+}
+inline WordKey long_key(const char* at, std::size_t size) {
+  std::uint64_t h = size * 0x9e3779b97f4a7c15u;
+  const auto mix = [&](std::uint64_t x) {
+    h = (h ^ x) * 0xff51afd7ed558ccdu;
+    h ^= h >> 32;
+  };
+  for (; size >= 8; at += 8, size -= 8) mix(load8(at, 8));
+  mix(load8(at, size));
+  return {h << 8 | 0x100, static_cast<std::uint32_t>(h >> 32)};
+}
+constexpr std::uint64_t below(std::size_t bytes) { return bytes >= 8 ? ~std::uint64_t{0} : (std::uint64_t{1} << (8 * bytes)) - 1; }
+// Which bits of a key's halves a word of so many bytes has.
+struct KeyMasks {
+  std::uint64_t low[13]{}, high[13]{};
+  constexpr KeyMasks() {
+    for (std::size_t n = 0; n <= WordKey::kShort; ++n) {
+      low[n] = below(n);
+      high[n] = n > 8 ? below(n - 8) : 0;
+    }
+  }
+};
+inline constexpr KeyMasks kKeyMasks;
+
+}  // namespace detail
+
+// Memory up to `end` may be read.
+inline WordKey key_of(const char* at, std::size_t size, const char* end) {
+  if (size > WordKey::kShort) return detail::long_key(at, size);
+  if (end - at >= 16)
+    return {detail::load8(at, 8) & detail::kKeyMasks.low[size],
+            static_cast<std::uint32_t>(detail::load8(at + 8, 8) & detail::kKeyMasks.high[size])};
+  char bytes[16] = {};
+  std::memcpy(bytes, at, size);
+  return {detail::load8(bytes, 8), static_cast<std::uint32_t>(detail::load8(bytes + 8, 8))};
+}
+inline WordKey key_of(std::string_view word) { return key_of(word.data(), word.size(), word.data() + word.size()); }
+
+// word(id) gives the bytes of a word that is in the table: long ones are compared with them.
+class WordTable {
+ public:
+  explicit WordTable(std::size_t words = 0) {
+    int bits = 4;
+    while ((std::size_t{1} << bits) < words + words / 2 + 1) ++bits;
+    reset(bits);
+  }
+
+  void prefetch(const WordKey& key) const { __builtin_prefetch(slots_.data() + place(key)); }
+  // The number of the word, or -1.
+  template <class F>
+  std::int32_t find(const WordKey& key, std::string_view word, F&& word_of) const {
+    const Slot& slot = slots_[at(key, word, word_of)];
+    return slot.id;
+  }
+  // The number of the word; if it is new, `id`, which is then its.
+  template <class F>
+  std::int32_t add(const WordKey& key, std::string_view word, std::int32_t id, F&& word_of) {
+    const std::size_t found = at(key, word, word_of);
+    if (slots_[found].id >= 0) return slots_[found].id;
+    slots_[found] = {key.low, key.high, id};
+    if (++size_ * 2 > slots_.size()) grow();
+    return id;
+  }
+
+ private:
+  struct Slot {
+    std::uint64_t low = 0;
+    std::uint32_t high = 0;
+    std::int32_t id = -1;
+  };
+  std::size_t place(const WordKey& key) const {
+    const std::uint64_t x = key.low ^ (key.low >> 32) ^ key.high * 0xff51afd7ed558ccdu;
+    return static_cast<std::size_t>(x * 0x9e3779b97f4a7c15u >> shift_);
+  }
+  template <class F>
+  std::size_t at(const WordKey& key, std::string_view word, F&& word_of) const {
+    for (std::size_t i = place(key);; i = (i + 1) & mask_) {
+      const Slot& slot = slots_[i];
+      if (slot.id < 0) return i;
+      if (key == WordKey{slot.low, slot.high} && (key.is_short() || word_of(slot.id) == word)) return i;
+    }
+  }
+  void reset(int bits) {
+    slots_.assign(std::size_t{1} << bits, Slot{});
+    mask_ = slots_.size() - 1;
+    shift_ = 64 - bits;
+  }
+  void grow() {
+    std::vector<Slot> old = std::move(slots_);
+    reset(64 - shift_ + 1);
+    for (const Slot& slot : old) {
+      if (slot.id < 0) continue;
+      std::size_t i = place({slot.low, slot.high});
+      while (slots_[i].id >= 0) i = (i + 1) & mask_;
+      slots_[i] = slot;
+    }
+  }
+
+  std::vector<Slot> slots_;
+  std::size_t mask_ = 0, size_ = 0;
+  int shift_ = 0;
+};
+
+}  // namespace pyffnn::fasttext

@@ -1,0 +1,34 @@
+"""Calls that change arrays of other libraries where they lie."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+from faults.walk import Case
+
+from pyffnn import _pyffnn
+
+N = 20_000  # several pieces of a sum of squares
+
+
+def arrays(folder: Path) -> SimpleNamespace:
+    rng = np.random.default_rng(0)
+    w, g, m, v = (rng.uniform(0.1, 1, N).astype(np.float32) for _ in range(4))
+    return SimpleNamespace(w=w, g=g, m=m, v=v)
+
+
+def look(x: SimpleNamespace) -> dict[str, Any]:
+    return vars(x)
+
+
+def adam(x: SimpleNamespace) -> None:
+    _pyffnn.adam_step(x.w, x.g, x.m, x.v, 0.9, 0.999, 1e-8, 0.01)
+
+
+CASES = [
+    Case("adam_step", arrays, adam, look),
+    Case("clip_norm", arrays, lambda x: _pyffnn.clip_norm(x.g, 1.0), look),
+]
