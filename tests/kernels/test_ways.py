@@ -113,7 +113,8 @@ def test_the_trait_is_told_and_can_be_prescribed():
     assert found["core"] in ("rows", "tall") and found["way"] == "auto"
     assert found == pyffnn.config()["products"]
     if pyffnn.isa() != "reference":
-        assert (found["columns_us"] < found["rows_us"]) == (found["core"] == "tall")
+        margin = found["columns_us"] / found["rows_us"] - 1.05
+        assert abs(margin) < 0.01 or (margin < 0) == (found["core"] == "tall")
     code = "import pyffnn; print(pyffnn.config()['products']['way'])"
     for way in ("", "auto", *testing.WAYS):
         assert output_of(code, PYFFNN_GEMM=way).strip() == (way or "auto")
