@@ -67,7 +67,7 @@ def test_layers_and_steps_have_the_same_bits(name):
         for way in (*testing.WAYS, "auto"):
             with pyffnn.use_isa(name), testing.product_way(way):
                 out = ops.linear(x, w, bias, activation="tanh")
-                model = pyffnn.FFNNClassifier((40, 30), epochs=2, batch_size=32, early_stopping=0)
+                model = pyffnn.FFNNClassifier((40, 30), epochs=2, batch_size=32)
                 model.fit(x, y)
                 found.append(
                     [
