@@ -1,12 +1,13 @@
 """The compiled core. Written by hand; tests/test_stub.py compares it with the module."""
 
 from collections.abc import Callable, Iterable
-from typing import Any, SupportsFloat, SupportsIndex, SupportsInt, TypeAlias
+from typing import Any, Generic, Self, SupportsFloat, SupportsIndex, SupportsInt, TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 _Array: TypeAlias = NDArray[Any]
+_Float = TypeVar("_Float", np.float32, np.float64)
 
 version: str
 compiler: str
@@ -272,16 +273,16 @@ class NetworkReading:
     def __enter__(self) -> None: ...
     def __exit__(self, *args: object) -> None: ...
 
-class Network:
-    """A network of `spec` in float32; parameters are zero until `initialise`."""
+class _Network(Generic[_Float]):
+    """A network of `spec`; parameters are zero until `initialise`."""
 
     step: int
     def __init__(self, spec: dict[str, Any], by_frequency: ArrayLike | None = None) -> None: ...
     @property
     def spec(self) -> dict[str, Any]: ...
-    def parameters(self) -> dict[str, NDArray[np.float32]]:
+    def parameters(self) -> dict[str, NDArray[_Float]]:
         """Live views by name."""
-    def state(self) -> dict[str, NDArray[np.float32]]:
+    def state(self) -> dict[str, NDArray[_Float]]:
         """Live views of the optimizer's state: name.s1, name.s2, and embedding.rate."""
     def initialise(self, seed: int, counts: ArrayLike | None = None) -> None: ...
     def train(
@@ -305,7 +306,68 @@ class Network:
         """Sums of losses, of weights, and of the weights of what is right."""
     def predict(
         self, examples: Examples, order: _Order | None = None, n_threads: SupportsInt = 0
-    ) -> NDArray[np.float32]: ...
+    ) -> NDArray[_Float]: ...
+    def values(
+        self,
+        examples: Examples,
+        stage: str = "output",
+        order: _Order | None = None,
+        n_threads: SupportsInt = 0,
+    ) -> NDArray[_Float]:
+        """What the input gives ("input"), what the output reads ("hidden"), or its values before softmax or sigmoid ("output")."""
+    def predict_texts(
+        self,
+        features: TextFeatures,
+        length: SupportsIndex,
+        texts: Iterable[str],
+        n_threads: SupportsInt = 0,
+    ) -> NDArray[_Float]:
+        """predict() of the corpus that `features` makes of texts; with `length` above 0, of that many first words of each."""
+    def top_k(
+        self,
+        examples: Examples,
+        k: SupportsIndex,
+        threshold: SupportsFloat = 0.0,
+        order: _Order | None = None,
+        n_threads: SupportsInt = 0,
+    ) -> tuple[NDArray[np.int32], NDArray[_Float]]:
+        """Ids of the k greatest of at least `threshold`, falling, and their numbers; -1 and 0 where there are fewer."""
+    def log_prob(
+        self,
+        examples: Examples,
+        targets: Targets,
+        begin: SupportsIndex,
+        end: SupportsIndex,
+        n_threads: SupportsInt = 0,
+    ) -> NDArray[np.float64]: ...
+    def distribution(self, ids: ArrayLike, n_threads: SupportsInt = 0) -> NDArray[np.float64]:
+        """Of the token after `ids`."""
+    def gradients(
+        self,
+        examples: Examples,
+        targets: Targets,
+        order: _Order | None = None,
+        dropout: bool = False,
+    ) -> tuple[float, dict[str, NDArray[_Float]]]: ...
+    def fork(
+        self,
+        examples: Examples | None = None,
+        rows: SupportsIndex = 0,
+        training: dict[str, Any] = {},
+    ) -> Self:
+        """A copy to train aside: of a large table only the rows that `examples` touch, and new ones up to `rows`."""
+    def absorb(self, fork: Self, then: Callable[[], object] | None = None) -> None:
+        """Take over what the fork learned; then() is called before any reader looks."""
+    def reading(self) -> NetworkReading: ...
+    def set_rows(self, ids: ArrayLike, values: ArrayLike) -> None: ...
+    def set_row_rates(self, ids: ArrayLike, rate: SupportsFloat) -> None: ...
+    def set_row_weights(self, ids: ArrayLike, values: ArrayLike) -> None: ...
+    def kept_bytes(self) -> int: ...
+    def workspace_bytes(self) -> int: ...
+
+class Network(_Network[np.float32]):
+    """In float32."""
+
     def c_model(
         self,
         features: TextFeatures | None,
@@ -315,63 +377,6 @@ class Network:
         mean: list[float],
         spread: list[float],
     ) -> Any: ...
-    def values(
-        self,
-        examples: Examples,
-        stage: str = "output",
-        order: _Order | None = None,
-        n_threads: SupportsInt = 0,
-    ) -> NDArray[np.float32]:
-        """What the input gives ("input"), what the output reads ("hidden"), or its values before softmax or sigmoid ("output")."""
-    def predict_texts(
-        self,
-        features: TextFeatures,
-        length: SupportsIndex,
-        texts: Iterable[str],
-        n_threads: SupportsInt = 0,
-    ) -> NDArray[np.float32]:
-        """predict() of the corpus that `features` makes of texts; with `length` above 0, of that many first words of each."""
-    def top_k(
-        self,
-        examples: Examples,
-        k: SupportsIndex,
-        threshold: SupportsFloat = 0.0,
-        order: _Order | None = None,
-        n_threads: SupportsInt = 0,
-    ) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
-        """Ids of the k greatest of at least `threshold`, falling, and their numbers; -1 and 0 where there are fewer."""
-    def log_prob(
-        self,
-        examples: Examples,
-        targets: Targets,
-        begin: SupportsIndex,
-        end: SupportsIndex,
-        n_threads: SupportsInt = 0,
-    ) -> NDArray[np.float64]: ...
-    def distribution(self, ids: ArrayLike, n_threads: SupportsInt = 0) -> NDArray[np.float64]:
-        """Of the token after `ids`."""
-    def gradients(
-        self,
-        examples: Examples,
-        targets: Targets,
-        order: _Order | None = None,
-        dropout: bool = False,
-    ) -> tuple[float, dict[str, NDArray[np.float32]]]: ...
-    def fork(
-        self,
-        examples: Examples | None = None,
-        rows: SupportsIndex = 0,
-        training: dict[str, Any] = {},
-    ) -> Network:
-        """A copy to train aside: of a large table only the rows that `examples` touch, and new ones up to `rows`."""
-    def absorb(self, fork: Network, then: Callable[[], object] | None = None) -> None:
-        """Take over what the fork learned; then() is called before any reader looks."""
-    def reading(self) -> NetworkReading: ...
-    def set_rows(self, ids: ArrayLike, values: ArrayLike) -> None: ...
-    def set_row_rates(self, ids: ArrayLike, rate: SupportsFloat) -> None: ...
-    def set_row_weights(self, ids: ArrayLike, values: ArrayLike) -> None: ...
-    def kept_bytes(self) -> int: ...
-    def workspace_bytes(self) -> int: ...
 
 class Network64Reading:
     """While it is entered no other thread changes the network; of the thread that entered it, changes are refused."""
@@ -379,97 +384,8 @@ class Network64Reading:
     def __enter__(self) -> None: ...
     def __exit__(self, *args: object) -> None: ...
 
-class Network64:
-    """The same in float64."""
-
-    step: int
-    def __init__(self, spec: dict[str, Any], by_frequency: ArrayLike | None = None) -> None: ...
-    @property
-    def spec(self) -> dict[str, Any]: ...
-    def parameters(self) -> dict[str, NDArray[np.float64]]:
-        """Live views by name."""
-    def state(self) -> dict[str, NDArray[np.float64]]:
-        """Live views of the optimizer's state: name.s1, name.s2, and embedding.rate."""
-    def initialise(self, seed: int, counts: ArrayLike | None = None) -> None: ...
-    def train(
-        self,
-        examples: Examples,
-        targets: Targets,
-        order: _Order | None,
-        batch_size: SupportsIndex,
-        lr: ArrayLike,
-        n_threads: SupportsInt = 0,
-    ) -> tuple[NDArray[np.float64], NDArray[np.float64], bool]:
-        """Mean loss and sum of weights of each batch done; False where the next loss or norm is not finite."""
-    def evaluate(
-        self,
-        examples: Examples,
-        targets: Targets,
-        order: _Order | None = None,
-        accuracy: bool = True,
-        n_threads: SupportsInt = 0,
-    ) -> tuple[float, float, float]:
-        """Sums of losses, of weights, and of the weights of what is right."""
-    def predict(
-        self, examples: Examples, order: _Order | None = None, n_threads: SupportsInt = 0
-    ) -> NDArray[np.float64]: ...
-    def values(
-        self,
-        examples: Examples,
-        stage: str = "output",
-        order: _Order | None = None,
-        n_threads: SupportsInt = 0,
-    ) -> NDArray[np.float64]:
-        """What the input gives ("input"), what the output reads ("hidden"), or its values before softmax or sigmoid ("output")."""
-    def predict_texts(
-        self,
-        features: TextFeatures,
-        length: SupportsIndex,
-        texts: Iterable[str],
-        n_threads: SupportsInt = 0,
-    ) -> NDArray[np.float64]:
-        """predict() of the corpus that `features` makes of texts; with `length` above 0, of that many first words of each."""
-    def top_k(
-        self,
-        examples: Examples,
-        k: SupportsIndex,
-        threshold: SupportsFloat = 0.0,
-        order: _Order | None = None,
-        n_threads: SupportsInt = 0,
-    ) -> tuple[NDArray[np.int32], NDArray[np.float64]]:
-        """Ids of the k greatest of at least `threshold`, falling, and their numbers; -1 and 0 where there are fewer."""
-    def log_prob(
-        self,
-        examples: Examples,
-        targets: Targets,
-        begin: SupportsIndex,
-        end: SupportsIndex,
-        n_threads: SupportsInt = 0,
-    ) -> NDArray[np.float64]: ...
-    def distribution(self, ids: ArrayLike, n_threads: SupportsInt = 0) -> NDArray[np.float64]:
-        """Of the token after `ids`."""
-    def gradients(
-        self,
-        examples: Examples,
-        targets: Targets,
-        order: _Order | None = None,
-        dropout: bool = False,
-    ) -> tuple[float, dict[str, NDArray[np.float64]]]: ...
-    def fork(
-        self,
-        examples: Examples | None = None,
-        rows: SupportsIndex = 0,
-        training: dict[str, Any] = {},
-    ) -> Network64:
-        """A copy to train aside: of a large table only the rows that `examples` touch, and new ones up to `rows`."""
-    def absorb(self, fork: Network64, then: Callable[[], object] | None = None) -> None:
-        """Take over what the fork learned; then() is called before any reader looks."""
-    def reading(self) -> Network64Reading: ...
-    def set_rows(self, ids: ArrayLike, values: ArrayLike) -> None: ...
-    def set_row_rates(self, ids: ArrayLike, rate: SupportsFloat) -> None: ...
-    def set_row_weights(self, ids: ArrayLike, values: ArrayLike) -> None: ...
-    def kept_bytes(self) -> int: ...
-    def workspace_bytes(self) -> int: ...
+class Network64(_Network[np.float64]):
+    """In float64."""
 
 # text
 _Rows: TypeAlias = tuple[NDArray[Any], NDArray[Any], NDArray[Any]]  # indptr, columns, values

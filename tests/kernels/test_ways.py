@@ -67,7 +67,7 @@ def test_layers_and_steps_have_the_same_bits(name):
         for way in (*testing.WAYS, "auto"):
             with pyffnn.use_isa(name), testing.product_way(way):
                 out = ops.linear(x, w, bias, activation="tanh")
-                model = pyffnn.FFNNClassifier((40, 30), epochs=2, batch_size=32, early_stopping=0)
+                model = pyffnn.FFNNClassifier((40, 30), epochs=2, batch_size=32)
                 model.fit(x, y)
                 found.append(
                     [
@@ -113,7 +113,8 @@ def test_the_trait_is_told_and_can_be_prescribed():
     assert found["core"] in ("rows", "tall") and found["way"] == "auto"
     assert found == pyffnn.config()["products"]
     if pyffnn.isa() != "reference":
-        assert (found["columns_us"] < found["rows_us"]) == (found["core"] == "tall")
+        margin = found["columns_us"] / found["rows_us"] - 1.05
+        assert abs(margin) < 0.01 or (margin < 0) == (found["core"] == "tall")
     code = "import pyffnn; print(pyffnn.config()['products']['way'])"
     for way in ("", "auto", *testing.WAYS):
         assert output_of(code, PYFFNN_GEMM=way).strip() == (way or "auto")

@@ -256,7 +256,7 @@ def test_verbose(data, capsys):
     FFNNClassifier((), epochs=2, tol=None, verbose=1).fit(*data)
     lines = capsys.readouterr().err.splitlines()
     assert len(lines) == 2
-    assert lines[1].startswith("epoch     2/2  loss ")
+    assert lines[1].startswith("epoch   2/2  loss ")
     FFNNClassifier((), epochs=2).fit(*data)
     assert capsys.readouterr().err == ""
 

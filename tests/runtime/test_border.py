@@ -56,7 +56,7 @@ NO_CODE = st.one_of(st.integers(-(2**31), -1), st.integers(5, 2**31 - 1))
     ("name", "most", "calls"),
     [
         ("activation", 3, ACTIVATION_CALLS),
-        ("precision", 4, PRECISION_CALLS),
+        ("precision", 5, PRECISION_CALLS),
         ("kind", 3, KIND_CALLS),
     ],
     ids=["activation", "precision", "kind"],

@@ -42,7 +42,7 @@ namespace {
 std::atomic<const KernelTable*> g_active{nullptr};
 
 // Tile kernels beside all kernels of another table.
-KernelTable with_tiles(KernelTable t, const char* isa, const TileKernels& tiles) {
+[[maybe_unused]] KernelTable with_tiles(KernelTable t, const char* isa, const TileKernels& tiles) {
   t.isa = isa;
   t.tiles = tiles;
   return t;

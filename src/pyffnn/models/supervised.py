@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, Self, TypeAlias, TypeVar
@@ -397,7 +397,7 @@ class Supervised(FittedModel[F]):
             tensors = version_one.classifier_tensors(tensors, len(spec["hidden"]) + 1)
         network = Network(spec, tensors.pop("by_frequency", None))
         best = {n.removeprefix(BEST): a for n, a in tensors.items() if n.startswith(BEST)}
-        set_arrays(network, _widened(tensors))
+        set_arrays(network, _widened(tensors, network.parameters()))
         if best:
             set_arrays(network, best)
         parts = {
@@ -487,7 +487,11 @@ def _stored(arrays: dict[str, NDArray[Any]], dtype: str) -> dict[str, NDArray[An
     return out
 
 
-def _widened(arrays: dict[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+def _widened(arrays: dict[str, NDArray[Any]], parameters: Iterable[str]) -> dict[str, NDArray[Any]]:
+    """A file's arrays as a network takes them; its parameters are float16 all or none."""
+    half = {arrays[name].dtype == np.float16 for name in parameters if name in arrays}
+    if len(half) > 1:
+        raise ValueError("some weights are float16 and some are not")
     return {n: a.astype(np.float32) if a.dtype == np.float16 else a for n, a in arrays.items()}
 
 

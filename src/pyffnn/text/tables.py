@@ -128,7 +128,7 @@ def _text(value: Any, column: Any, place: str) -> str:
 
 
 def _labels(value: Any, column: Any, place: str, several: bool) -> list[str]:
-    if isinstance(value, dict):
+    if isinstance(value, dict) and value:
         return _shares(value, column, place, several)
     values = value if isinstance(value, list) else [value]
     labels: list[str] = []

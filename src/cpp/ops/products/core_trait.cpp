@@ -15,7 +15,9 @@ namespace {
 // The product: six register tiles high, seven panels wide, so deep that a panel of the next columns does not stay in L1 and all of B stays
 // in L2. Rows begin 16 bytes off a line, as NumPy's do.
 constexpr Index kTiles = 6, kPanels = 7, kDepth = 300, kOff = 4;
-constexpr int kRounds = 3;
+constexpr int kRounds = 5;
+// Where both are even the tall tiles are taken: they lose nothing to strides that crowd the sets of a cache.
+constexpr double kEven = 1.05;
 // Multiply-adds that make the measurement worth its time.
 constexpr double kWorthwhile = 4e6;
 
@@ -72,7 +74,7 @@ CoreTrait measure(const KernelTable& table) {
     t.rows_us = rows < t.rows_us ? rows : t.rows_us;
     t.columns_us = columns < t.columns_us ? columns : t.columns_us;
   }
-  t.tall = t.columns_us < t.rows_us;
+  t.tall = t.columns_us < kEven * t.rows_us;
   return t;
 }
 
@@ -96,6 +98,7 @@ CoreTrait core_trait() {
 }
 
 bool tall_core_for(Index m, Index n, Index k) {
+  if (const std::optional<Way> way = forced_way(); way) return *way != Way::rows && *way != Way::shallow;
   const KernelTable& table = dispatch::active();
   if (const CoreTrait* t = known(table); t != nullptr) return t->tall;
   if (static_cast<double>(m) * static_cast<double>(n) * static_cast<double>(k) < kWorthwhile) return false;

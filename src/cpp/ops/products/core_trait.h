@@ -16,7 +16,8 @@ struct CoreTrait {
 // The trait with the active ISA; measured by the first call, in under a millisecond.
 CoreTrait core_trait();
 
-// Its `tall` for a product of these sizes: false for small ones until a large one, or a question, has had it measured.
+// Its `tall` for a product of these sizes: false for small ones until a large one, or a question, has had it measured. Where a way is
+// prescribed, whether it is one of tall tiles.
 bool tall_core_for(Index m, Index n, Index k);
 
 // The way that every dense product takes where it can; none: the plan's own choice. By name, "auto" for none; throws std::invalid_argument

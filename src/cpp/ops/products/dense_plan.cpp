@@ -92,9 +92,10 @@ DensePlan plan_of_way(Way way, const DenseShape& s, const GemmGeometry& tile, co
 DensePlan dense_plan(const DenseShape& s, const GemmGeometry& tile, const cpu::Caches& cache, bool tall_core) {
   const Index bytes = s.k * s.n * s.size, tiles = ceil_div(s.m, tile.mr), row_bytes = s.b.rs * s.size;
   // As many columns as stay in registers at once, or a few times that: more of them are a matter of writing C, whose rows want to be whole.
-  if (s.k <= kMostShallow && tiles > 1 && s.n <= 8 * tile.nr) return plan_of_way(Way::shallow, s, tile, cache);
-  if (!tall_core || tiles <= 1 || (s.b.cs == 1 && bytes <= cache.l1d / 2)) return plan_of_way(Way::rows, s, tile, cache);
-  if (s.b.cs == 1 && row_bytes % (kPage / 2) == 0 && bytes > cache.l2) return plan_of_way(Way::ahead, s, tile, cache);
+  // An A that runs along m has a line for each number then, and goes by rows.
+  if (s.k <= kMostShallow && tiles > 1 && s.n <= 8 * tile.nr && s.a.cs == 1) return plan_of_way(Way::shallow, s, tile, cache);
+  if (!tall_core || tiles <= 1 || (s.b.cs == 1 && bytes <= cache.l1d)) return plan_of_way(Way::rows, s, tile, cache);
+  if (s.b.cs == 1 && row_bytes % (kPage / 2) == 0 && bytes > 2 * cache.l2) return plan_of_way(Way::ahead, s, tile, cache);
   const bool in_place = tiles <= 3 && s.b.cs == 1 && !crowded(row_bytes, kTogether, cache);
   return plan_of_way(in_place ? Way::down : Way::copy, s, tile, cache);
 }

@@ -488,10 +488,8 @@ class TextClassifier(TextAnswers):
         by_class: NDArray[np.float64] | None,
     ) -> list[Record]:
         """One pass of ``network`` over the texts; the history with it."""
-        data = Data(
-            fitted.examples(read.corpus),
-            self._net_targets(read.targets, network.spec, weight, by_class),
-        )
+        targets = self._net_targets(read.targets, network.spec, weight, by_class)
+        data = Data(fitted.examples(read.corpus), targets)
         optimizer = recipe.optimizer_of(self, fitted, by_class)
         rate = optimizer.schedule(self._default_schedule).lr
         assert rate is not None
