@@ -25,13 +25,25 @@ def public(scope: object) -> set[str]:
     return {name for name in vars(scope) if not name.startswith("_")}
 
 
+def stub() -> list[ast.stmt]:
+    """The stub with its parts, which it imports."""
+    body = []
+    for node in ast.parse(resources.files("pyffnn").joinpath("_pyffnn.pyi").read_text()).body:
+        body.append(node)
+        if isinstance(node, ast.ImportFrom) and node.level == 1:
+            part = ast.parse(resources.files("pyffnn").joinpath(f"{node.module}.pyi").read_text())
+            assert [name.name for name in node.names] == ["*"]
+            body += part.body
+    return body
+
+
 def test_the_stub_and_the_module_hold_the_same_names():
-    tree = ast.parse(resources.files("pyffnn").joinpath("_pyffnn.pyi").read_text())
+    body = stub()
     # a wheel has no test hooks
     hooks = {f"kernel_{name}" for name in ("optim_step", "adagrad_row", "dropout", "uniform")}
-    wanted = stub_names(tree.body) - (hooks - public(_pyffnn))
+    wanted = stub_names(body) - (hooks - public(_pyffnn))
     assert wanted == public(_pyffnn)
-    classes = {node.name: node for node in tree.body if isinstance(node, ast.ClassDef)}
+    classes = {node.name: node for node in body if isinstance(node, ast.ClassDef)}
     for name, node in classes.items():
         if name.startswith("_"):
             continue  # what classes of the module have in common
