@@ -108,8 +108,6 @@ def test_names_of_columns_are_taken_over():
     "y", [CLASSES, CLASSES == 1, SETS, X[:, 0]], ids=["4", "2", "sets", "real"]
 )
 def test_in_the_place_of_an_mlp(y, settings, dtype):
-    if dtype is np.float32 and settings.get("solver") == "lbfgs":
-        pytest.skip("its path depends on the last bits")
     kind = "MLPRegressor" if y.dtype.kind == "f" else "MLPClassifier"
     fast, slow = (
         getattr(home, kind)(hidden_layer_sizes=(7, 5), max_iter=9, random_state=0, **settings)
@@ -119,6 +117,10 @@ def test_in_the_place_of_an_mlp(y, settings, dtype):
     x = X.astype(dtype)
     for _ in range(2 if "warm_start" in settings else 1):
         fitted(fast, y, x), fitted(slow, y, x)
+    if dtype is np.float32 and settings.get("solver") == "lbfgs":
+        # where a line search ends depends on the last bits: the way is another, and as good
+        assert fast.loss_ == pytest.approx(slow.loss_, rel=0.05)
+        return
     close = {"rtol": 1e-7, "atol": 1e-9} if dtype is np.float64 else {"rtol": 2e-3, "atol": 2e-3}
     for mine, theirs in zip(
         [*fast.coefs_, *fast.intercepts_], [*slow.coefs_, *slow.intercepts_], strict=True
