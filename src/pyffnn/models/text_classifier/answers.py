@@ -138,7 +138,7 @@ class TextAnswers(TextCorpora, TextVectors[TextFitted], StoredTextClassifier):
         fitted = self._state()
         if type(X) is list:
             p = fitted.of_list(X, n_threads)
-            if fitted.owns:
+            if fitted.network.owner.found() is fitted:  # `owns`, without a call
                 return p
         else:
             X = self._texts(X)
