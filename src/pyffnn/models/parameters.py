@@ -91,6 +91,10 @@ _CLASS_OUTPUT = _of(
     Choice(get_args(ClassOutput)),
     doc="output layer: all classes, classes in an order, clusters by frequency, or a sample in training",
 )
+_TEXT_OUTPUT = _of(
+    Choice(("auto", *get_args(ClassOutput))),
+    doc="output layer: as above; auto: all classes, of more than 5,000 a sample in training",
+)
 _NETWORK = {
     "hidden_layer_sizes": _of(COUNT, Integers(COUNT), doc="units of the hidden layers"),
     "activation": _of(Choice(get_args(Activation)), doc="of the hidden layers"),
@@ -206,7 +210,7 @@ _OWN: dict[str, dict[str, Setting]] = {
     },
     "TextClassifier": {
         **_NETWORK,
-        "output": _CLASS_OUTPUT,
+        "output": _TEXT_OUTPUT,
         **_TRAINING,
         **_CLASSES,
         "embedding_dim": _of(
@@ -381,7 +385,7 @@ def _frozen_embeddings_come_from_somewhere(model: Any, fitted: bool) -> None:
 
 
 def _clusters_need_one_label(model: Any, fitted: bool) -> None:
-    if model.multilabel and getattr(model, "output", "softmax") != "softmax":
+    if model.multilabel and getattr(model, "output", "softmax") not in ("auto", "softmax"):
         raise ValueError(
             f"output={model.output!r} knows one label a text: multilabel needs output='softmax'"
         )
