@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import copy
+import gc
 import pickle
+import weakref
 from typing import Any
 
 import numpy as np
@@ -269,3 +271,55 @@ def test_validation_data_of_nothing(kind: Kind) -> None:
     model.set_params(validation_fraction=1e-6)
     raised = unchanged(kind, model, ValueError, model.fit, X, y)
     assert "validation_fraction" in str(raised)
+
+
+# ---- what is replaced is gone
+
+
+@ALL
+def test_a_model_dies_with_its_last_reference(kind: Kind) -> None:
+    """Not when the cycle collector comes by: a model may be a gigabyte."""
+    gc.collect()
+    gc.disable()
+    try:
+        model = kind.fitted()
+        kind.predictions(model)
+        first = weakref.ref(model._state().network)
+        model.fit(*kind.other)
+        assert first() is None, "the state before lives on beside its successor"
+        second = weakref.ref(model._state().network)
+        if hasattr(model, "partial_fit"):
+            model.partial_fit(*kind.other)
+            kind.predictions(model)
+        twin = copy.copy(model)
+        del model
+        assert second() is None, "a state outlives its model"
+        kind.predictions(twin)
+    finally:
+        gc.enable()
+
+
+@ALL
+def test_a_state_outlives_its_model(kind: Kind) -> None:
+    model = kind.fitted()
+    if hasattr(model, "partial_fit"):
+        model.partial_fit(*kind.data)
+    expected = kind.predictions(model).tolist()
+    state = model._state()
+    del model
+    state.own()
+    assert kind.predictions(kind.make()._with(state)).tolist() == expected
+
+
+def test_a_state_that_nobody_holds_is_found_again() -> None:
+    """Two models of one network, as callbacks see them: the one that learned is gone, the other has what it learned."""
+    X, y = np.eye(4, dtype=np.float32), [0, 1, 2, 3]
+    model = FFNNClassifier((3,), epochs=2).fit(X, y)
+    other = FFNNClassifier((3,), epochs=2)
+    other._kept = model._kept
+    model.partial_fit(X, y)
+    steps, expected = len(model.history_), model.predict_proba(X).tolist()
+    del model
+    assert len(other.history_) == steps == 3
+    assert other.predict_proba(X).tolist() == expected
+    assert other.partial_fit(X, y).n_iter_ == 4

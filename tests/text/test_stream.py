@@ -254,3 +254,10 @@ def test_words_outside_a_vocabulary_go_by_its_unknown_token():
 def test_lone_surrogates_are_no_text():
     with pytest.raises(ValueError, match="corpus: a token holds a lone surrogate"):
         read_corpus([["a", "\ud800"]])
+
+
+def test_a_vocabulary_lists_its_words():
+    vocabulary = WordVocabulary(["b", "a"])
+    assert list(vocabulary) == vocabulary.words
+    assert [vocabulary[word] for word in vocabulary] == list(range(len(vocabulary)))
+    assert list(IdVocabulary(3)) == [0, 1, 2]

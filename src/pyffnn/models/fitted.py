@@ -7,6 +7,7 @@ network, so that they see one of the two, never a vocabulary beside the rows of 
 
 from __future__ import annotations
 
+import weakref
 from abc import abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -51,6 +52,16 @@ class Fitted:
         """A capsule for C functions, which keeps the network alive."""
         return self.network.c_model(None, 0, **self.c_answers)
 
+    def own(self) -> None:
+        """From now on this is the state that the network belongs to."""
+        self.network.owner = _Seat(self)
+
+    @property
+    def owns(self) -> bool:
+        """Whether this is the state that the network belongs to now."""
+        seat: _Seat = self.network.owner
+        return seat.holds(self)
+
     def copy(self) -> Self:
         """An independent one of the same content."""
         return replace(
@@ -62,6 +73,40 @@ class Fitted:
 
 F = TypeVar("F", bound=Fitted)
 R = TypeVar("R")
+
+
+class _Seat:
+    """What a network belongs to: a state, kept without the network itself.
+
+    A network that held its state, which holds the network, would stay in memory until the cycle
+    collector comes by: a model of a gigabyte, replaced by another, for as long as nothing else is
+    made. The state itself is found again while somebody has it, else it is put together anew.
+    """
+
+    __slots__ = ("_found", "_rest")
+
+    def __init__(self, fitted: Fitted) -> None:
+        self._rest = _twin(fitted, None)
+        self._found = weakref.ref(fitted)
+
+    def holds(self, fitted: Fitted) -> bool:
+        return self._found() is fitted
+
+    def state(self, network: Network) -> Any:
+        found = self._found()
+        if found is None:
+            # two threads may do so at once: the one that comes first does not own the network, and looks again
+            found = _twin(self._rest, network)
+            self._found = weakref.ref(found)
+        return found
+
+
+def _twin(fitted: Fitted, network: Network | None) -> Fitted:
+    """The same state with another network."""
+    twin: Fitted = object.__new__(type(fitted))
+    twin.__dict__.update(fitted.__dict__)
+    twin.__dict__["network"] = network
+    return twin
 
 
 class FittedModel(OneState[F]):
@@ -78,8 +123,8 @@ class FittedModel(OneState[F]):
         kept: F | None = self._fitted if own.get("_shown") else own.get("_kept")
         if kept is None:
             raise not_fitted(self)
-        owner: F = kept.network.owner
-        return owner
+        state: F = kept.network.owner.state(kept.network)
+        return state
 
     def _consistently(self, use: Callable[[F], R]) -> R:
         """``use(fitted)`` of one state: what it computed with the network belongs to what it read in the state.
@@ -91,7 +136,7 @@ class FittedModel(OneState[F]):
         for _ in range(3):
             fitted = self._state()
             result = use(fitted)
-            if fitted.network.owner is fitted:
+            if fitted.owns:
                 return result
         with (network := self._state().network).reading():
             return use(self._of(network))
@@ -103,17 +148,17 @@ class FittedModel(OneState[F]):
         Who uses it and its network writes ``with (network := self._state().network).reading():``. The
         lock stands there itself, since an interrupt may come between any two instructions of Python.
         """
-        owner: F = network.owner
-        return owner
+        state: F = network.owner.state(network)
+        return state
 
     def _keep(self, fitted: F) -> None:
-        fitted.network.owner = fitted
+        fitted.own()
         super()._keep(fitted)
 
     def _replace(self, fork: Network, fitted: F) -> None:
         """The network learns what its fork did and ``fitted`` becomes the state, both at once."""
         network = fitted.network
-        network.absorb(fork, fitted)
+        network.absorb(fork, _Seat(fitted))
         kept = self.__dict__.get("_kept")
         if kept is not None and kept.network is network:  # no other fit came between
             self._kept = fitted
@@ -203,7 +248,7 @@ class FittedModel(OneState[F]):
             with self._showing(fitted):
                 return call_all(callbacks, self, record)
 
-        fitted.network.owner = fitted
+        fitted.own()
         try:
             run.train(after_epoch)
         except KeyboardInterrupt as stop:

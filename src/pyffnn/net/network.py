@@ -56,7 +56,7 @@ class Network:
     ``by_frequency``: all outputs, the most frequent first, which the outputs "adaptive" and
     "sampled" need.
 
-    ``owner`` is what the network is a part of, for its owner's use; copies have none.
+    ``owner`` says what the network is a part of, for its owner's use; copies have none. It may not hold the network.
 
     Threads may predict and evaluate at once; whoever changes it is alone (docs/sharing.md).
     """

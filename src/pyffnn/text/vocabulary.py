@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -96,6 +96,10 @@ class WordVocabulary:
     def __len__(self) -> int:
         return len(self.words)
 
+    def __iter__(self) -> Iterator[str]:
+        """The words in the order of their ids."""
+        return iter(self.words)
+
     def __contains__(self, word: object) -> bool:
         if self.lowercase and isinstance(word, str) and word not in self._ids:
             word = word.lower()
@@ -155,6 +159,10 @@ class IdVocabulary:
 
     def __len__(self) -> int:
         return self.size
+
+    def __iter__(self) -> Iterator[int]:
+        """The ids in their order."""
+        return iter(range(self.size))
 
     def __contains__(self, token: object) -> bool:
         return isinstance(token, (int, np.integer)) and bool(0 <= token < self.size)

@@ -50,7 +50,7 @@ def _with_tasks(fit: Callable[..., Any]) -> Callable[..., Any]:
 
         def so_far() -> dict[str, Any]:
             fitted = self._fitted.copy()
-            fitted.network.owner = fitted
+            fitted.own()
             return {"_kept": fitted}
 
         def epoch(model: Any, record: Any) -> bool:

@@ -138,7 +138,7 @@ class TextAnswers(TextCorpora, TextVectors[TextFitted], StoredTextClassifier):
         fitted = self._state()
         if type(X) is list:
             p = fitted.of_list(X, n_threads)
-            if fitted.network.owner is fitted:
+            if fitted.owns:
                 return p
         else:
             X = self._texts(X)
