@@ -18,7 +18,7 @@ function(pyffnn_group target)
     target_compile_options(${target} PRIVATE -Wno-subobject-linkage)  # a local type in a file that is no longer the main one
   endif()
   foreach(source IN LISTS ARGN)
-    file(RELATIVE_PATH name ${CMAKE_CURRENT_SOURCE_DIR}/src/cpp ${source})
+    file(RELATIVE_PATH name ${CMAKE_CURRENT_SOURCE_DIR} ${source})
     get_filename_component(group ${name} DIRECTORY)
     string(REPLACE "/" "_" group ${group})
     if(group STREQUAL "bindings")

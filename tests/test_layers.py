@@ -157,7 +157,8 @@ def test_only_kernels_hold_intrinsics():
 
 @pytest.mark.skipif(not CPP.is_dir(), reason="no sources beside the tests")
 def test_arch_flags_stand_in_the_arch_table_alone():
-    build = [ROOT / "CMakeLists.txt", ROOT / "pyproject.toml", ROOT / "CMakePresets.json"]
+    names = ("CMakeLists.txt", "src/cpp/CMakeLists.txt", "pyproject.toml", "CMakePresets.json")
+    build = [ROOT / name for name in names]
     for path in [p for p in build if p.is_file()]:
         assert not re.search(r"-m(avx|fma|f16c|amx|arch|tune|sse)", path.read_text()), path.name
     for path in [*build, ROOT / "cmake" / "PyffnnIsa.cmake"]:

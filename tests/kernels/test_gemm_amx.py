@@ -263,7 +263,7 @@ def test_config_says_whether_amx_is_used():
 
 
 def amx_objects() -> tuple[Path, Path]:
-    made = sorted((ROOT / "build").glob("cp*/CMakeFiles/pyffnn_amx.dir/**/gemm_amx*.o"))
+    made = sorted((ROOT / "build").glob("cp*/src/cpp/CMakeFiles/pyffnn_amx.dir/**/gemm_amx*.o"))
     if not made:
         pytest.skip("no AMX object beside this checkout")
     real = max(made, key=lambda p: p.stat().st_mtime)

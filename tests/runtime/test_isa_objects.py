@@ -29,7 +29,7 @@ pytestmark = pytest.mark.skipif(
 def build_directory() -> Path | None:
     made = [
         p
-        for p in (ROOT / "build").glob("cp*/CMakeFiles/pyffnn_reference.dir")
+        for p in (ROOT / "build").glob("cp*/src/cpp/CMakeFiles/pyffnn_reference.dir")
         if any(p.rglob("*.o"))
     ]
     return max(made, key=lambda p: p.stat().st_mtime).parent if made else None
