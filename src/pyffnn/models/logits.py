@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from dataclasses import replace
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pyffnn.net import Examples, Network
 
-__all__ = ["ClassState", "log_probabilities", "logits"]
+__all__ = ["ClassState", "as_softmax", "log_probabilities", "logits"]
 
 
 class ClassState(Protocol):
@@ -23,6 +24,23 @@ class ClassState(Protocol):
     def multilabel(self) -> bool: ...
     @property
     def one_unit(self) -> bool: ...
+
+
+C = TypeVar("C", bound=ClassState)
+
+
+def as_softmax(fitted: C) -> C:
+    """The same answers from the logits of all classes, where training formed those of a sample alone."""
+    network = fitted.network
+    if network.spec["output"] != "sampled":
+        return fitted
+    spec = {key: value for key, value in network.spec.items() if key != "samples"}
+    own = Network({**spec, "output": "classes"})
+    views = own.parameters()
+    for name, array in network.parameters().items():
+        # a sample's weights are gathered, so they are rows
+        views[name][...] = array.T if name == "output.weight" else array
+    return replace(fitted, network=own)  # type: ignore[type-var]
 
 
 def logits(

@@ -18,7 +18,7 @@ from pyffnn.models.explain.attribution import (
 )
 from pyffnn.models.explain.explanation import Entry, Explanation
 from pyffnn.models.explain.places import find_places, words_of
-from pyffnn.models.logits import ClassState
+from pyffnn.models.logits import ClassState, as_softmax
 from pyffnn.net import Examples, Network
 from pyffnn.text.featurizer import Featurizer
 
@@ -37,6 +37,7 @@ def explain_text(
     probabilities: NDArray[Any],
 ) -> Explanation:
     """Of one text. ``length``: places of a concatenation, or None; ``probabilities``: of each class, as predicted."""
+    fitted = as_softmax(fitted)
     _check(fitted)
     columns = _columns(fitted, classes, probabilities)
     words, spans, given = words_of(features, text)
@@ -71,6 +72,7 @@ def explain_vector(
     probabilities: NDArray[Any],
 ) -> Explanation:
     """Of one feature vector; of a sparse one the features that are there."""
+    fitted = as_softmax(fitted)
     _check(fitted)
     columns = _columns(fitted, classes, probabilities)
     network = own_network(fitted.network, features.examples())
