@@ -2,6 +2,8 @@
 
 Each number has objects and a thread of its own, for what an earlier call keeps, in the network or for its thread, need not be allocated
 again. All are walked through in a forked process, so that a crash or a hang is told by its number, and the next process goes on behind it.
+
+A loop allocates a thousand times in one place, so places come first: an allocation of each, told apart by the callers above it.
 """
 
 from __future__ import annotations
@@ -28,7 +30,7 @@ import numpy as np
 from pyffnn import _pyffnn
 
 HANG = 60
-WHOLE = 600  # who has so many seconds for a case has them for every number
+ROOM = 1 << 20  # allocations whose places are seen
 FOR_EVER = 1 << 60
 
 
@@ -91,7 +93,10 @@ class Walk:
     """What came of it."""
 
     allocations: int  # of the undisturbed call
+    places: int  # that they come from
+    faults: int  # to try in all
     tried: int = 0
+    places_tried: int = 0
     raised: int = 0
     problems: list[str] = field(default_factory=list)
 
@@ -101,11 +106,11 @@ class _Expected:
     before: str
     result: str
     after: str
-    allocations: int
+    places: list[int]  # of each allocation
 
 
 def walk(case: Case, seconds: float) -> Walk:
-    """Walk through a call; after so many seconds what has been tried is enough."""
+    """Walk through a call; after so many seconds, and one allocation of each place, what has been tried is enough."""
     with (
         tempfile.TemporaryDirectory() as name,
         mmap.mmap(-1, 16) as shared,
@@ -115,22 +120,28 @@ def walk(case: Case, seconds: float) -> Walk:
         _in_child(lambda: case.prepare(folder))
         before = _in_child(lambda: bits(case.look(case.make(folder))))
         expected = _Expected(before, *_in_child(lambda: _undisturbed(case, folder)))
+        first = sorted(
+            {place: n for n, place in reversed([*enumerate(expected.places, 1)])}.values()
+        )
         # Alone, and with all that would come after it: memory that is short stays short while errors are handled.
-        head = 300 if seconds < WHOLE else expected.allocations
-        faults = [(n, t) for n in numbers(expected.allocations, head) for t in (1, FOR_EVER)]
-        done = Walk(expected.allocations)
+        faults = [(n, t) for t in (1, FOR_EVER) for n in first]
+        faults += [(n, t) for n in others(expected.places, set(first)) for t in (1, FOR_EVER)]
+        done = Walk(len(expected.places), len(first), len(faults))
+        least = 2 * len(first)
         end = time.monotonic() + seconds
 
         def go_on(first: int) -> None:
             for i in range(first, len(faults)):
-                if time.monotonic() > end:
+                if i >= least and time.monotonic() > end:
                     break
                 place[0] = i + 1
                 faulthandler.dump_traceback_later(HANG, exit=True, file=2)
                 signal.alarm(HANG + 5)  # of this fault: all of them together may take longer
                 place[1] += _disturbed(case, folder, expected, *faults[i])
 
-        while place[0] < len(faults) and time.monotonic() < end and len(done.problems) < 5:
+        while place[0] < len(faults) and len(done.problems) < 5:
+            if place[0] >= least and time.monotonic() > end:
+                break
             try:
                 _in_child(lambda: go_on(place[0]))
             except _ChildError as error:
@@ -145,32 +156,35 @@ def walk(case: Case, seconds: float) -> Walk:
         except _ChildError as error:
             done.problems.append(f"one after the other on one object: {error}")
         done.tried, done.raised = place[0], place[1]
+        done.places_tried = max(0, min(done.tried, least) - len(first))
     return done
 
 
-def numbers(most: int, head: int) -> Iterator[int]:
-    """Numbers from 1 to ``most``: those behind the head in growing steps, then all of the head."""
-    n = head + 1
-    while n <= most:
-        yield n
-        n += n // 20
-    first = range(1, min(most, head) + 1)
-    # Strides that fall: when the time is up, what has been tried lies all over the head.
-    seen = set()
-    for stride in (16, 4, 1):
-        for n in first[::stride]:
+def others(places: list[int], done: set[int]) -> Iterator[int]:
+    """The numbers that are not done: the last of each place, then in strides that fall, so that time's end finds them tried all over."""
+    last = {place: n for n, place in enumerate(places, 1)}
+    seen = set(done)
+    for numbers in (
+        sorted(last.values()),
+        *(range(1, len(places) + 1, s) for s in (256, 16, 4, 1)),
+    ):
+        for n in numbers:
             if n not in seen:
                 seen.add(n)
                 yield n
 
 
-def _undisturbed(case: Case, folder: Path) -> tuple[str, str, int]:
-    """Of the call that nothing disturbs: its result, the state after it, its allocations."""
+def _undisturbed(case: Case, folder: Path) -> tuple[str, str, list[int]]:
+    """Of the call that nothing disturbs: its result, the state after it, the places of its allocations."""
     x = case.make(folder)
+    places = np.zeros(ROOM, np.uint64)
     _pyffnn._arm_faults(0)
+    _pyffnn._trace_faults(places)
     result = case.call(x)
-    allocations = _pyffnn._faults_passed()
-    return bits(result), bits(case.look(x)), allocations
+    count = _pyffnn._faults_passed()
+    _pyffnn._trace_faults(None)
+    assert count <= ROOM, count
+    return bits(result), bits(case.look(x)), places[:count].tolist()
 
 
 def armed(case: Case, x: Any, n: int, times: int) -> tuple[bool, Any]:
