@@ -20,7 +20,7 @@ import tempfile
 import threading
 import time
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -30,6 +30,7 @@ import numpy as np
 from pyffnn import _pyffnn
 
 HANG = 60
+WHOLE = 600  # seconds that are enough for every allocation of a case
 ROOM = 1 << 20  # allocations whose places are seen
 FOR_EVER = 1 << 60
 
@@ -110,7 +111,7 @@ class _Expected:
 
 
 def walk(case: Case, seconds: float) -> Walk:
-    """Walk through a call; after so many seconds, and one allocation of each place, what has been tried is enough."""
+    """Walk through a call, one allocation of each place first; after so many seconds what has been tried is enough."""
     with (
         tempfile.TemporaryDirectory() as name,
         mmap.mmap(-1, 16) as shared,
@@ -120,28 +121,28 @@ def walk(case: Case, seconds: float) -> Walk:
         _in_child(lambda: case.prepare(folder))
         before = _in_child(lambda: bits(case.look(case.make(folder))))
         expected = _Expected(before, *_in_child(lambda: _undisturbed(case, folder)))
-        first = sorted(
-            {place: n for n, place in reversed([*enumerate(expected.places, 1)])}.values()
-        )
+        first = {place: n for n, place in reversed([*enumerate(expected.places, 1)])}
+        last = {place: n for n, place in enumerate(expected.places, 1)}
         # Alone, and with all that would come after it: memory that is short stays short while errors are handled.
-        faults = [(n, t) for t in (1, FOR_EVER) for n in first]
-        faults += [(n, t) for n in others(expected.places, set(first)) for t in (1, FOR_EVER)]
+        faults = [(n, t) for t in (1, FOR_EVER) for n in spread(first.values())]
+        others = [*spread(last.values()), *spread(range(1, len(expected.places) + 1))]
+        done_first = set(first.values())
+        faults += [
+            (n, t) for n in dict.fromkeys(others) if n not in done_first for t in (1, FOR_EVER)
+        ]
         done = Walk(len(expected.places), len(first), len(faults))
-        least = 2 * len(first)
         end = time.monotonic() + seconds
 
         def go_on(first: int) -> None:
             for i in range(first, len(faults)):
-                if i >= least and time.monotonic() > end:
+                if time.monotonic() > end:
                     break
                 place[0] = i + 1
                 faulthandler.dump_traceback_later(HANG, exit=True, file=2)
                 signal.alarm(HANG + 5)  # of this fault: all of them together may take longer
                 place[1] += _disturbed(case, folder, expected, *faults[i])
 
-        while place[0] < len(faults) and len(done.problems) < 5:
-            if place[0] >= least and time.monotonic() > end:
-                break
+        while place[0] < len(faults) and time.monotonic() < end and len(done.problems) < 5:
             try:
                 _in_child(lambda: go_on(place[0]))
             except _ChildError as error:
@@ -156,22 +157,14 @@ def walk(case: Case, seconds: float) -> Walk:
         except _ChildError as error:
             done.problems.append(f"one after the other on one object: {error}")
         done.tried, done.raised = place[0], place[1]
-        done.places_tried = max(0, min(done.tried, least) - len(first))
+        done.places_tried = min(done.tried, len(first))
     return done
 
 
-def others(places: list[int], done: set[int]) -> Iterator[int]:
-    """The numbers that are not done: the last of each place, then in strides that fall, so that time's end finds them tried all over."""
-    last = {place: n for n, place in enumerate(places, 1)}
-    seen = set(done)
-    for numbers in (
-        sorted(last.values()),
-        *(range(1, len(places) + 1, s) for s in (256, 16, 4, 1)),
-    ):
-        for n in numbers:
-            if n not in seen:
-                seen.add(n)
-                yield n
+def spread(numbers: Iterable[int]) -> list[int]:
+    """Each once, in strides that fall: when the time is up, what has been tried lies all over them."""
+    ordered = sorted(numbers)
+    return list(dict.fromkeys(n for stride in (256, 16, 4, 1) for n in ordered[::stride]))
 
 
 def _undisturbed(case: Case, folder: Path) -> tuple[str, str, list[int]]:
