@@ -149,7 +149,7 @@ def install(session: nox.Session) -> None:
 
 @nox.session
 def faults(session: nox.Session) -> None:
-    """Every allocation of every call fails once, alone and with all after it; an hour or two."""
+    """Every allocation of every call fails once, alone and with all after it; half an hour."""
     session.install("scikit-build-core>=0.10", "pybind11>=3.0", "cmake>=3.22", "ninja", ".[test]")
     session.install("--no-build-isolation", "-Ccmake.define.PYFFNN_FAULTS=ON", HOOKS, ".")
     session.run(
