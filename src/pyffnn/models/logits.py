@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,21 +25,17 @@ class ClassState(Protocol):
     def one_unit(self) -> bool: ...
 
 
-C = TypeVar("C", bound=ClassState)
-
-
-def as_softmax(fitted: C) -> C:
-    """The same answers from the logits of all classes, where training formed those of a sample alone."""
-    network = fitted.network
+def as_softmax(network: Network) -> Network:
+    """One of the same answers that forms the logits of all classes, where training formed those of a sample alone."""
     if network.spec["output"] != "sampled":
-        return fitted
+        return network
     spec = {key: value for key, value in network.spec.items() if key != "samples"}
     own = Network({**spec, "output": "classes"})
     views = own.parameters()
     for name, array in network.parameters().items():
         # a sample's weights are gathered, so they are rows
         views[name][...] = array.T if name == "output.weight" else array
-    return replace(fitted, network=own)  # type: ignore[type-var]
+    return own
 
 
 def logits(

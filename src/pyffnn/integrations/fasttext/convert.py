@@ -99,9 +99,10 @@ def to_text_classifier(
 
 def to_fasttext(model: TextClassifier, path: str | os.PathLike[str]) -> None:
     """See `TextClassifier.to_fasttext`."""
-    fitted = as_softmax(model._state())
-    features, spec = fitted.features, fitted.network.spec
-    parameters = fitted.network.parameters()
+    fitted = model._state()
+    network = as_softmax(fitted.network)
+    features, spec = fitted.features, network.spec
+    parameters = network.parameters()
     tokenizer = features.tokenizer
     words, rows = features.words()
     wrong = (

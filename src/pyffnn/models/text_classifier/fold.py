@@ -41,9 +41,10 @@ def folded(model: Any) -> Any:
     """See `TextClassifier.fold`."""
     with (network := model._state().network).reading():
         fitted = model._of(network)
-        fitted = as_softmax(fitted)
-        spec = dict(fitted.network.spec)
-        parameters = {name: np.array(a) for name, a in fitted.network.parameters().items()}
+        sampled = network.spec["output"] == "sampled"
+        whole = as_softmax(network)
+        spec = dict(whole.spec)
+        parameters = {name: np.array(array) for name, array in whole.parameters().items()}
     if wrong := _not_linear(spec):
         raise ValueError(f"only a linear model can be folded, not one with {wrong}")
     weight = parameters.pop("output.weight")
@@ -54,12 +55,12 @@ def folded(model: Any) -> Any:
     views["output.weight"][...] = np.eye(weight.shape[1], dtype=np.float32)
     for name, array in parameters.items():
         views[name][...] = array
-    state, mine = fitted.network.state(), own.state()
+    state, mine = whole.state(), own.state()
     for name, array in state.items():
         if mine[name].shape == array.shape:
             mine[name][...] = array
     changed: dict[str, Any] = {"embedding_dim": weight.shape[1]}
-    if network.spec["output"] == "sampled":
+    if sampled:
         changed["output"] = "softmax"
     found = type(model)(**{**model.get_params(), **changed})
     settings = {n: changed.get(n, value) for n, value in fitted.settings.items()}
