@@ -56,7 +56,7 @@ void register_runtime(py::module_& m) {
   });
   m.def("kept_memory", [] { return py::make_tuple(blocks::kept(), blocks::limit()); });
   m.def("set_kept_memory", &blocks::set_limit, py::arg("limit"));
-  m.def("release_memory", [] { return released([] { return blocks::release(); }); });
+  m.def("release_memory", [] { return released([=] { return blocks::release(); }); });
   m.attr("version") = PYFFNN_VERSION;
   m.attr("compiler") = PYFFNN_COMPILER;
 }
