@@ -167,6 +167,7 @@ MEANINGS = {
     "matmul:b": "Right operand, which may come from `pack`.",
     "num_threads:n": "Threads, 1 to 1024.",
     "set_num_threads:n": "Threads, 1 to 1024.",
+    "set_kept_memory:n": "Bytes; 0 keeps nothing.",
     "nearest_words:word": "A word of the vocabulary, or its id.",
     "reliability:counts": "Examples in each bin.",
     "set_default_precision:name": "One of `pyffnn.precision.PRECISIONS`.",

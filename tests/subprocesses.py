@@ -6,7 +6,13 @@ import os
 import subprocess
 import sys
 
-OWN = ("PYFFNN_ISA", "PYFFNN_PRECISION", "PYFFNN_NUM_THREADS", "OMP_NUM_THREADS")
+OWN = (
+    "PYFFNN_ISA",
+    "PYFFNN_PRECISION",
+    "PYFFNN_NUM_THREADS",
+    "OMP_NUM_THREADS",
+    "PYFFNN_KEPT_MEMORY",
+)
 
 
 def run_python(

@@ -16,11 +16,14 @@ __all__ = [
     "config",
     "get_default_precision",
     "get_include",
+    "get_kept_memory",
     "get_num_threads",
     "isa",
     "num_threads",
+    "release_memory",
     "set_default_precision",
     "set_isa",
+    "set_kept_memory",
     "set_num_threads",
     "show_config",
     "use_isa",
@@ -107,6 +110,38 @@ def num_threads(n: int) -> Iterator[None]:
         set_num_threads(before)
 
 
+def get_kept_memory() -> int:
+    """The most bytes of memory that pyffnn keeps for its next large results and workspaces.
+
+    The default is PYFFNN_KEPT_MEMORY, else 256 MB. The system may take back what is kept when it is short of memory.
+    """
+    return _pyffnn.kept_memory()[1]
+
+
+def set_kept_memory(n: int) -> None:
+    """Keep at most `n` bytes of memory from now on; 0 keeps nothing, and results have their memory from NumPy.
+
+    Raises ValueError for a negative number, TypeError for anything but an integer.
+    """
+    if isinstance(n, bool) or not hasattr(n, "__index__"):
+        raise TypeError(f"n must be an integer, got {n!r}")
+    if not 0 <= int(n) < 2**60:
+        raise ValueError(f"n must be from 0 to 2**60 - 1 bytes, got {n}")
+    _pyffnn.set_kept_memory(int(n))
+
+
+def release_memory() -> int:
+    """Give all memory that is kept back to the system; returns how many bytes that was. Arrays in use are not touched."""
+    return _pyffnn.release_memory()
+
+
+class Kept(TypedDict):
+    """Memory that is kept for the next large result, in bytes."""
+
+    now: int
+    limit: int
+
+
 class Products(TypedDict):
     """How dense products are walked on this core."""
 
@@ -130,6 +165,7 @@ class Config(TypedDict):
     caches: dict[str, int]
     products: Products
     threads: int
+    kept_memory: Kept
     compiler: str
     optional: dict[str, bool]
 
@@ -143,6 +179,7 @@ def config() -> Config:
     PYFFNN_GEMM prescribes, "auto" where it does not.
     """
     amx = _pyffnn.amx_status()
+    kept, limit = _pyffnn.kept_memory()
     idle = amx == "usable" and (not _pyffnn.isa_has_tiles() or get_default_precision() == "float32")
     return {
         "version": _pyffnn.version,
@@ -156,6 +193,7 @@ def config() -> Config:
         "caches": _pyffnn.cpu_caches(),
         "products": _products(),
         "threads": get_num_threads(),
+        "kept_memory": {"now": kept, "limit": limit},
         "compiler": _pyffnn.compiler,
         "optional": {name: importlib.util.find_spec(name) is not None for name in _OPTIONAL},
     }

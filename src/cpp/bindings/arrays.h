@@ -12,6 +12,7 @@
 
 #include "bindings/gil.h"
 #include "bindings/interchange.h"
+#include "bindings/recycled.h"
 #include "core/types.h"
 
 namespace pyffnn::bindings {
@@ -121,6 +122,7 @@ inline py::array new_array(const std::vector<Index>& shape, int num) {
     bytes *= static_cast<double>(s);
   }
   if (bytes > static_cast<double>(physical_memory())) throw memory_error("cannot allocate an array of shape " + shape_text(shape));
+  const FromBlocks from(bytes);
   if (num == kFloat32) return py::array_t<float>(shape);
   return py::array_t<double>(shape);
 }

@@ -113,6 +113,7 @@ struct Result {
     double bytes = sizeof(T);
     for (int d = 0; d < nd; ++d) bytes *= static_cast<double>(shape[d]);
     if (bytes > static_cast<double>(physical_memory())) return false;
+    const FromBlocks from(bytes);
     Py_INCREF(descr<T>());
     owner = py::reinterpret_steal<py::object>(found.make(found.array, descr<T>(), nd, shape, nullptr, nullptr, 0, nullptr));
     if (!owner) throw py::error_already_set();

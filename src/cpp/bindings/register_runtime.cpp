@@ -21,8 +21,10 @@ void register_errors(py::module_&) {
 }
 
 void register_runtime(py::module_& m) {
-  dispatch::active();  // an unusable PYFFNN_ISA or PYFFNN_NUM_THREADS must fail the import, not the first call
+  dispatch::active();  // what is unusable in the environment must fail the import, not the first call
   threads::get_num_threads();
+  blocks::check_environment();
+  find_memory_handlers();
   if (const char* way = std::getenv("PYFFNN_GEMM"); way != nullptr && *way != '\0') ops::force_way(way, "PYFFNN_GEMM");
   m.def("isa", [] { return std::string(dispatch::active().isa); });
   m.def("available_isas", [] {
@@ -52,6 +54,9 @@ void register_runtime(py::module_& m) {
     const blocks::Usage u = blocks::usage();
     return py::make_tuple(u.now, u.most);
   });
+  m.def("kept_memory", [] { return py::make_tuple(blocks::kept(), blocks::limit()); });
+  m.def("set_kept_memory", &blocks::set_limit, py::arg("limit"));
+  m.def("release_memory", [] { return released([=] { return blocks::release(); }); });
   m.attr("version") = PYFFNN_VERSION;
   m.attr("compiler") = PYFFNN_COMPILER;
 }
