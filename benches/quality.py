@@ -149,7 +149,7 @@ def measure(args: argparse.Namespace, found: dict[str, Any]) -> None:
             return
         if split != (name, size):
             split, parts = (name, size), list(splits(args.data, CORPORA[name], size))
-        if size >= len(parts[0][0][0]):
+        if len(parts[0][0][0]) < size:
             continue
         result = ours(parts, who == OURS[1], args.seeds) if who in OURS else theirs(parts, who)
         keep(where, {"texts": len(parts[0][0][0]), **result})
