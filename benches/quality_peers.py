@@ -49,7 +49,7 @@ def _tfidf(texts: list[str], labels: list[str], model: Any) -> Predict:
 
 
 def tfidf_lr(texts: list[str], labels: list[str]) -> Predict:
-    return _tfidf(texts, labels, LogisticRegression(C=10.0, max_iter=200, tol=1e-3))
+    return _tfidf(texts, labels, LogisticRegression(C=10.0, max_iter=200))
 
 
 def tfidf_svm(texts: list[str], labels: list[str]) -> Predict:

@@ -38,7 +38,7 @@ def show(
     large: Sequence[str],
     sizes: Sequence[int],
 ) -> None:
-    whole = [name for name in corpora if f"{name} | all | {peers[0]}" in found]
+    whole = [name for name in corpora if any(f"{name} | all | {peer}" in found for peer in peers)]
     if whole:
         _head(
             "Whole corpora, test accuracy",
