@@ -26,25 +26,44 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--picture", type=Path, help="draw what was found over what was read")
     args = parser.parse_args()
-    with gzip.open(args.data / "AGNews" / "train.tsv.gz", "rt", encoding="utf-8") as file:
-        rows = [line.rstrip("\n").split("\t", 1) for line in file]
+    read = texts(args.data)
     print(f"pyffnn {pyffnn.__version__}, {pyffnn.isa()}, {pyffnn.get_num_threads()} threads")
     print(
         "| texts | found in the first 8 % of the list | listed | planted among them | of all planted "
         "| seconds |"
     )
     print("|---|---|---|---|---|---|")
-    for size in (2000, 8000, len(rows)):
-        results = [planted(rows, min(size, len(rows)), seed) for seed in range(args.seeds)]
-        curves = [curve for _, curve in results]
-        first, listed, right, all_of_them, seconds = np.mean([row for row, _ in results], axis=0)
+    for size in _sizes(read):
+        row, curve = _means(read, size, args.seeds)
+        first, listed, right, all_of_them, seconds = row
         print(
             f"| {size:,} | {first:.1%} | {listed:.1%} of the texts | {right:.1%} | {all_of_them:.1%} "
             f"| {seconds:.1f} |",
             flush=True,
         )
     if args.picture is not None:
-        draw(np.mean(curves, axis=0), args.picture)
+        draw(curve, args.picture)
+
+
+def rows(data: Path, seeds: int) -> list[list[float]]:
+    """The table without its words."""
+    read = texts(data)
+    return [[size, *_means(read, size, seeds)[0]] for size in _sizes(read)]
+
+
+def texts(data: Path) -> list[list[str]]:
+    with gzip.open(data / "AGNews" / "train.tsv.gz", "rt", encoding="utf-8") as file:
+        return [line.rstrip("\n").split("\t", 1) for line in file]
+
+
+def _sizes(read: list[list[str]]) -> list[int]:
+    return [min(size, len(read)) for size in (2000, 8000, len(read))]
+
+
+def _means(read: list[list[str]], size: int, seeds: int) -> tuple[list[float], np.ndarray]:
+    results = [planted(read, size, seed) for seed in range(seeds)]
+    row = np.mean([row for row, _ in results], axis=0)
+    return row.tolist(), np.mean([curve for _, curve in results], axis=0)
 
 
 def draw(curve: np.ndarray, path: Path) -> None:

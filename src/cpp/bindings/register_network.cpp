@@ -273,6 +273,7 @@ class PyNetwork {
                                       "freeze_embeddings",
                                       "frozen_steps",
                                       "samples",
+                                      "spread_power",
                                       "seed"};
       for (const auto& item : training) {
         const std::string key = py::cast<std::string>(py::str(item.first));

@@ -109,7 +109,7 @@ std::unique_ptr<Network<T>> Network<T>::fork(const Source<T>* source, Index rows
 // Whether all of its parameters go into this network's, of which `table` may have more rows or, where it grows, fewer.
 template <class T>
 bool Network<T>::is_fork(const Network& fork, const Param<T>* table, bool grows) const {
-  if (fork.params().all().size() != params().all().size()) return false;
+  if (fork.params().all().size() != params().all().size() || fork.spec().spread_power != spec().spread_power) return false;
   const auto same = [](const Array<T>& a, const Array<T>& b) { return a.ld == b.ld && a.exists() == b.exists(); };
   for (std::size_t i = 0; i < params().all().size(); ++i) {
     const Param<T>&from = *fork.params().all()[i], &to = *params().all()[i];

@@ -130,9 +130,10 @@ Index Graph<T>::width(Stage stage) const {
 template <class T>
 View<T> Graph<T>::at(Stage stage, const GraphSpace<T>& space) const {
   if (stage == Stage::input) return space.x;
-  // Of all classes at once the last layer is the output's product.
-  const bool above = stage == Stage::output || spec_.of_words();
-  return above ? space.stack.y : space.stack.of[space.stack.active.back()]->x;
+  if (stage == Stage::output || spec_.of_words()) return space.stack.y;
+  // Of all classes at once one of the last layers is the output's product.
+  const auto& active = space.stack.active;
+  return space.stack.of[active[active.size() - 1 - spec_.layers_of_logits()]]->x;
 }
 
 template <class T>

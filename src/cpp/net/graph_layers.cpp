@@ -7,6 +7,7 @@
 #include "net/layers/linear.h"
 #include "net/layers/norm.h"
 #include "net/layers/ordinal.h"
+#include "net/layers/spread.h"
 
 namespace pyffnn::net {
 namespace {
@@ -39,6 +40,7 @@ class Builder {
     if (s_.output == OutputKind::classes && !(sparse && s_.hidden.empty()))
       top_.push_back(linear("output", s_.output_size(), s_.logits(), Act::identity, false));
     if (s_.loss == LossKind::ordinal) top_.push_back(std::make_unique<Ordinal<T>>(params_, s_.n_outputs));
+    if (s_.spread_power != 0) top_.push_back(std::make_unique<Spread<T>>(s_.n_outputs, s_.spread_power));
     return std::move(top_);
   }
 

@@ -82,7 +82,7 @@ class Network {
 
   // A copy to train aside: all of the network, but of a table that batches touch by rows, only those rows that examples of `source` (null:
   // all) touch. It has the table grown to `rows` rows, which start as initialise() of a larger network would have them. `settings`: the
-  // network's own spec, with others where they concern training alone.
+  // network's own spec, with others where they concern training alone, and perhaps another power of the logits' spread.
   std::unique_ptr<Network> fork(const Source<T>* source, Index rows, Spec settings);
   // Takes over what a fork of this network has learned. The caller holds lock(), so that readers see all of it or nothing.
   void absorb(const Network& fork);

@@ -149,6 +149,9 @@ void check_output(const Spec& s) {
     check_size("samples", s.samples);
   else
     need(s.samples == 0, "samples", "left out unless output is 'sampled'", s.samples);
+  if (s.of_words() || s.loss != LossKind::softmax)
+    need(s.spread_power == 0, "spread_power", "0 unless the output is a softmax over classes", s.spread_power);
+  need(s.spread_power > -1 && s.spread_power <= 1, "spread_power", "above -1 and at most 1", s.spread_power);
 }
 
 }  // namespace

@@ -49,6 +49,7 @@ struct Spec {
   LossKind loss = LossKind::softmax;
   std::vector<Index> cutoffs;  // adaptive: ranks at which a cluster of rarer outputs begins, rising
   Index samples = 0;           // sampled: outputs drawn a step
+  double spread_power = 0;     // of the distance between logits that these are multiplied by (layers/spread.h); 0: not so
 
   Precision precision = Precision::float32;  // of products; weights and states are float32 always
 
@@ -81,6 +82,8 @@ struct Spec {
   // Numbers that the layers give, and all that the output reads.
   Index last_size() const;
   Index output_size() const { return last_size() + (direct ? width() : 0); }
+  // Layers behind the one that forms the logits.
+  std::size_t layers_of_logits() const { return (loss == LossKind::ordinal ? 1U : 0U) + (spread_power != 0 ? 1U : 0U); }
   Index ngram_width() const { return ngram_rows > 0 ? (ngram_words - 1) * ngram_heads * ngram_dim : 0; }
   // One sum of all rows.
   bool one_sum() const { return window == 0 && pools.size() == 1 && pools.front() != Pool::max && pools.front() != Pool::min; }

@@ -58,6 +58,7 @@ void each_key(F& f, S& s) {
                         {"sampled", OutputKind::sampled}});
   f("cutoffs", s.cutoffs);
   f("samples", s.samples);
+  f("spread_power", s.spread_power);
   f("loss", s.loss,
     Choices<LossKind>{
         {"softmax", LossKind::softmax}, {"sigmoid", LossKind::sigmoid}, {"squared", LossKind::squared}, {"ordinal", LossKind::ordinal}});

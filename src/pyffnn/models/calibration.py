@@ -1,10 +1,15 @@
-"""Probabilities that can be trusted: a temperature, and the least one that an answer may have.
+"""Probabilities that can be trusted: a temperature, a power of the spread, and the least one that an answer may have.
 
 With logits z and a label y the temperature T > 0 minimises the mean of -log softmax(z / T)[y] over
 examples that were not trained on (Guo et al. 2017), of sigmoids with label sets; that is convex in
 1 / T. Validation data are such examples where they are given; else parts of the training examples,
 each seen by a model trained on the others. The output layer's weights are divided by T: all that
 the network says is calibrated then, and no copy or export of it has to know.
+
+Logits of texts with more than two classes lie far apart where many words are known, more than the answer is
+surer. There the temperature depends on their spread s(z), the root of the mean square of z - mean z (and
+of 1e-6): z / T * s(z / T)^b with -1 < b <= 1, by the least mean again. A normal prior on b of deviation 1/2
+keeps a few examples from saying much of it. T goes into the weights, b is a key of the network's spec.
 
 An answer is rejected whose probability is below the k-th smallest of n answers to validation data,
 k = floor(reject * (n + 1)). If those are exchangeable with a new example, it is rejected with a
@@ -23,8 +28,9 @@ from numpy.typing import NDArray
 
 from pyffnn.models.labels import Targets
 from pyffnn.net import Network
+from pyffnn.net.blueprint import SPREAD_EPS
 
-__all__ = ["Trust", "conformal_floor", "divide_logits", "fit_temperature", "folds"]
+__all__ = ["Trust", "calibrated", "conformal_floor", "fit_by_spread", "fit_temperature", "folds"]
 
 _COLDEST, _HOTTEST = 1e-2, 1e2
 # With few examples, a model trained on four fifths of them is less sure than the one trained on all: then there are more and smaller parts.
@@ -32,6 +38,8 @@ _FOLDS, _MORE_FOLDS = 5, 10
 _FEW = 2500
 _ENOUGH = 5000  # examples for a temperature
 _OUTPUT = ("output.weight", "output.bias")
+_LEAST_POWER, _MOST_POWER = -0.9, 1.0
+_PRIOR = 0.5**-2
 
 
 @dataclass(frozen=True)
@@ -44,10 +52,13 @@ class Trust:
         That its logits were divided by.
     floor
         The least probability of an answer; None: any.
+    power
+        Of the spread of the logits, that they were then multiplied by.
     """
 
     temperature: float = 1.0
     floor: float | None = None
+    power: float = 0.0
 
 
 def fit_temperature(
@@ -58,13 +69,8 @@ def fit_temperature(
     Each example's target is smoothed by 1 / (n + 2) (Platt 1999): a few examples that are all right
     do not say that the model is never wrong.
     """
-    n, n_classes = z.shape
-    weight = np.ones(n) if weight is None else np.asarray(weight, np.float64)
-    weight = weight / weight.sum()
-    wanted = _wanted(targets, n_classes)
+    weight, wanted = _smoothed(z, targets, weight)
     slope = _sigmoid_slope if targets.multilabel else _softmax_slope
-    smooth = 1 / (n + 2)
-    wanted = wanted * (1 - smooth) + smooth / (2 if targets.multilabel else n_classes)
     pull = np.einsum("i,ij,ij", weight, wanted, z)
     low, high = math.log(1 / _HOTTEST), math.log(1 / _COLDEST)
     for _ in range(60):
@@ -74,6 +80,60 @@ def fit_temperature(
         else:
             low = middle
     return math.exp(-(low + high) / 2)
+
+
+def fit_by_spread(
+    z: NDArray[np.float64], targets: Targets, weight: NDArray[Any] | None = None
+) -> tuple[float, float]:
+    """The temperature and the power of the spread of logits [n, classes] of which one class is right."""
+    weight, wanted = _smoothed(z, targets, weight)
+    z = z - z.mean(axis=1, keepdims=True)
+    log_spread = np.log((z**2).mean(axis=1) + SPREAD_EPS) / 2
+    # the logits are exp(a_0 + a_1 log_spread) z
+    columns = np.stack([np.ones_like(log_spread), log_spread])
+    prior = np.diag([0.0, _PRIOR / len(z)])
+    low, high = np.array([math.log(1e-4), _LEAST_POWER]), np.array([math.log(1e4), _MOST_POWER])
+
+    def loss(a: NDArray[np.float64]) -> tuple[float, Any, Any]:
+        """With its gradient, and a matrix that is not less than nothing in place of its second derivative."""
+        y = np.exp(a @ columns)[:, None] * z
+        log_p = y - y.max(axis=1, keepdims=True)
+        log_p -= np.log(np.exp(log_p).sum(axis=1, keepdims=True))
+        p = np.exp(log_p)
+        slope = weight * ((p - wanted) * y).sum(axis=1)
+        curve = weight * ((p * y**2).sum(axis=1) - (p * y).sum(axis=1) ** 2)
+        value = -np.einsum("i,ij,ij", weight, wanted, log_p) + a @ prior @ a / 2
+        return float(value), columns @ slope + prior @ a, (columns * curve) @ columns.T + prior
+
+    a = np.array([-math.log(fit_temperature(z, targets, weight)), 0.0])
+    value, gradient, curvature = loss(a)
+    damping = 1e-6
+    for _ in range(60):
+        step = np.linalg.solve(curvature + damping * np.eye(2), gradient)
+        following = np.clip(a - step, low, high)
+        found = loss(following)
+        if found[0] > value or not np.isfinite(found[0]):
+            damping = max(10 * damping, 1e-4)
+            continue
+        done = np.abs(following - a).max() < 1e-7
+        a, (value, gradient, curvature), damping = following, found, damping / 10
+        if done:
+            break
+    # k z with k^(1 + b) = exp(a_0): so the spread is that of what the weights give
+    power = float(a[1])
+    temperature = math.exp(-float(a[0]) / (1 + power))
+    return min(max(temperature, _COLDEST), _HOTTEST), power
+
+
+def _smoothed(
+    z: NDArray[np.float64], targets: Targets, weight: NDArray[Any] | None
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Weights that sum to 1, and targets [n, classes] as `fit_temperature` says."""
+    n, n_classes = z.shape
+    weight = np.ones(n) if weight is None else np.asarray(weight, np.float64)
+    smooth = 1 / (n + 2)
+    share = smooth / (2 if targets.multilabel else n_classes)
+    return weight / weight.sum(), _wanted(targets, n_classes) * (1 - smooth) + share
 
 
 def folds(
@@ -117,11 +177,14 @@ def _sigmoid_slope(z: NDArray[np.float64], scale: float, weight: NDArray[np.floa
     return float(np.einsum("i,ij,ij", weight, p, z))
 
 
-def divide_logits(network: Network, temperature: float) -> None:
-    """Divide the output layer's weights and biases by ``temperature``."""
+def calibrated(network: Network, temperature: float, power: float) -> Network:
+    """The network, its output layer's weights and biases divided by ``temperature``; a copy where there is a power."""
+    if power:
+        network = network.fork(spread_power=power)
     parameters = network.parameters()
     for name in _OUTPUT:
         parameters[name][...] /= np.float32(temperature)
+    return network
 
 
 def conformal_floor(sureness: NDArray[np.floating[Any]], reject: float) -> float:

@@ -14,7 +14,14 @@ from numpy.typing import ArrayLike, NDArray
 from pyffnn.formats.model_file import ModelFile
 from pyffnn.models.answers import Answers
 from pyffnn.models.blocks import likely_sets, top_classes, top_probabilities
-from pyffnn.models.calibration import Trust, conformal_floor, divide_logits, fit_temperature, folds
+from pyffnn.models.calibration import (
+    Trust,
+    calibrated,
+    conformal_floor,
+    fit_by_spread,
+    fit_temperature,
+    folds,
+)
 from pyffnn.models.checks import check_same_length, check_sample_weight
 from pyffnn.models.class_outputs import (
     by_frequency,
@@ -77,6 +84,8 @@ class Classifier(Answers[F], Supervised[F]):
 
     # one output that says "the second of two classes" instead of two that compete
     _one_unit_for_two_classes = False
+    # whether logits of examples of which more is known lie farther apart
+    _calibrates_by_spread = False
     _structure: tuple[str, ...] = (*STRUCTURE, "output", "cutoffs")
 
     @property
@@ -93,6 +102,10 @@ class Classifier(Answers[F], Supervised[F]):
     @property
     def temperature_(self) -> float:
         return self._state().trust.temperature
+
+    @property
+    def spread_power_(self) -> float:
+        return self._state().trust.power
 
     @property
     def reject_threshold_(self) -> float | None:
@@ -171,17 +184,17 @@ class Classifier(Answers[F], Supervised[F]):
         choose = choose and (given is not None or held_out is not None)
         if not self.calibrate and self.reject is None and not choose:
             return None
-        temperature = 1.0
+        rehearsed = (1.0, 0.0)
         if self.calibrate and given is None:
-            temperature = self._rehearsed(fitted, data, rehearsal, train)
+            rehearsed = self._rehearsed(fitted, data, rehearsal, train)
 
         def finish(fitted: F) -> F:
-            found, floor = temperature, None
+            (temperature, power), floor = rehearsed, None
             if self.calibrate:
                 if given is not None:
                     z, some = self._unseen(fitted, given[0], np.arange(given[1].size))
-                    found = fit_temperature(z, given[1].take(some))
-                divide_logits(fitted.network, found)
+                    temperature, power = self._calibration(fitted, z, given[1].take(some))
+                fitted = replace(fitted, network=calibrated(fitted.network, temperature, power))
             if self.reject is not None:
                 examples, order = (
                     (data.examples, rehearsal.held_out) if given is None else (given[0], None)
@@ -193,7 +206,7 @@ class Classifier(Answers[F], Supervised[F]):
 
                 sure = top_probabilities(predict, numbers, fitted.classes.size)
                 floor = conformal_floor(sure, float(self.reject))
-            trusted = replace(fitted, trust=Trust(found, floor))
+            trusted = replace(fitted, trust=Trust(temperature, floor, power))
             return self._with_thresholds(trusted, data, rehearsal) if choose else trusted
 
         return finish
@@ -215,8 +228,8 @@ class Classifier(Answers[F], Supervised[F]):
 
     def _rehearsed(
         self, fitted: F, data: Data, rehearsal: Rehearsal, train: Callable[[Numbers], None]
-    ) -> float:
-        """The temperature of models like the one to be trained."""
+    ) -> tuple[float, float]:
+        """The temperature and the power of the spread of models like the one to be trained."""
         targets, weight = rehearsal.targets, rehearsal.weight
         numbers = np.arange(targets.size) if rehearsal.numbers is None else rehearsal.numbers
         if weight is not None:
@@ -229,10 +242,21 @@ class Classifier(Answers[F], Supervised[F]):
                 break
             unseen.append(self._unseen(fitted, data.examples, others))
         if not unseen:
-            return 1.0
+            return 1.0, 0.0
         z = np.concatenate([part for part, _ in unseen])
         order = np.concatenate([part for _, part in unseen])
-        return fit_temperature(z, targets.take(order), None if weight is None else weight[order])
+        own = None if weight is None else weight[order]
+        return self._calibration(fitted, z, targets.take(order), own)
+
+    def _calibration(
+        self, fitted: F, z: NDArray[np.float64], targets: Targets, weight: Any = None
+    ) -> tuple[float, float]:
+        """Temperature and power of the spread for logits of examples that were not trained on."""
+        spec = fitted.network.spec
+        competing = spec["output"] == "classes" and spec["loss"] == "softmax" and z.shape[1] > 2
+        if competing and self._calibrates_by_spread:
+            return fit_by_spread(z, targets, weight)
+        return fit_temperature(z, targets, weight), 0.0
 
     def _unseen(
         self, fitted: F, examples: Examples, numbers: Numbers
@@ -285,6 +309,8 @@ class Classifier(Answers[F], Supervised[F]):
     def _file_config(self, fitted: F) -> dict[str, Any]:
         labels = fitted.classes
         trust = {} if fitted.trust == Trust() else {"trust": asdict(fitted.trust)}
+        if trust and not fitted.trust.power:
+            del trust["trust"]["power"]
         return {
             **super()._file_config(fitted),
             **trust,

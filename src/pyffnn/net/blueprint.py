@@ -33,6 +33,7 @@ __all__ = [
 Array: TypeAlias = NDArray[np.float32]
 
 NORM_EPS = 1e-5
+SPREAD_EPS = 1e-6
 
 
 # inputs
@@ -137,10 +138,14 @@ Step: TypeAlias = Linear | LayerNorm | Activation | Residual | JoinInput
 
 @dataclass(frozen=True, eq=False)
 class Outputs:
-    """One number an output: their "softmax", the "sigmoid" of each, or themselves ("identity")."""
+    """One number an output: their "softmax", the "sigmoid" of each, or themselves ("identity").
+
+    ``spread_power``, where it is not 0: the numbers z are first multiplied by ``(mean of (z - mean z)^2 + SPREAD_EPS) ** (spread_power / 2)``.
+    """
 
     linear: Linear
     kind: str
+    spread_power: float = 0.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -188,6 +193,7 @@ _COMPUTES = {
     "output",
     "loss",
     "cutoffs",
+    "spread_power",
 }
 _TRAINS = {
     "samples",
@@ -310,7 +316,8 @@ class _Reader:
         linear = self.linear("output", of_words=kind != "classes")
         if spec.get("loss") == "ordinal":
             raise ValueError("a model with output='ordinal' cannot be exported")
-        return Outputs(linear, _LOSSES[spec.get("loss", "softmax")])
+        power = float(spec.get("spread_power", 0.0))
+        return Outputs(linear, _LOSSES[spec.get("loss", "softmax")], power)
 
     def linear(self, name: str, *, of_words: bool = False) -> Linear:
         weight = self.p[f"{name}.weight"]

@@ -212,7 +212,8 @@ class Network:
 
         Of a large table only the rows that the examples touch are copied, so `parameters` of the
         fork has those alone; `set_rows` and `set_row_rates` take the numbers of the whole.
-        ``training``: settings that concern training alone and are to be others than here.
+        ``training``: settings that concern training alone and are to be others than here; also
+        ``spread_power``, by which the logits are multiplied.
         """
         fork = Network.__new__(Network)
         fork._by_frequency = self._by_frequency

@@ -393,7 +393,7 @@ static double root_of(double x) {
 }
 #endif
 
-#if WEIGHTED
+#if WEIGHTED || SPREAD
 static double log_of(double x) { /* from 1 on */
   double halvings = 0, t, term, sum = 0;
   for (; x > 1.5; x *= 0.5) ++halvings;
@@ -485,14 +485,28 @@ static void add_to(int n, const double *x, double *y) {
 }
 #endif
 
+#if SPREAD
+/* What the distance between the numbers multiplies them by. */
+static double stretch_of(const double *z) {
+  double mean = 0, square = 0;
+  for (int j = 0; j < OUTPUTS; ++j) mean += z[j] / OUTPUTS;
+  for (int j = 0; j < OUTPUTS; ++j) square += (z[j] - mean) * (z[j] - mean) / OUTPUTS;
+  square += SPREAD_EPS;
+  return exp_of(SPREAD_HALF_POWER * (square < 1 ? -log_of(1 / square) : log_of(square)));
+}
+#endif
+
 static void answers(const @model@ *m, const double *z, float *p) {
   (void)m;
 #if SOFTMAX
-  double top = z[0], sum = 0;
+  double top = z[0], sum = 0, stretch = 1;
   for (int j = 1; j < OUTPUTS; ++j)
     if (z[j] > top) top = z[j];
-  for (int j = 0; j < OUTPUTS; ++j) sum += exp_of(z[j] - top);
-  for (int j = 0; j < OUTPUTS; ++j) p[j] = (float)(exp_of(z[j] - top) / sum);
+#if SPREAD
+  stretch = stretch_of(z);
+#endif
+  for (int j = 0; j < OUTPUTS; ++j) sum += exp_of(stretch * (z[j] - top));
+  for (int j = 0; j < OUTPUTS; ++j) p[j] = (float)(exp_of(stretch * (z[j] - top)) / sum);
 #elif SCALED
   for (int j = 0; j < OUTPUTS; ++j) p[j] = (float)(z[j] * PART(double, AT_SPREAD)[j] + PART(double, AT_MEAN)[j]);
 #elif ONE_UNIT

@@ -108,6 +108,7 @@ def to_fasttext(model: TextClassifier, path: str | os.PathLike[str]) -> None:
     wrong = (
         "hidden layers" if spec["hidden"] or spec.get("layer_norm")
         else f"pooling {spec.get('pool')!r}" if spec.get("pool") != "mean"
+        else "a calibration by the spread of the logits" if spec["spread_power"]
         else f"output {model.output!r}" if spec["output"] != "classes" or spec["loss"] == "ordinal"
         else "n-grams" if features.num_rows != len(words)
         else "lower-casing" if features.lowercase and tokenizer is None

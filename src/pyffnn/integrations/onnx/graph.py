@@ -15,6 +15,7 @@ except ImportError as error:
     raise ImportError("to_onnx needs the onnx package: pip install 'pyffnn[onnx]'") from error
 
 from pyffnn.net.blueprint import (
+    SPREAD_EPS,
     Activation,
     Bags,
     Blueprint,
@@ -142,6 +143,11 @@ def network(g: Graph, plan: Blueprint, x: str) -> str:
         return _clusters(g, plan.output, h)
     assert isinstance(plan.output, Outputs)
     z = _linear(g, plan.output.linear, h)
+    if plan.output.spread_power:
+        apart = g("Sub", z, g("ReduceMean", z, g.integers(1), keepdims=1))
+        square = g("ReduceMean", g("Mul", apart, apart), g.integers(1), keepdims=1)
+        square = g("Add", square, g.number(SPREAD_EPS))
+        z = g("Mul", z, g("Pow", square, g.number(plan.output.spread_power / 2)))
     if plan.output.kind == "identity":
         return z
     return g("Softmax", z, axis=1) if plan.output.kind == "softmax" else g("Sigmoid", z)

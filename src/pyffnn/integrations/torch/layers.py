@@ -9,6 +9,7 @@ import torch
 from numpy.typing import NDArray
 
 from pyffnn.net.blueprint import (
+    SPREAD_EPS,
     Activation,
     Bags,
     Blueprint,
@@ -182,6 +183,7 @@ class Net(Module):  # type: ignore[misc]
         )
         self.joins = any(isinstance(step, JoinInput) for step in plan.steps)
         self.kind = plan.output.kind if isinstance(plan.output, Outputs) else "clusters"
+        self.spread_power = plan.output.spread_power if isinstance(plan.output, Outputs) else 0.0
         if isinstance(plan.output, Outputs):
             self.output = _linear(plan.output.linear)
         else:
@@ -192,7 +194,12 @@ class Net(Module):  # type: ignore[misc]
         h = x = self.input(x, table, *more)
         for step in self.steps:
             h = step(h)
-        return self.output(torch.cat([h, x], 1) if self.joins else h)
+        z = self.output(torch.cat([h, x], 1) if self.joins else h)
+        if not self.spread_power:
+            return z
+        apart = z - z.mean(1, keepdim=True)
+        square = apart.square().mean(1, keepdim=True) + SPREAD_EPS
+        return z * square ** (self.spread_power / 2)
 
 
 def arrays_of(net: Net) -> dict[str, NDArray[np.float32]]:

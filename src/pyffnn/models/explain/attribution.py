@@ -20,11 +20,11 @@ from numpy.typing import NDArray
 
 from pyffnn.net import Examples, Network, Targets
 
-__all__ = ["Attribution", "of_table", "of_vector"]
+__all__ = ["QUIET", "Attribution", "is_linear", "of_table", "of_vector", "own_network"]
 
 _STEPS = (32, 128, 512)
 _CLOSE = 1e-3
-_QUIET: dict[str, Any] = {"precision": "float32", "freeze_embeddings": False}
+QUIET: dict[str, Any] = {"precision": "float32", "freeze_embeddings": False, "spread_power": 0.0}
 # parameter that a vector meets first
 _FIRST = ("input.weight", "hidden0.weight", "output.weight")
 
@@ -97,7 +97,7 @@ def of_vector(
 
 def own_network(network: Network, examples: Examples) -> Network:
     """A copy of the rows that the examples touch, to take gradients of."""
-    return network.fork(examples, **_QUIET)
+    return network.fork(examples, **QUIET)
 
 
 def _points(steps: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from pyffnn.models.checks import Features
 from pyffnn.models.explain.attribution import (
+    QUIET,
     Attribution,
     is_linear,
     of_table,
@@ -20,6 +21,7 @@ from pyffnn.models.explain.explanation import Entry, Explanation
 from pyffnn.models.explain.places import find_places, words_of
 from pyffnn.models.logits import ClassState, as_softmax
 from pyffnn.net import Examples, Network
+from pyffnn.net.blueprint import SPREAD_EPS
 from pyffnn.text.featurizer import Featurizer
 
 __all__ = ["explain_text", "explain_vector"]
@@ -45,7 +47,9 @@ def explain_text(
     if length is None:
         found = find_places(features, given)
         network = as_softmax(own_network(fitted.network, Examples.text(corpus.core)))
-        attribution = of_table(network, Examples.text(corpus.core), _outputs(fitted, columns))
+        examples = Examples.text(corpus.core)
+        attribution = of_table(network, examples, _outputs(fitted, columns))
+        attribution = _stretched(fitted, attribution, network, examples)
         rows = corpus.bags().ids
         entries = found.entries
         shares = _of_entries(attribution.shares, found.rows, rows, network, fitted.network)
@@ -53,7 +57,9 @@ def explain_text(
         ids = corpus.sequences(length)[0][: len(words)]
         entries = [Entry(word, "word", (i, i + 1)) for i, word in enumerate(words[: len(ids)])]
         network, examples = _by_position(fitted.network, ids, length)
-        attribution = of_table(as_softmax(network), examples, _outputs(fitted, columns))
+        network = as_softmax(network)
+        attribution = of_table(network, examples, _outputs(fitted, columns))
+        attribution = _stretched(fitted, attribution, network, examples)
         shares = attribution.shares[: len(ids)]
         # words outside the vocabulary are zeros, which have no share
         entries = [entry for entry, row in zip(entries, ids, strict=True) if row >= 0]
@@ -127,6 +133,20 @@ def _outputs(fitted: ClassState, columns: list[int]) -> list[int]:
     return [0] if fitted.one_unit else columns
 
 
+def _stretched(
+    fitted: ClassState, found: Attribution, network: Network, examples: Examples
+) -> Attribution:
+    """Shares of the logits as a calibration by their spread has them; ``network`` is one without, and has one example."""
+    power = fitted.network.spec["spread_power"]
+    if not power:
+        return found
+    z = network.values(examples)[0].astype(np.float64)
+    factor = float((z.var() + SPREAD_EPS) ** (power / 2))
+    return Attribution(
+        found.shares * factor, found.bias * factor, found.logits * factor, found.gap * factor
+    )
+
+
 def _of_entries(
     by_row: NDArray[np.float64],
     owned: list[list[int]],
@@ -148,7 +168,7 @@ def _of_entries(
 def _by_position(network: Network, ids: NDArray[np.int32], length: int) -> tuple[Network, Examples]:
     """A network with a row for each place of a text, so that the same word in two places has two shares."""
     count = max(len(ids), 1)
-    spec = {**network.spec, "rows": count, "precision": "float32", "freeze_embeddings": False}
+    spec = {**network.spec, "rows": count, **QUIET}
     own = Network(spec)
     views = own.parameters()
     for name, array in network.parameters().items():

@@ -174,8 +174,8 @@ class TextClassifier(TextAnswers):
     ----------
     thresholds_ : array of shape (n_classes,)
         Multi-label: the probability above which `predict` gives each label.
-    temperature_ : float
-        What the logits were divided by; 1 without ``calibrate``.
+    temperature_, spread_power_ : float
+        What the logits were divided by, and the power of their spread that they then were multiplied by; 1 and 0 without ``calibrate``.
     reject_threshold_ : float or None
         Least probability of an answer other than "none of these".
     cutpoints_ : array of shape (n_classes - 1,)

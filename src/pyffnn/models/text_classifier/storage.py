@@ -161,6 +161,8 @@ class StoredText(Supervised[F]):
 class StoredTextClassifier(StoredText[TextFitted], Classifier[TextFitted]):
     """Writes and reads classes beside them."""
 
+    _calibrates_by_spread = True
+
     def _new_state(self, read: ReadTexts, **parts: Any) -> TextFitted:
         targets = read.targets
         return TextFitted(

@@ -15,6 +15,7 @@ from pyffnn import _pyffnn
 from pyffnn.formats.c_source import Constants, Parts, checksum, filled, string_table
 from pyffnn.formats.model_file import PathLike, write_atomic
 from pyffnn.models.text_classifier.state import TextFitted, TextRegressorFitted, TextState
+from pyffnn.net.blueprint import SPREAD_EPS
 
 __all__ = ["write_c"]
 
@@ -28,7 +29,7 @@ _KEYWORDS = frozenset(
 )
 _SPEC = {
     "input", "n_inputs", "rows", "dim", "pool", "max_tokens", "hidden", "activation", "residual", "layer_norm", "n_outputs", "output",
-    "loss", "samples", "cutoffs",
+    "loss", "samples", "cutoffs", "spread_power",
 }  # fmt: skip
 # Of training, or of inputs that texts do not have: a network predicts the same whatever they are.
 _OF_TRAINING = {
@@ -378,6 +379,10 @@ def _network(fitted: TextState, parts: Parts, constants: Constants) -> str:
         "relu": "((x) > 0 ? (x) : 0)", "tanh": "tanh_of(x)", "sigmoid": "sigmoid_of(x)", "gelu": "gelu_of(x)"
     }.get(activation, "(x)")  # fmt: skip
     constants["NORM_EPS"] = _NORM_EPS
+    power = spec.get("spread_power", 0.0)
+    constants["SPREAD"] = bool(power)
+    constants["SPREAD_HALF_POWER"] = f"({power / 2!r})"
+    constants["SPREAD_EPS"] = repr(SPREAD_EPS)
     bags = spec["input"] == "bags"
     for need, wanted in {
         "ACTIVATION": bool(activation),
