@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from faults import model_cases, network_cases, step_cases
+from faults import fasttext_cases, model_cases, network_cases, step_cases
 
-CASES = [*network_cases.CASES, *model_cases.CASES, *step_cases.CASES]
+CASES = [*network_cases.CASES, *model_cases.CASES, *step_cases.CASES, *fasttext_cases.CASES]

@@ -2,6 +2,8 @@
 
 Each number has objects and a thread of its own, for what an earlier call keeps, in the network or for its thread, need not be allocated
 again. All are walked through in a forked process, so that a crash or a hang is told by its number, and the next process goes on behind it.
+
+A loop allocates a thousand times in one place, so places come first: an allocation of each, told apart by the callers above it.
 """
 
 from __future__ import annotations
@@ -18,7 +20,7 @@ import tempfile
 import threading
 import time
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -28,7 +30,8 @@ import numpy as np
 from pyffnn import _pyffnn
 
 HANG = 60
-WHOLE = 600  # who has so many seconds for a case has them for every number
+WHOLE = 600  # seconds that are enough for every allocation of a case
+ROOM = 1 << 20  # allocations whose places are seen
 FOR_EVER = 1 << 60
 
 
@@ -91,7 +94,10 @@ class Walk:
     """What came of it."""
 
     allocations: int  # of the undisturbed call
+    places: int  # that they come from
+    faults: int  # to try in all
     tried: int = 0
+    places_tried: int = 0
     raised: int = 0
     problems: list[str] = field(default_factory=list)
 
@@ -101,11 +107,11 @@ class _Expected:
     before: str
     result: str
     after: str
-    allocations: int
+    places: list[int]  # of each allocation
 
 
 def walk(case: Case, seconds: float) -> Walk:
-    """Walk through a call; after so many seconds what has been tried is enough."""
+    """Walk through a call, one allocation of each place first; after so many seconds what has been tried is enough."""
     with (
         tempfile.TemporaryDirectory() as name,
         mmap.mmap(-1, 16) as shared,
@@ -115,10 +121,16 @@ def walk(case: Case, seconds: float) -> Walk:
         _in_child(lambda: case.prepare(folder))
         before = _in_child(lambda: bits(case.look(case.make(folder))))
         expected = _Expected(before, *_in_child(lambda: _undisturbed(case, folder)))
+        first = {place: n for n, place in reversed([*enumerate(expected.places, 1)])}
+        last = {place: n for n, place in enumerate(expected.places, 1)}
         # Alone, and with all that would come after it: memory that is short stays short while errors are handled.
-        head = 300 if seconds < WHOLE else expected.allocations
-        faults = [(n, t) for n in numbers(expected.allocations, head) for t in (1, FOR_EVER)]
-        done = Walk(expected.allocations)
+        faults = [(n, t) for t in (1, FOR_EVER) for n in spread(first.values())]
+        others = [*spread(last.values()), *spread(range(1, len(expected.places) + 1))]
+        done_first = set(first.values())
+        faults += [
+            (n, t) for n in dict.fromkeys(others) if n not in done_first for t in (1, FOR_EVER)
+        ]
+        done = Walk(len(expected.places), len(first), len(faults))
         end = time.monotonic() + seconds
 
         def go_on(first: int) -> None:
@@ -145,32 +157,27 @@ def walk(case: Case, seconds: float) -> Walk:
         except _ChildError as error:
             done.problems.append(f"one after the other on one object: {error}")
         done.tried, done.raised = place[0], place[1]
+        done.places_tried = min(done.tried, len(first))
     return done
 
 
-def numbers(most: int, head: int) -> Iterator[int]:
-    """Numbers from 1 to ``most``: those behind the head in growing steps, then all of the head."""
-    n = head + 1
-    while n <= most:
-        yield n
-        n += n // 20
-    first = range(1, min(most, head) + 1)
-    # Strides that fall: when the time is up, what has been tried lies all over the head.
-    seen = set()
-    for stride in (16, 4, 1):
-        for n in first[::stride]:
-            if n not in seen:
-                seen.add(n)
-                yield n
+def spread(numbers: Iterable[int]) -> list[int]:
+    """Each once, in strides that fall: when the time is up, what has been tried lies all over them."""
+    ordered = sorted(numbers)
+    return list(dict.fromkeys(n for stride in (256, 16, 4, 1) for n in ordered[::stride]))
 
 
-def _undisturbed(case: Case, folder: Path) -> tuple[str, str, int]:
-    """Of the call that nothing disturbs: its result, the state after it, its allocations."""
+def _undisturbed(case: Case, folder: Path) -> tuple[str, str, list[int]]:
+    """Of the call that nothing disturbs: its result, the state after it, the places of its allocations."""
     x = case.make(folder)
-    _pyffnn._arm_faults(0)
+    places = np.zeros(ROOM, np.uint64)
+    _pyffnn._trace_faults(places)
+    _pyffnn._arm_faults(0)  # counts from here on, as for a fault
     result = case.call(x)
-    allocations = _pyffnn._faults_passed()
-    return bits(result), bits(case.look(x)), allocations
+    count = _pyffnn._faults_passed()
+    _pyffnn._trace_faults(None)
+    assert count <= ROOM, count
+    return bits(result), bits(case.look(x)), places[:count].tolist()
 
 
 def armed(case: Case, x: Any, n: int, times: int) -> tuple[bool, Any]:

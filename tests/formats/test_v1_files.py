@@ -1,4 +1,7 @@
-"""Model files of earlier versions load, and predict, learn and resume to the same bits."""
+"""Model files of earlier versions load, and predict, learn and resume to the same bits.
+
+But for float32's tanh, and gelu, which stands on it: its results are closer to the true ones now (docs/decisions.md), so bits may differ by a few.
+"""
 
 from __future__ import annotations
 
@@ -37,8 +40,10 @@ def floats(values: Any) -> Any:
     )
 
 
-def check(got: Any, want: Any) -> None:
-    if WITH_FMA:
+def check(model: Any, got: Any, want: Any) -> None:
+    if model.activation in ("tanh", "gelu"):
+        np.testing.assert_allclose(got, floats(want), rtol=1e-5 if WITH_FMA else 1e-4, atol=1e-6)
+    elif WITH_FMA:
         assert hexes(got) == want
     else:
         np.testing.assert_allclose(got, floats(want), rtol=1e-4, atol=1e-6)
@@ -54,7 +59,7 @@ def test_classifiers(name: str) -> None:
     entry, model = FILES[name], load(name)
     assert model.classes_.tolist() == entry["classes"]
     x = examples(entry)
-    check(model.predict_proba(x), entry["proba"])
+    check(model, model.predict_proba(x), entry["proba"])
     labels = model.predict(x)
     plain = labels.tolist() if isinstance(labels, np.ndarray) else [list(some) for some in labels]
     assert plain == entry["labels"]
@@ -69,7 +74,7 @@ def test_classifiers_learn_on(name: str) -> None:
     if "label_matrix" in name:
         y = np.array(y)
     model.partial_fit(examples(entry, more), y)
-    check(model.predict_proba(examples(entry)), more["proba"])
+    check(model, model.predict_proba(examples(entry)), more["proba"])
 
 
 @pytest.mark.parametrize("name", [name for name in of("text", "features", "lm") if name in FILES])
@@ -79,9 +84,9 @@ def test_a_loaded_model_is_saved_and_loaded(name: str, tmp_path: Path) -> None:
     more = {"tokenizer": words} if "tokenizer" in entry else {}
     again = CLASSES[entry["model"]].load(tmp_path / name, **more)
     if "tokens" in entry:
-        check(again.log_prob(entry["tokens"]), entry["log_prob"])
+        check(again, again.log_prob(entry["tokens"]), entry["log_prob"])
     else:
-        check(again.predict_proba(examples(entry)), entry["proba"])
+        check(again, again.predict_proba(examples(entry)), entry["proba"])
 
 
 @pytest.mark.parametrize("name", of("lm"))
@@ -89,8 +94,8 @@ def test_language_models(name: str) -> None:
     entry, model = FILES[name], load(name)
     assert [*model.vocabulary_.decode(np.arange(len(model.vocabulary_)))] == entry["vocabulary"]
     tokens = entry["tokens"]
-    check(model.log_prob(tokens), entry["log_prob"])
-    check(model.next_distribution(tokens[:7]), entry["distribution"])
+    check(model, model.log_prob(tokens), entry["log_prob"])
+    check(model, model.next_distribution(tokens[:7]), entry["distribution"])
 
 
 @pytest.mark.parametrize("name", of("lm_checkpoint"))
@@ -100,9 +105,8 @@ def test_checkpoints_are_read_but_their_runs_are_over(name: str) -> None:
     model = LanguageModel(**run["params"])
     with pytest.raises(ValueError, match=r"written by pyffnn 0\.1\.0.*load\(\) reads its weights"):
         model.fit(run["corpus"], valid=run["valid"], resume=FOLDER / name)
-    check(
-        LanguageModel.load(FOLDER / name).log_prob(FILES[name]["tokens"]), FILES[name]["log_prob"]
-    )
+    loaded = LanguageModel.load(FOLDER / name)
+    check(loaded, loaded.log_prob(FILES[name]["tokens"]), FILES[name]["log_prob"])
 
 
 def examples(entry: Any, part: Any = None) -> Any:

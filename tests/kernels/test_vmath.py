@@ -12,10 +12,13 @@ DTYPES = pytest.mark.parametrize("dtype", [np.float32, np.float64], ids=["f32", 
 # The bounds that docs/kernels.md states; the promise is 2 wherever there is an FMA.
 BOUNDS = {"exp": 1.05, "log": 0.85, "tanh": 1.95, "sigmoid": 1.75}
 WITHOUT_FMA = {"exp": 1.0, "log": 0.85, "tanh": 2.25, "sigmoid": 1.95}
+FLOAT32_TANH = 1.45  # by table, with FMA or without
 COUNT = 400_000
 
 
-def bound(name, isa):
+def bound(name, dtype, isa):
+    if name == "tanh" and dtype == np.float32:
+        return FLOAT32_TANH
     return (WITHOUT_FMA if isa == "sse2" else BOUNDS)[name]
 
 
@@ -34,7 +37,7 @@ def test_ulp_over_all_bit_patterns(name, dtype, isa):
     x = testing.spread_patterns(dtype, COUNT)
     error = testing.ulp_error(getattr(ops, name)(x), exact(name, x))
     worst = int(error.argmax())
-    assert error[worst] <= bound(name, isa), (x[worst], error[worst])
+    assert error[worst] <= bound(name, dtype, isa), (x[worst], error[worst])
 
 
 # Where the results are neither 0, 1 nor infinite: patterns alone are sparse there.
@@ -50,7 +53,7 @@ def test_ulp_on_an_even_grid(name, low, high, dtype, isa):
     x = np.linspace(low, high, COUNT).astype(dtype)
     error = testing.ulp_error(getattr(ops, name)(x), exact(name, x))
     worst = int(error.argmax())
-    assert error[worst] <= bound(name, isa), (x[worst], error[worst])
+    assert error[worst] <= bound(name, dtype, isa), (x[worst], error[worst])
 
 
 @DTYPES

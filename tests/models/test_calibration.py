@@ -11,7 +11,7 @@ import pytest
 
 from pyffnn import FFNNClassifier, TextClassifier
 from pyffnn.metrics import expected_calibration_error
-from pyffnn.models.calibration import conformal_floor, fit_temperature
+from pyffnn.models.calibration import conformal_floor, fit_temperature, folds
 from pyffnn.models.labels import Targets
 
 
@@ -241,3 +241,11 @@ def test_an_unbroken_run_and_a_resumed_one_end_alike(tmp_path: Any) -> None:
     resumed = model.fit(X, y, checkpoint=path, resume=True)
     np.testing.assert_array_equal(whole.predict_proba(X), resumed.predict_proba(X))
     assert whole.temperature_ == resumed.temperature_
+
+
+@pytest.mark.parametrize(("n", "share"), [(2500, 10), (2501, 5)])
+def test_few_examples_are_parted_into_more(n: int, share: int) -> None:
+    parts = folds(np.arange(n) % 3, np.arange(n), 0)
+    assert all(abs(others.size - n / share) < 1 for _, others in parts)
+    assert all(np.array_equal(np.union1d(some, others), np.arange(n)) for some, others in parts)
+    assert sum(others.size for _, others in parts) == n

@@ -20,6 +20,7 @@ Y = [line.split(" ", 1)[0] for line in LINES]
         {"pooling": "sum"},
         {"pooling": "sqrtn", "word_ngrams": 2, "optimizer": "adam"},
         {"pooling": "weighted"},
+        {"pooling": "mean", "output": "sampled", "samples": 2},
     ],
 )
 @pytest.mark.parametrize("two", [False, True])
@@ -47,3 +48,19 @@ def test_what_is_not_linear_is_not_folded():
     ):
         with pytest.raises(ValueError, match=wrong):
             TextClassifier(epochs=1, **options).fit(X, Y).fold()
+
+
+def test_classes_trained_by_samples_are_explained_and_written(tmp_path):
+    """The default beyond 5,000 classes: the same weights as a softmax, whose logits are formed for all classes."""
+    model = TextClassifier(
+        output="sampled", samples=2, pooling="mean", lowercase=False, char_ngrams=None, epochs=5
+    ).fit(X, [label.removeprefix("__label__") for label in Y])
+    p = model.predict_proba(X)
+    reason = model.explain(X[0])
+    np.testing.assert_allclose(reason.shares.sum(axis=0) + reason.bias, reason.logits, atol=1e-5)
+    z = np.exp(reason.logits - reason.logits.max())
+    np.testing.assert_allclose(z / z.sum(), p[0], rtol=1e-5)
+    model.to_fasttext(tmp_path / "model.bin")
+    read = TextClassifier.from_fasttext(tmp_path / "model.bin")
+    assert read.classes_.tolist() == model.classes_.tolist()
+    np.testing.assert_allclose(read.predict_proba(X), p, atol=1e-5)

@@ -210,3 +210,17 @@ def test_heavy_labels_do_not_diverge():
     sets = [[label, "all"] for label in labels]
     model = TextClassifier(multilabel=True, class_weight={"good": 80.0}).fit(texts, sets)
     assert model.score(texts, sets) > 0.95
+
+
+def test_very_many_classes_are_sampled() -> None:
+    classes = recipe.SAMPLED_CLASSES + 1
+    texts, labels = [f"w{i} v{i % 7}" for i in range(classes)], list(range(classes))
+    model = TextClassifier(epochs=1, embedding_dim=4, char_ngrams=None).fit(texts, labels)
+    spec = model._state().network.spec
+    assert (spec["output"], spec["samples"]) == ("sampled", 512)
+    assert model.output == "auto" and model.samples == 4096  # settings stay what was asked for
+    assert np.allclose(model.predict_proba(texts[:3]).sum(axis=1), 1, atol=1e-4)
+    model.partial_fit(texts[:5], labels[:5])
+    whole = TextClassifier(epochs=1, embedding_dim=4, char_ngrams=None)
+    whole.fit(texts[1:], labels[1:])
+    assert whole._state().network.spec["output"] == "classes"

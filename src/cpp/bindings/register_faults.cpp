@@ -3,6 +3,10 @@
 #include "core/faults.h"
 
 #if defined(PYFFNN_FAULTS)
+#include <pybind11/numpy.h>
+#include <pybind11/stl.h>
+
+#include <optional>
 #include <unordered_map>
 #endif
 
@@ -39,6 +43,15 @@ void register_faults(py::module_& m) {
   }
   m.def("_arm_faults", &faults::arm, py::arg("first"), py::arg("times") = 1);
   m.def("_faults_passed", &faults::passed);
+  // Until the next call the places of allocations are written to `places`, uint64; None: nowhere.
+  m.def(
+      "_trace_faults",
+      [](const std::optional<py::array_t<std::uint64_t, py::array::c_style>>& places) {
+        static auto* const kept = new std::optional<py::array_t<std::uint64_t, py::array::c_style>>;
+        faults::trace(places ? const_cast<std::uint64_t*>(places->data()) : nullptr, places ? places->size() : 0);
+        *kept = places;
+      },
+      py::arg("places").noconvert());
 }
 #else
 void register_faults(pybind11::module_&) {}

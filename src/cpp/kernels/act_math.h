@@ -29,7 +29,7 @@ PYFFNN_INLINE void with_act(Act act, F f) {
 template <class T, Act A>
 PYFFNN_INLINE Vec<T> act_vec(Vec<T> x) {
   if constexpr (A == Act::sigmoid) return vsigmoid<T>(x);
-  if constexpr (A == Act::tanh) return vtanh<T>(x);
+  if constexpr (A == Act::tanh) return vtanh(x);
   if constexpr (A == Act::relu) return x < zero<T>() ? zero<T>() : x;  // NaN stays NaN
   return x;
 }

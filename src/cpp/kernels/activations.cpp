@@ -5,22 +5,35 @@ namespace pyffnn {
 namespace PYFFNN_ISA {
 namespace {
 
+// f changes an array of vectors in place: y = f(x), N vectors at a time.
+template <int N, class T, class F>
+PYFFNN_INLINE void map_n(const T* x, T* y, Index n, F f) {
+  constexpr Index L = kLanes<T>;
+  Index i = 0;
+  for (; i + N * L <= n; i += N * L) {
+    Vec<T> v[N];
+    PYFFNN_UNROLL for (int k = 0; k < N; ++k) v[k] = load(x + i + k * L);
+    f(v);
+    PYFFNN_UNROLL for (int k = 0; k < N; ++k) store(y + i + k * L, v[k]);
+  }
+  for (; i < n; i += L) {
+    const Index lanes = clamp_lanes(n - i, L);
+    Vec<T> v[1] = {load_tail(x + i, lanes)};
+    f(v);
+    store_tail(y + i, v[0], lanes);
+  }
+}
 // y_i = f(x_i); two vectors in flight hide the latency of the polynomial.
 template <class T, class F>
 PYFFNN_INLINE void map1(const T* x, T* y, Index n, F f) {
-  constexpr Index L = kLanes<T>;
-  Index i = 0;
-  for (; i + 2 * L <= n; i += 2 * L) {
-    const Vec<T> a = f(load(x + i)), b = f(load(x + i + L));
-    store(y + i, a);
-    store(y + i + L, b);
-  }
-  for (; i + L <= n; i += L) store(y + i, f(load(x + i)));
-  if (i < n) store_tail(y + i, f(load_tail(x + i, n - i)), n - i);
+  map_n<2>(x, y, n, [=](auto& v) PYFFNN_LAMBDA_INLINE { PYFFNN_UNROLL for (auto& each : v) each = f(each); });
 }
+// Of tanh four where there are registers for them and for the table's rows.
+constexpr int kTanhsAtOnce = kVecBytes == 64 ? 4 : 2;
 
 template <class T>
 void act_forward_impl(Act act, const T* x, T* y, Index n) {
+  if (act == Act::tanh) return map_n<kTanhsAtOnce>(x, y, n, [](auto& v) PYFFNN_LAMBDA_INLINE { vtanh(v); });
   with_act(act, [=](auto tag) { map1(x, y, n, [](Vec<T> v) PYFFNN_LAMBDA_INLINE { return act_vec<T, decltype(tag)::act>(v); }); });
 }
 
@@ -39,14 +52,25 @@ void act_backward_impl(Act act, const T* dy, const T* y, T* dx, Index n) {
 template <class T>
 struct Gelu {
   static constexpr T scale = T(0.79788456080286535588), cubic = T(0.044715);
-  static PYFFNN_INLINE Vec<T> tanh_u(Vec<T> x) { return vtanh<T>(set1(scale) * x * fma(set1(cubic), x * x, set1<T>(1))); }
+  static PYFFNN_INLINE Vec<T> u(Vec<T> x) { return set1(scale) * x * fma(set1(cubic), x * x, set1<T>(1)); }
 };
+
+template <class T>
+void gelu_forward_impl(const T* x, T* y, Index n) {
+  map_n<kTanhsAtOnce>(x, y, n, [](auto& v) PYFFNN_LAMBDA_INLINE {
+    constexpr int N = sizeof v / sizeof v[0];
+    Vec<T> t[N];
+    PYFFNN_UNROLL for (int k = 0; k < N; ++k) t[k] = Gelu<T>::u(v[k]);
+    vtanh(t);
+    PYFFNN_UNROLL for (int k = 0; k < N; ++k) v[k] = set1(T(0.5)) * v[k] * (set1<T>(1) + t[k]);
+  });
+}
 
 template <class T>
 void gelu_backward_impl(const T* dy, const T* x, T* dx, Index n) {
   constexpr Index L = kLanes<T>;
   auto grad = [](Vec<T> d, Vec<T> v) PYFFNN_LAMBDA_INLINE {
-    const Vec<T> t = Gelu<T>::tanh_u(v), half = set1(T(0.5)), one = set1<T>(1);
+    const Vec<T> t = vtanh(Gelu<T>::u(v)), half = set1(T(0.5)), one = set1<T>(1);
     const Vec<T> du = set1(Gelu<T>::scale) * fma(set1(T(3) * Gelu<T>::cubic), v * v, one);
     return d * (half * (one + t) + half * v * (one - t * t) * du);
   };
@@ -57,18 +81,16 @@ void gelu_backward_impl(const T* dy, const T* x, T* dx, Index n) {
 
 }  // namespace
 
-#define PYFFNN_DEFINE(T)                                                                                               \
-  void act_forward(Act act, const T* x, T* y, Index n) { act_forward_impl(act, x, y, n); }                             \
-  void act_backward(Act act, const T* dy, const T* y, T* dx, Index n) { act_backward_impl(act, dy, y, dx, n); }        \
-  void gelu_forward(const T* x, T* y, Index n) {                                                                       \
-    map1(x, y, n, [](Vec<T> v) PYFFNN_LAMBDA_INLINE { return set1(T(0.5)) * v * (set1<T>(1) + Gelu<T>::tanh_u(v)); }); \
-  }                                                                                                                    \
-  void gelu_backward(const T* dy, const T* x, T* dx, Index n) { gelu_backward_impl(dy, x, dx, n); }                    \
-  void exp_forward(const T* x, T* y, Index n) {                                                                        \
-    map1(x, y, n, [](Vec<T> v) PYFFNN_LAMBDA_INLINE { return vexp<T>(v); });                                           \
-  }                                                                                                                    \
-  void log_forward(const T* x, T* y, Index n) {                                                                        \
-    map1(x, y, n, [](Vec<T> v) PYFFNN_LAMBDA_INLINE { return vlog<T>(v); });                                           \
+#define PYFFNN_DEFINE(T)                                                                                        \
+  void act_forward(Act act, const T* x, T* y, Index n) { act_forward_impl(act, x, y, n); }                      \
+  void act_backward(Act act, const T* dy, const T* y, T* dx, Index n) { act_backward_impl(act, dy, y, dx, n); } \
+  void gelu_forward(const T* x, T* y, Index n) { gelu_forward_impl(x, y, n); }                                  \
+  void gelu_backward(const T* dy, const T* x, T* dx, Index n) { gelu_backward_impl(dy, x, dx, n); }             \
+  void exp_forward(const T* x, T* y, Index n) {                                                                 \
+    map1(x, y, n, [](Vec<T> v) PYFFNN_LAMBDA_INLINE { return vexp<T>(v); });                                    \
+  }                                                                                                             \
+  void log_forward(const T* x, T* y, Index n) {                                                                 \
+    map1(x, y, n, [](Vec<T> v) PYFFNN_LAMBDA_INLINE { return vlog<T>(v); });                                    \
   }
 PYFFNN_DEFINE(float)
 PYFFNN_DEFINE(double)

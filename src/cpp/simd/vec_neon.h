@@ -22,6 +22,13 @@ PYFFNN_INLINE V smaller(V a, V b) {
   return a < b ? a : b;
 }
 
+// By bytes: four of each number.
+PYFFNN_INLINE VecF lookup8(const float (&table)[8], VecI32 i) {
+  const uint8x16x2_t bytes = {{vreinterpretq_u8_f32(vld1q_f32(table)), vreinterpretq_u8_f32(vld1q_f32(table + 4))}};
+  const VecU32 at = (bits<VecU32>(i) & 7) * 0x04040404u + 0x03020100u;
+  return bits<VecF>(vqtbl2q_u8(bytes, bits<uint8x16_t>(at)));
+}
+
 // n in [0, lanes]; touches no byte past p + n.
 template <class T>
 PYFFNN_INLINE Vec<T> load_tail(const T* p, Index n) {

@@ -21,6 +21,8 @@ PYFFNN_INLINE V smaller(V a, V b) {
   return a < b ? a : b;
 }
 
+PYFFNN_INLINE VecF lookup8(const float (&table)[8], VecI32 i) { return VecF{table[i[0] & 7]}; }
+
 template <class T>
 PYFFNN_INLINE Vec<T> load_tail(const T* p, Index n) {
   return n > 0 ? load(p) : zero<T>();

@@ -25,6 +25,10 @@ PYFFNN_INLINE VecD larger(VecD a, VecD b) { return (VecD)_mm512_maskz_max_pd(0xf
 PYFFNN_INLINE VecF smaller(VecF a, VecF b) { return (VecF)_mm512_maskz_min_ps(0xffff, (__m512)a, (__m512)b); }
 PYFFNN_INLINE VecD smaller(VecD a, VecD b) { return (VecD)_mm512_maskz_min_pd(0xff, (__m512d)a, (__m512d)b); }
 
+PYFFNN_INLINE VecF lookup8(const float (&table)[8], VecI32 i) {
+  return (VecF)_mm512_maskz_permutexvar_ps(0xffff, (__m512i)i, _mm512_maskz_broadcast_f32x8(0xffff, _mm256_loadu_ps(table)));
+}
+
 // n in [0, lanes]; a masked lane is never touched in memory.
 PYFFNN_INLINE VecF load_tail(const float* p, Index n) { return (VecF)_mm512_maskz_loadu_ps(static_cast<__mmask16>((1u << n) - 1u), p); }
 PYFFNN_INLINE VecD load_tail(const double* p, Index n) { return (VecD)_mm512_maskz_loadu_pd(static_cast<__mmask8>((1u << n) - 1u), p); }
@@ -102,6 +106,8 @@ PYFFNN_INLINE VecD larger(VecD a, VecD b) { return (VecD)_mm256_max_pd((__m256d)
 PYFFNN_INLINE VecF smaller(VecF a, VecF b) { return (VecF)_mm256_min_ps((__m256)a, (__m256)b); }
 PYFFNN_INLINE VecD smaller(VecD a, VecD b) { return (VecD)_mm256_min_pd((__m256d)a, (__m256d)b); }
 
+PYFFNN_INLINE VecF lookup8(const float (&table)[8], VecI32 i) { return (VecF)_mm256_permutevar8x32_ps(_mm256_loadu_ps(table), (__m256i)i); }
+
 PYFFNN_INLINE __m256i tail_mask32(Index n) {
   return _mm256_cmpgt_epi32(_mm256_set1_epi32(static_cast<int>(n)), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
 }
@@ -147,6 +153,10 @@ PYFFNN_INLINE VecF larger(VecF a, VecF b) { return (VecF)_mm_max_ps((__m128)a, (
 PYFFNN_INLINE VecD larger(VecD a, VecD b) { return (VecD)_mm_max_pd((__m128d)a, (__m128d)b); }
 PYFFNN_INLINE VecF smaller(VecF a, VecF b) { return (VecF)_mm_min_ps((__m128)a, (__m128)b); }
 PYFFNN_INLINE VecD smaller(VecD a, VecD b) { return (VecD)_mm_min_pd((__m128d)a, (__m128d)b); }
+
+PYFFNN_INLINE VecF lookup8(const float (&table)[8], VecI32 i) {
+  return VecF{table[i[0] & 7], table[i[1] & 7], table[i[2] & 7], table[i[3] & 7]};
+}
 
 PYFFNN_INLINE VecF load_tail(const float* p, Index n) {
   if (n >= 4) return load(p);

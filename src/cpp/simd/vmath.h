@@ -1,5 +1,6 @@
 // exp, log, tanh, sigmoid: one polynomial for every vector width, so all FMA ISAs give the same bits. Measured bounds: docs/kernels.md.
 #pragma once
+#include "simd/tanh_table.h"
 #include "simd/vec.h"
 
 namespace pyffnn {
@@ -135,14 +136,38 @@ PYFFNN_INLINE Vec<T> divide_by_sum(Vec<T> num, Vec<T> a, Vec<T> b) {
   return fma(fma(-q, lost, fma(-q, d, num)), inv, q);
 }
 
-template <class T>
-PYFFNN_INLINE Vec<T> vtanh(Vec<T> x) {
-  constexpr T big = sizeof(T) == 4 ? T(10) : T(20);  // tanh rounds to 1 from 9.01 (float), 19.06 (double) on
-  const Vec<T> a = vabs<T>(x);
-  const Vec<T> t = smaller(set1<T>(big), a);
-  const Vec<T> e = vexpm1_positive<T>(t + t);
-  const Vec<T> y = with_sign<T>(divide_by_sum<T>(e, set1<T>(2), e), x);
-  return x != x ? x : y;
+// tanh of N vectors side by side: each is one long chain. double: (e^2x - 1) / (e^2x + 1).
+template <int N>
+PYFFNN_INLINE void vtanh(VecD (&x)[N]) {
+  PYFFNN_UNROLL for (int v = 0; v < N; ++v) {
+    const VecD t = smaller(set1(20.0), vabs<double>(x[v]));  // tanh rounds to 1 from 19.06 on
+    const VecD e = vexpm1_positive<double>(t + t);
+    const VecD y = with_sign<double>(divide_by_sum<double>(e, set1(2.0), e), x[v]);
+    x[v] = x[v] != x[v] ? x[v] : y;
+  }
+}
+// float: one of seven polynomials, which the exponent chooses (tools/make_tanh_table.py), and no division.
+template <int N>
+PYFFNN_INLINE void vtanh(VecF (&x)[N]) {
+  VecF t[N], y[N];
+  VecI32 column[N];
+  PYFFNN_UNROLL for (int v = 0; v < N; ++v) {
+    const VecF a = smaller(set1(kTanhTop), vabs<float>(x[v]));
+    column[v] = bits<VecI32>(larger(set1(0.125f), a)) >> ExpConst<float>::mantissa;
+    t[v] = a - lookup8(kTanhTable[0], column[v]);
+    y[v] = lookup8(kTanhTable[kTanhDegree + 1], column[v]);
+  }
+  PYFFNN_UNROLL for (int k = kTanhDegree; k >= 1; --k) {
+    PYFFNN_UNROLL for (int v = 0; v < N; ++v) y[v] = fma(y[v], t[v], lookup8(kTanhTable[k], column[v]));
+  }
+  PYFFNN_UNROLL for (int v = 0; v < N; ++v) x[v] = with_sign<float>(y[v], x[v]);
+}
+
+template <class V>
+PYFFNN_INLINE V vtanh(V x) {
+  V one[1] = {x};
+  vtanh(one);
+  return one[0];
 }
 
 // With x = n ln2 - r: 2^n / (2^n + e^r), a division of a power of two by a sum that is rounded once (what 1 + 2^n loses goes to the small

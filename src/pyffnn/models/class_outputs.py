@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pyffnn.models.labels import Targets
-from pyffnn.models.names import ClassOutput
+from pyffnn.models.names import TextOutput
 from pyffnn.net import Network
 from pyffnn.net import Targets as NetTargets
 
@@ -23,7 +23,7 @@ _LOSSES = {"ordinal": "ordinal"}
 class OutputSettings(Protocol):
     """Settings of the models that concern the output layer."""
 
-    output: ClassOutput
+    output: TextOutput
     cutoffs: Sequence[int] | None
     samples: int
 

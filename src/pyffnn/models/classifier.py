@@ -26,7 +26,7 @@ from pyffnn.models.class_outputs import (
 from pyffnn.models.fitted import Fitted
 from pyffnn.models.labels import ClassWeight, Targets, given_classes
 from pyffnn.models.logits import logits
-from pyffnn.models.names import ClassOutput
+from pyffnn.models.names import TextOutput
 from pyffnn.models.supervised import STRUCTURE, Numbers, Rehearsal, Supervised
 from pyffnn.models.thresholds import Thresholds, best_thresholds, given_thresholds
 from pyffnn.models.weighting import combined, weights_of_classes
@@ -67,7 +67,7 @@ F = TypeVar("F", bound=ClassifierFitted)
 class Classifier(Answers[F], Supervised[F]):
     """Base of `FFNNClassifier` and `TextClassifier`; they turn their input into examples."""
 
-    output: ClassOutput
+    output: TextOutput
     cutoffs: Sequence[int] | None
     samples: int
     class_weight: ClassWeight

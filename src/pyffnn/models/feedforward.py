@@ -104,7 +104,7 @@ class FFNNClassifier(VectorAnswers[FFNNFitted], Classifier[FFNNFitted]):
     calibrate
         Divide the logits by the temperature that suits unseen examples best (Guo et al. 2017), so that
         of those with probability 0.8 about 80 % have that label: ``X_val``, else examples that up to
-        five further models, trained on four fifths each, have not seen. Not with
+        ten further models, trained on the rest each, have not seen. Not with
         ``output="adaptive"``.
     reject
         None, or the share of examples like those of training, between 0 and 1, that may be answered

@@ -59,8 +59,7 @@ class Fitted:
     @property
     def owns(self) -> bool:
         """Whether this is the state that the network belongs to now."""
-        seat: _Seat = self.network.owner
-        return seat.holds(self)
+        return self.network.owner.found() is self
 
     def copy(self) -> Self:
         """An independent one of the same content."""
@@ -83,21 +82,19 @@ class _Seat:
     made. The state itself is found again while somebody has it, else it is put together anew.
     """
 
-    __slots__ = ("_found", "_rest")
+    __slots__ = ("_rest", "found")
 
     def __init__(self, fitted: Fitted) -> None:
         self._rest = _twin(fitted, None)
-        self._found = weakref.ref(fitted)
-
-    def holds(self, fitted: Fitted) -> bool:
-        return self._found() is fitted
+        # asked for at every prediction
+        self.found = weakref.ref(fitted)
 
     def state(self, network: Network) -> Any:
-        found = self._found()
+        found = self.found()
         if found is None:
             # two threads may do so at once: the one that comes first does not own the network, and looks again
             found = _twin(self._rest, network)
-            self._found = weakref.ref(found)
+            self.found = weakref.ref(found)
         return found
 
 
@@ -123,8 +120,9 @@ class FittedModel(OneState[F]):
         kept: F | None = self._fitted if own.get("_shown") else own.get("_kept")
         if kept is None:
             raise not_fitted(self)
-        state: F = kept.network.owner.state(kept.network)
-        return state
+        network = kept.network
+        state: F | None = network.owner.found()
+        return self._of(network) if state is None else state
 
     def _consistently(self, use: Callable[[F], R]) -> R:
         """``use(fitted)`` of one state: what it computed with the network belongs to what it read in the state.

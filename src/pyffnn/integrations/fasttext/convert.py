@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from pyffnn.models.logits import as_softmax
+
 from .model import EOS, LOSSES, MODELS, _load
 
 if TYPE_CHECKING:
@@ -98,8 +100,9 @@ def to_text_classifier(
 def to_fasttext(model: TextClassifier, path: str | os.PathLike[str]) -> None:
     """See `TextClassifier.to_fasttext`."""
     fitted = model._state()
-    features, spec = fitted.features, fitted.network.spec
-    parameters = fitted.network.parameters()
+    network = as_softmax(fitted.network)
+    features, spec = fitted.features, network.spec
+    parameters = network.parameters()
     tokenizer = features.tokenizer
     words, rows = features.words()
     wrong = (

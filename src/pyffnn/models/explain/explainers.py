@@ -18,7 +18,7 @@ from pyffnn.models.explain.attribution import (
 )
 from pyffnn.models.explain.explanation import Entry, Explanation
 from pyffnn.models.explain.places import find_places, words_of
-from pyffnn.models.logits import ClassState
+from pyffnn.models.logits import ClassState, as_softmax
 from pyffnn.net import Examples, Network
 from pyffnn.text.featurizer import Featurizer
 
@@ -44,7 +44,7 @@ def explain_text(
     entries: list[Entry]
     if length is None:
         found = find_places(features, given)
-        network = own_network(fitted.network, Examples.text(corpus.core))
+        network = as_softmax(own_network(fitted.network, Examples.text(corpus.core)))
         attribution = of_table(network, Examples.text(corpus.core), _outputs(fitted, columns))
         rows = corpus.bags().ids
         entries = found.entries
@@ -53,7 +53,7 @@ def explain_text(
         ids = corpus.sequences(length)[0][: len(words)]
         entries = [Entry(word, "word", (i, i + 1)) for i, word in enumerate(words[: len(ids)])]
         network, examples = _by_position(fitted.network, ids, length)
-        attribution = of_table(network, examples, _outputs(fitted, columns))
+        attribution = of_table(as_softmax(network), examples, _outputs(fitted, columns))
         shares = attribution.shares[: len(ids)]
         # words outside the vocabulary are zeros, which have no share
         entries = [entry for entry, row in zip(entries, ids, strict=True) if row >= 0]
@@ -73,7 +73,7 @@ def explain_vector(
     """Of one feature vector; of a sparse one the features that are there."""
     _check(fitted)
     columns = _columns(fitted, classes, probabilities)
-    network = own_network(fitted.network, features.examples())
+    network = as_softmax(own_network(fitted.network, features.examples()))
     if features.kind == "dense":
         (x,) = features.arrays
         present = np.arange(x.shape[1])
@@ -102,7 +102,7 @@ def explain_vector(
 def _check(fitted: ClassState) -> None:
     spec = fitted.network.spec
     output = "ordinal" if spec["loss"] == "ordinal" else spec["output"]
-    if output != "classes":
+    if output not in ("classes", "sampled"):
         raise ValueError(f"explain needs a model with output='softmax', this one has {output!r}")
 
 

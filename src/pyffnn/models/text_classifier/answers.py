@@ -135,12 +135,14 @@ class TextAnswers(TextCorpora, TextVectors[TextFitted], StoredTextClassifier):
         n_threads = self.n_threads
         if n_threads is None or type(n_threads) is not int or n_threads < 1:
             n_threads = self._threads()
-        fitted = self._state()
-        if type(X) is list:
-            p = fitted.of_list(X, n_threads)
-            if fitted.owns:
+        own = self.__dict__
+        kept: TextFitted | None = None if own.get("_shown") else own.get("_kept")
+        if type(X) is list and kept is not None:
+            p = kept.of_list(X, n_threads)
+            if kept.network.owner.found() is kept:  # `owns`, without a call
                 return p
-        else:
+        elif type(X) is not list:
+            self._check_fitted()
             X = self._texts(X)
         return self._consistently(lambda fitted: fitted.probabilities(X, n_threads))
 

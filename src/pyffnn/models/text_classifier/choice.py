@@ -108,7 +108,7 @@ def choose(
     """
     texts = np.arange(len(read.corpus)) if numbers is None else numbers
     classes = int(read.targets.classes.size)
-    measured = recipe.may_measure(model, recipe.pool(model, read.corpus))
+    measured = recipe.may_measure(model, recipe.pool(model, read.corpus), read.targets)
     # Texts that are many and long are known well enough by rule.
     measured = measured and read.corpus.suits_char_ngrams and texts.size >= _LEAST_TEXTS
     if not measured or model._patience() is not None:

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from pyffnn.models.logits import as_softmax
 from pyffnn.net import Network
 
 __all__ = ["folded", "for_scoring"]
@@ -40,8 +41,10 @@ def folded(model: Any) -> Any:
     """See `TextClassifier.fold`."""
     with (network := model._state().network).reading():
         fitted = model._of(network)
-        spec = dict(network.spec)
-        parameters = {name: np.array(array) for name, array in network.parameters().items()}
+        sampled = network.spec["output"] == "sampled"
+        whole = as_softmax(network)
+        spec = dict(whole.spec)
+        parameters = {name: np.array(array) for name, array in whole.parameters().items()}
     if wrong := _not_linear(spec):
         raise ValueError(f"only a linear model can be folded, not one with {wrong}")
     weight = parameters.pop("output.weight")
@@ -52,13 +55,14 @@ def folded(model: Any) -> Any:
     views["output.weight"][...] = np.eye(weight.shape[1], dtype=np.float32)
     for name, array in parameters.items():
         views[name][...] = array
-    state, mine = network.state(), own.state()
+    state, mine = whole.state(), own.state()
     for name, array in state.items():
         if mine[name].shape == array.shape:
             mine[name][...] = array
-    found = type(model)(**{**model.get_params(), "embedding_dim": weight.shape[1]})
-    settings = dict(fitted.settings)
-    if "embedding_dim" in settings:
-        settings["embedding_dim"] = weight.shape[1]
+    changed: dict[str, Any] = {"embedding_dim": weight.shape[1]}
+    if sampled:
+        changed["output"] = "softmax"
+    found = type(model)(**{**model.get_params(), **changed})
+    settings = {n: changed.get(n, value) for n, value in fitted.settings.items()}
     found._keep(replace(fitted, network=own, settings=settings))
     return found

@@ -15,11 +15,11 @@ from pyffnn.models.classifier import Classifier
 from pyffnn.models.labels import ClassWeight
 from pyffnn.models.names import (
     Activation,
-    ClassOutput,
     Pooling,
     Precision,
     RandomState,
     TextOptimizer,
+    TextOutput,
 )
 from pyffnn.models.supervised import Rehearsal
 from pyffnn.models.text_classifier import recipe
@@ -64,7 +64,8 @@ class TextClassifier(TextAnswers):
         layer normalisation, as in `LanguageModel`.
     output, cutoffs, samples
         "softmax", all classes at each step; "ordinal", classes in their (sorted) order, by cumulative logits
-        (McCullagh 1980); for very many classes "adaptive" or "sampled", as in `LanguageModel`.
+        (McCullagh 1980); for very many classes "adaptive" or "sampled", as in `LanguageModel`. "auto": "sampled"
+        (with at most 512 ``samples``) where one label a text is of more than 5,000, else "softmax".
     pooling
         "weighted", "mean", "sqrtn", "sum", "max", "min", a tuple of the
         last five side by side, "concat" or "auto". "weighted": each row of a text once,
@@ -163,8 +164,8 @@ class TextClassifier(TextAnswers):
         are any (``X_val``, or held out for early stopping), else 0.5.
     calibrate
         Divide the logits by the temperature that suits unseen texts best (Guo et al. 2017), so that
-        of those with probability 0.8 about 80 % have that label: ``X_val``, else texts that up to five
-        further models, trained on four fifths each, have not seen. Not with ``output="adaptive"``.
+        of those with probability 0.8 about 80 % have that label: ``X_val``, else texts that up to ten
+        further models, trained on the rest each, have not seen. Not with ``output="adaptive"``.
     reject
         None, or the share of texts like those of training, between 0 and 1, that may be answered "none
         of these" (`predict` gives None): those less sure than that share of the validation data.
@@ -238,7 +239,7 @@ class TextClassifier(TextAnswers):
         verbose: int = 0,
         residual: bool = False,
         layer_norm: bool = False,
-        output: ClassOutput = "softmax",
+        output: TextOutput = "auto",
         cutoffs: Sequence[int] | None = None,
         samples: int = 4096,
         clip_norm: float | None = None,

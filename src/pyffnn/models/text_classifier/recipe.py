@@ -23,6 +23,7 @@ __all__ = [
     "LEAST_WORDS",
     "MOST_EPOCHS",
     "MOST_TOKENS",
+    "SAMPLED_CLASSES",
     "STRUCTURE",
     "SUM_SCALE",
     "Settings",
@@ -36,8 +37,10 @@ __all__ = [
     "may_cut",
     "may_measure",
     "may_weigh",
+    "num_classes",
     "optimizer",
     "optimizer_of",
+    "output",
     "pool",
     "pooling",
     "sentence",
@@ -56,6 +59,10 @@ DIM = 16
 MANY_CLASSES = 64
 _WIDE_DIM = 64
 _MANY_EPOCHS = 5
+# A softmax over more classes costs more than all else, and a draw of so many a step learns as much a pass.
+SAMPLED_CLASSES = 5000
+_SAMPLES = 512
+_SAMPLED_EPOCHS = 2
 # Weighted rows have features of norm 1 and learn by plain SGD, whose steps are as long as a row's weight says: so the weights are also what a
 # row is trusted with, as in l2-regularised regression on tf-idf, which Adagrad's steps of one length would undo.
 _WEIGHTED_RATE = 1.0
@@ -162,15 +169,32 @@ def weighted_optimizer(classes: int) -> Literal["sgd", "adagrad"]:
     return "sgd" if classes <= MANY_CLASSES else "adagrad"
 
 
-def settled(s: S, pool: str | tuple[str, ...], classes: int) -> S:
+def settled(s: S, pool: str | tuple[str, ...], targets: Any) -> S:
     """The model with what its pooling decides: it makes the network."""
     copy = object.__new__(type(s))
     copy.__dict__.update(s.__dict__)
     if copy.optimizer == "auto":
         own = pool == "weighted" and not s._hidden()
-        copy.optimizer = weighted_optimizer(classes) if own else "adagrad"
+        copy.optimizer = weighted_optimizer(num_classes(targets)) if own else "adagrad"
     copy.l2 = l2(s, {"pool": pool})
+    if getattr(s, "output", None) == "auto":
+        samples = min(int(copy.__dict__["samples"]), _SAMPLES)
+        copy.__dict__.update(output=output(s, targets), samples=samples)
     return copy
+
+
+def output(s: Any, targets: Any) -> str:
+    """How a classifier's classes are scored; "auto" samples very many, which takes one class a text."""
+    if s.output != "auto":
+        return str(s.output)
+    one = targets.codes is not None and targets.classes.size > SAMPLED_CLASSES
+    return "sampled" if one else "softmax"
+
+
+def num_classes(targets: Any) -> int:
+    """Of what a network is to tell; 1 for numbers."""
+    classes = getattr(targets, "classes", None)
+    return 1 if classes is None else int(classes.size)
 
 
 def dim(s: Settings, pool: Any, classes: int) -> int:
@@ -280,16 +304,15 @@ def epochs(
     if weighted:
         most = _WEIGHTED_EPOCHS if classes <= MANY_CLASSES else _MANY_EPOCHS
     wanted = _WEIGHTED_FEATURES if weighted else _AUTO_FEATURES
-    passes = min(max(round(wanted / features), 1), most)
+    least = _SAMPLED_EPOCHS if weighted and classes > SAMPLED_CLASSES else 1
+    passes = min(max(round(wanted / features), least), most)
     steps = -(-len(corpus) // int(s.batch_size))
     return max(passes, min(-(-_AUTO_STEPS // steps), MOST_EPOCHS))
 
 
-def may_measure(s: Settings, pool: Any) -> bool:
+def may_measure(s: Settings, pool: Any, targets: Any) -> bool:
     """Whether the learning rate is to be found by trying some."""
-    own = (
-        s.embedding_dim is None and getattr(s, "output", "softmax") == "softmax" and not s._hidden()
-    )
+    own = s.embedding_dim is None and output(s, targets) == "softmax" and not s._hidden()
     return (
         own
         and pool == "weighted"

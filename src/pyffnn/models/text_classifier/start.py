@@ -74,13 +74,15 @@ def begin(
             )
         found = rows[where], values
     pool = recipe.pool(model, read.corpus)
-    settled = recipe.settled(model, pool, _classes(read.targets))
+    settled = recipe.settled(model, pool, read.targets)
     concat = pool == "concat"
     inputs: dict[str, Any] = {
         **({"input": "concat"} if concat else {"input": "bags", "pool": pool}),
         **({} if model.windows is None else {"window": int(model.windows)}),
         "rows": features.num_rows,
-        "dim": recipe.dim(model, pool, _classes(read.targets)) if dim is None else int(dim),
+        "dim": recipe.dim(model, pool, recipe.num_classes(read.targets))
+        if dim is None
+        else int(dim),
     }
     if concat:
         longest = int(np.diff(read.corpus.core.offsets).max())
@@ -141,11 +143,6 @@ def begin_weighted(
     room = room and spec["loss"] != "ordinal"  # that has one score for all classes
     if class_rows and room:
         arrays["output.weight"][:] = np.eye(spec["dim"], spec["n_outputs"])
-
-
-def _classes(targets: Any) -> int:
-    classes = getattr(targets, "classes", None)
-    return 1 if classes is None else int(classes.size)
 
 
 def prepare(model: TextClassifier, X: Any, y: Any, classes: Any) -> None:
