@@ -59,7 +59,7 @@ print(json.dumps([version, platform.python_version(), bool(headers), libc, platf
 """
 
 
-class Lacking(Exception):
+class LackingError(Exception):
     """Something that is needed is not there; the text says what, and what to do."""
 
 
@@ -80,9 +80,9 @@ class Interpreter:
         try:
             told = subprocess.run([*words, "-c", ABOUT], check=True, capture_output=True, text=True)
         except FileNotFoundError as error:
-            raise Lacking(f"{command}: there is no such program ({error.filename})") from None
+            raise LackingError(f"{command}: there is no such program ({error.filename})") from None
         except subprocess.CalledProcessError as error:
-            raise Lacking(f"{command}: does not run Python: {error.stderr.strip()}") from None
+            raise LackingError(f"{command}: does not run Python: {error.stderr.strip()}") from None
         return Interpreter(words, *json.loads(told.stdout))
 
     @property
@@ -120,7 +120,7 @@ def check(target: str, pythons: list[Interpreter]) -> None:
         elif not python.headers:
             lacking.append(f"the headers of {said} (Python.h); Debian has them in pythonX.Y-dev")
     if lacking:
-        raise Lacking("what is lacking here:\n- " + "\n- ".join(lacking))
+        raise LackingError("what is lacking here:\n- " + "\n- ".join(lacking))
 
 
 def script(path: Path, text: str) -> Path:
@@ -188,7 +188,8 @@ def build(target: str, python: Interpreter, house: Path) -> Path:
     pip(maker, "wheel", "-q", "--no-deps", "-w", raw, where, *settings, ".", env=env)
     (made,) = raw.glob("*.whl")
     repaired = raw / "repaired"
-    policy = [] if target == "host" else ["--plat", target]
+    # Of another processor's policies auditwheel takes no name; it finds the oldest one by itself.
+    policy = ["--plat", target] if target.endswith(platform.machine()) else []
     run(sys.executable, "-m", "auditwheel", "repair", *policy, "-w", repaired, made)
     (wheel,) = repaired.glob("*.whl")
     run(sys.executable, "-m", "auditwheel", "show", wheel)
@@ -207,7 +208,7 @@ def test(wheel: Path, python: Interpreter, target: str, runner: Interpreter | No
     if runner is None or runner.version != python.version:
         return "built and audited"
     if (runner.machine, runner.libc) != (machine_of(target), libc_of(target)):
-        raise Lacking(
+        raise LackingError(
             f"--run-by: {shlex.join(runner.command)} is of {runner.libc} {runner.machine}; {target} is wanted"
         )
     # An interpreter that may have neither pip nor a network: what it needs is laid beside it.
@@ -252,7 +253,7 @@ def main() -> int:
         runner = Interpreter.of(wanted.run_by) if wanted.run_by else None
         check(wanted.target, pythons)
         rows = [made(wanted.target, python, wanted.house, runner) for python in pythons]
-    except Lacking as lacking:
+    except LackingError as lacking:
         print(f"wheels: {lacking}", file=sys.stderr)
         return 2
     except subprocess.CalledProcessError as error:
