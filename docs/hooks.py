@@ -34,7 +34,7 @@ def _benchmarks() -> Iterator[str]:
         found = json.loads(path.read_text(encoding="utf-8"))
         yield f"## {found['cpu']['name']}, {found['isa']}\n"
         rows = list(_rows(found["runs"]))
-        yield f'<div class="chart">{_chart(rows)}</div>\n'
+        yield f'<div class="chart">{_chart(rows)}{_chart(rows, above=True)}</div>\n'
         yield '??? note "As a table, with the number of cases and the day"\n'
         yield "    | what | threads | against | times as fast | cases | measured |"
         yield "    |---|---|---|---|---|---|"
@@ -66,31 +66,35 @@ def _shortened(name: str) -> str:
     return name if len(name) <= 52 else name[:51] + "\u2026"
 
 
-def _chart(rows: list[tuple[str, int, str, float, int, str]]) -> str:
-    """Bars on a logarithmic scale, from a quarter to sixteen times as fast; the line is 1."""
+def _chart(rows: list[tuple[str, int, str, float, int, str]], *, above: bool = False) -> str:
+    """Bars on a logarithmic scale, from a quarter to sixteen times as fast; the line is 1. Names beside the bars, or above them."""
     low, high = math.log(0.25), math.log(16)
-    height = _ROW * len(rows) + 24
+    label, row = (12, _ROW + 14) if above else (_LABEL, _ROW)
+    height = row * len(rows) + 24
 
     def at(ratio: float) -> float:
         share = (min(max(math.log(ratio), low), high) - low) / (high - low)
-        return _LABEL + share * _BAR
+        return label + share * _BAR
 
     one = at(1.0)
     parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_LABEL + _BAR + 50} {height}"',
-        ' font-family="Helvetica, Arial, sans-serif" font-size="11" fill="currentColor">',
+        f'<svg class="{"above" if above else "beside"}" xmlns="http://www.w3.org/2000/svg" ',
+        f'viewBox="0 0 {label + _BAR + 50} {height}" ',
+        'font-family="Helvetica, Arial, sans-serif" font-size="11" fill="currentColor">',
     ]
     for i, (group, threads, peer, mean, _, _) in enumerate(rows):
-        y, end = _ROW * i + 4, at(mean)
+        y, end = row * (i + 1) - 14, at(mean)
         many = "" if threads == 1 else f", {threads} threads"
         name = html.escape(_shortened(group if _names(group, peer) else f"{group}: {peer}") + many)
         color = "#3b6fb6" if mean >= 1 else "#d1495b"
+        place = f'x="0" y="{y - 4}"' if above else f'x="{label - 6}" y="{y + 11}" text-anchor="end"'
         parts.append(
-            f'<text x="{_LABEL - 6}" y="{y + 11}" text-anchor="end">{name}</text>'
+            f"<text {place}>{name}</text>"
             f'<rect x="{min(one, end):.1f}" y="{y}" width="{abs(end - one):.1f}" height="13" '
             f'fill="{color}"/><text x="{max(one, end) + 4:.1f}" y="{y + 11}">{mean:.2f}</text>'
         )
-    parts.append(f'<path d="M{one},0V{height - 18}" stroke="currentColor"/>')
+    if not above:  # there it would cross the names
+        parts.append(f'<path d="M{one},0V{height - 18}" stroke="currentColor"/>')
     for tick in (0.25, 0.5, 1, 2, 4, 8, 16):
         parts.append(f'<text x="{at(tick)}" y="{height - 4}" text-anchor="middle">{tick:g}</text>')
     return "".join([*parts, "</svg>"])

@@ -21,8 +21,7 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 HOOKS = hasattr(_pyffnn, "kernel_optim_step")
 
 
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
+def _skipped_in_a_wheel() -> Generator[None, object, object]:
     """A test that asks a wheel for the emulated tiles or a kernel alone is skipped, and says so."""
     try:
         return (yield)
@@ -30,6 +29,16 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
         if not HOOKS and ("'amx-emulated'" in str(error) or "'kernel_" in str(error)):
             pytest.skip("this build has no PYFFNN_HOOKS")
         raise
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_setup(item: pytest.Item) -> Generator[None, object, object]:
+    return (yield from _skipped_in_a_wheel())
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
+    return (yield from _skipped_in_a_wheel())
 
 
 def pytest_report_header() -> str:

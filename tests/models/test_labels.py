@@ -90,7 +90,7 @@ def test_nullable_columns_of_pandas(dtype: str, tmp_path: Any) -> None:
             call([[1.0], [0.0], [0.5]] * 20, missing)
 
 
-@pytest.mark.parametrize("missing", [None, float("nan"), np.datetime64("NaT"), "pandas.NA"])
+@pytest.mark.parametrize("missing", [None, float("nan"), np.datetime64("NaT", "D"), "pandas.NA"])
 def test_missing_labels_are_refused(missing: Any) -> None:
     if missing == "pandas.NA":
         missing = pytest.importorskip("pandas").NA

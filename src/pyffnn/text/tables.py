@@ -198,7 +198,7 @@ def _pick(names: list[Any], columns: Columns, place: str, labelled: bool) -> tup
     if text is None or (labelled and label is None):
         missing = "text" if text is None else "label"
         raise ValueError(
-            f"{place}: which column holds the {missing}? Say it by {missing}_column: {_list(names)}"
+            f"{place}: which column holds the {missing}? Say it by {missing}_column (--{missing}-column): {_list(names)}"
         )
     return text, label
 
