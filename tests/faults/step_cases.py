@@ -29,7 +29,7 @@ def adam(x: SimpleNamespace) -> None:
 
 
 def large(folder: Path) -> SimpleNamespace:
-    return SimpleNamespace(x=np.ones((600, 1000), np.float32))
+    return SimpleNamespace(x=np.ones((2200, 1000), np.float32))
 
 
 def results(x: SimpleNamespace) -> None:

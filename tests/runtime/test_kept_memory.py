@@ -17,13 +17,13 @@ import pyffnn
 from pyffnn import _pyffnn, ops
 
 MB = 1 << 20
-N = 3 * MB // 4  # numbers of a result of 3 MB
+N = 11 * MB // 4  # numbers of a result of 11 MB
 
 
 @pytest.fixture(autouse=True)
 def empty() -> Iterator[None]:
     before = pyffnn.get_kept_memory()
-    pyffnn.set_kept_memory(64 * MB)
+    pyffnn.set_kept_memory(128 * MB)
     pyffnn.release_memory()
     yield
     pyffnn.set_kept_memory(before)
@@ -60,10 +60,10 @@ def test_results_are_ordinary_arrays() -> None:
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_every_way_to_a_result(dtype: type) -> None:
     """The entry points for the ordinary case, and the general functions behind them."""
-    x = np.ones((600, 1000), dtype)
+    x = np.ones((3000, 1000), dtype)
     assert maker(ops.relu(x)) == maker(ops.relu(x[:, ::-1])) == "pyffnn"
-    assert maker(ops.matmul(x, np.ones((1000, 600), dtype))) == "pyffnn"
-    assert maker(ops.embedding(x, np.zeros(600, int))) == "pyffnn"
+    assert maker(ops.matmul(x[:, :8], x[:8])) == "pyffnn"
+    assert maker(ops.embedding(x, np.zeros(3000, int))) == "pyffnn"
 
 
 def test_memory_comes_again() -> None:
@@ -72,7 +72,7 @@ def test_memory_comes_again() -> None:
     first = address(y)
     assert kept() == 0
     del y
-    assert kept() >= 3 * MB
+    assert kept() >= 11 * MB
     again = ops.relu(x)
     assert address(again) == first
     assert kept() == 0
@@ -93,19 +93,19 @@ def test_a_view_outlives_its_array() -> None:
 
 
 def test_no_more_than_the_limit_is_kept() -> None:
-    pyffnn.set_kept_memory(10 * MB)
-    results = [ops.relu(numbers(1)) for _ in range(4)]  # blocks of 4 MB
+    pyffnn.set_kept_memory(30 * MB)
+    results = [ops.relu(numbers(1)) for _ in range(4)]  # blocks of 12 MB
     oldest = address(results[0])
     while results:
         del results[0]
-        assert kept() <= 10 * MB
-    assert kept() == 8 * MB
+        assert kept() <= 30 * MB
+    assert kept() == 24 * MB
     assert all(address(y) != oldest for y in [ops.relu(numbers(1)), ops.relu(numbers(1))])
-    assert kept() == 8 * MB
-    pyffnn.set_kept_memory(5 * MB)
-    assert kept() == 4 * MB and pyffnn.get_kept_memory() == 5 * MB
-    assert pyffnn.config()["kept_memory"] == {"now": 4 * MB, "limit": 5 * MB}
-    assert pyffnn.release_memory() == 4 * MB
+    assert kept() == 24 * MB
+    pyffnn.set_kept_memory(15 * MB)
+    assert kept() == 12 * MB and pyffnn.get_kept_memory() == 15 * MB
+    assert pyffnn.config()["kept_memory"] == {"now": 12 * MB, "limit": 15 * MB}
+    assert pyffnn.release_memory() == 12 * MB
     assert kept() == pyffnn.release_memory() == 0
     assert maker(ops.relu(numbers(1, 8 * N))) == "default_allocator"  # could not be kept
 
@@ -123,7 +123,7 @@ def test_switched_off() -> None:
 def test_a_limit_outside_the_range_is_a_value_error(n: int) -> None:
     with pytest.raises(ValueError, match=str(n)):
         pyffnn.set_kept_memory(n)
-    assert pyffnn.get_kept_memory() == 64 * MB
+    assert pyffnn.get_kept_memory() == 128 * MB
 
 
 @pytest.mark.parametrize("n", [1.0, "2", None, True])
@@ -147,7 +147,7 @@ def test_tracemalloc_sees_results() -> None:
     try:
         before = tracemalloc.get_traced_memory()[0]
         y = ops.relu(x)
-        assert 3 * MB <= tracemalloc.get_traced_memory()[0] - before < 4 * MB
+        assert 11 * MB <= tracemalloc.get_traced_memory()[0] - before < 12 * MB
         del y
         assert tracemalloc.get_traced_memory()[0] - before < MB
     finally:
@@ -159,10 +159,10 @@ def test_an_array_holds_hardly_more_memory_than_it_has() -> None:
 import numpy as np
 from pyffnn import ops
 def held(): return 1024 * next(int(l.split()[1]) for l in open("/proc/self/status") if l.startswith("VmRSS"))
-x = np.ones(2_200_000 // 4, "f4")
+x = np.ones(8_500_000 // 4, "f4")
 before = held()
-results = [ops.relu(x) for _ in range(40)]
-print((held() - before) / (40 * x.nbytes))
+results = [ops.relu(x) for _ in range(10)]
+print((held() - before) / (10 * x.nbytes))
 """
     assert float(output_of(code)) < 1.1
 
@@ -191,13 +191,13 @@ def test_threads_share_nothing() -> None:
         t.join()
     assert not wrong
     made.clear()
-    assert 0 < kept() <= 64 * MB
+    assert 0 < kept() <= 128 * MB
 
 
 FORK = """
 import os, sys, threading, numpy as np
 from pyffnn import _pyffnn, ops
-x = np.ones(800_000, "f4")
+x = np.ones(2_200_000, "f4")
 y = ops.relu(x)
 ops.relu(x)  # is kept: both processes take it
 stop = threading.Event()
@@ -230,7 +230,7 @@ def test_arrays_that_are_alive_at_exit() -> None:
     code = """
 import atexit, threading, numpy as np
 from pyffnn import ops
-x = np.ones(800_000, "f4")
+x = np.ones(2_200_000, "f4")
 y = ops.relu(x)
 atexit.register(lambda: ops.relu(x))
 class Late:

@@ -5,8 +5,8 @@
 
 namespace pyffnn::bindings {
 
-// Results from this size on. Below it malloc finds room that was touched before.
-constexpr double kRecycled = 1 << 20;
+// Results from this size on. Below it malloc finds room that was touched before, and nothing was gained.
+constexpr double kRecycled = 8 << 20;
 
 // While one lives, the arrays that this thread makes have their memory from kept blocks, if they are to be of so many `bytes` that it pays.
 // They are arrays like any other and own their memory: NumPy gives it back when the last view is gone, in whatever thread, tracemalloc
