@@ -8,6 +8,7 @@
 #include <string>
 
 #include "net/network.h"
+#include "ops/distinct_ids.h"
 
 namespace pyffnn::net {
 namespace {
@@ -38,7 +39,8 @@ void copy_all(const Param<T>& from, const Param<T>& to, Index rows) {
 // The rows that examples touch, rising; none where they are many beside the table, of which then all may be copied.
 template <class T>
 std::vector<std::int32_t> rows_touched(const Source<T>& source, Index rows) {
-  constexpr Index kAtOnce = 1024;
+  constexpr Index kAtOnce = 256;
+  ops::DistinctIds distinct;
   std::vector<std::int32_t> touched;
   std::vector<std::int64_t> examples(kAtOnce);
   Batch<T> batch;
@@ -47,10 +49,10 @@ std::vector<std::int32_t> rows_touched(const Source<T>& source, Index rows) {
     std::iota(examples.begin(), examples.begin() + n, at);
     source.load({examples.data(), nullptr, n}, 0, batch, nullptr, 0);
     touched.insert(touched.end(), batch.ids.begin(), batch.ids.end());
-    std::sort(touched.begin(), touched.end());
-    touched.erase(std::unique(touched.begin(), touched.end()), touched.end());
+    touched.resize(static_cast<std::size_t>(distinct.find(touched.data(), static_cast<Index>(touched.size()), touched.data())));
     if (static_cast<Index>(touched.size()) * 8 > rows) return {};
   }
+  std::sort(touched.begin(), touched.end());
   // Sequences say by the number of no row that an id is missing.
   while (!touched.empty() && touched.back() >= source.width()) touched.pop_back();
   // Examples of nothing are no reason to copy everything.
