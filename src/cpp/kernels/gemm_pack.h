@@ -21,6 +21,15 @@ template <class T>
 PYFFNN_INLINE void load_transposed(const T* p, Index ld, Index rows, Index cols, Vec<T> (&x)[kLanes<T>]) {
   constexpr Index L = kLanes<T>;
   if (rows >= L && cols >= L) {
+    if constexpr (kTwoLanes<T>) {
+      PYFFNN_UNROLL for (Index i = 0; i < L / 2; ++i) {
+        const T *const upper = p + i * ld, *const lower = upper + L / 2 * ld;
+        x[i] = load_halves(upper, lower);
+        x[i + L / 2] = load_halves(upper + L / 2, lower + L / 2);
+      }
+      transpose_lanes<T>(x);
+      return;
+    }
     PYFFNN_UNROLL for (Index i = 0; i < L; ++i) x[i] = load(p + i * ld);
   } else {
     for (Index i = 0; i < L; ++i) x[i] = i < rows ? load_v(p + i * ld, cols < L, cols) : zero<T>();

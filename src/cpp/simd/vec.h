@@ -158,10 +158,79 @@ PYFFNN_INLINE Vec<T> interleave_high(Vec<T> a, Vec<T> b) {
   return b;
 }
 
+// Two 16-byte lanes: moving numbers between them is dear on many cores (8 micro-operations on Zen 1), so it is left to loads where it can
+// be.
+template <class T>
+constexpr bool kTwoLanes = sizeof(Vec<T>) == 32;
+
+// The lower halves of a and b, and their upper halves.
+template <class T>
+PYFFNN_INLINE Vec<T> lower_halves(Vec<T> a, Vec<T> b) {
+  if constexpr (kLanes<T> == 8) return __builtin_shufflevector(a, b, 0, 1, 2, 3, 8, 9, 10, 11);
+  if constexpr (kLanes<T> == 4) return __builtin_shufflevector(a, b, 0, 1, 4, 5);
+  return a;
+}
+template <class T>
+PYFFNN_INLINE Vec<T> upper_halves(Vec<T> a, Vec<T> b) {
+  if constexpr (kLanes<T> == 8) return __builtin_shufflevector(a, b, 4, 5, 6, 7, 12, 13, 14, 15);
+  if constexpr (kLanes<T> == 4) return __builtin_shufflevector(a, b, 2, 3, 6, 7);
+  return b;
+}
+// A vector of the half a vector at p and that at q.
+template <class T>
+PYFFNN_INLINE Vec<T> load_halves(const T* p, const T* q) {
+  typedef T Half __attribute__((vector_size(16)));
+  Half a, b;
+  __builtin_memcpy(&a, p, sizeof a);
+  __builtin_memcpy(&b, q, sizeof b);
+  if constexpr (kLanes<T> == 8) return __builtin_shufflevector(a, b, 0, 1, 2, 3, 4, 5, 6, 7);
+  if constexpr (kLanes<T> == 4) return __builtin_shufflevector(a, b, 0, 1, 2, 3);
+  return Vec<T>{};
+}
+
+// As interleave_low and interleave_high, within each of two lanes.
+template <class T>
+PYFFNN_INLINE Vec<T> interleave_low_of_lanes(Vec<T> a, Vec<T> b) {
+  if constexpr (kLanes<T> == 8) return __builtin_shufflevector(a, b, 0, 8, 1, 9, 4, 12, 5, 13);
+  if constexpr (kLanes<T> == 4) return __builtin_shufflevector(a, b, 0, 4, 2, 6);
+  return a;
+}
+template <class T>
+PYFFNN_INLINE Vec<T> interleave_high_of_lanes(Vec<T> a, Vec<T> b) {
+  if constexpr (kLanes<T> == 8) return __builtin_shufflevector(a, b, 2, 10, 3, 11, 6, 14, 7, 15);
+  if constexpr (kLanes<T> == 4) return __builtin_shufflevector(a, b, 1, 5, 3, 7);
+  return b;
+}
+
+// Of two lanes: each half of the vectors holds two square blocks side by side, a lane each, which are transposed where they are.
+template <class T>
+PYFFNN_INLINE void transpose_lanes(Vec<T> (&r)[kLanes<T>]) {
+  constexpr int L = kLanes<T>, H = L / 2;
+  PYFFNN_UNROLL for (int stage = 1; stage < H; stage *= 2) {
+    Vec<T> s[L];
+    PYFFNN_UNROLL for (int half = 0; half < L; half += H) {
+      PYFFNN_UNROLL for (int i = 0; i < H / 2; ++i) {
+        s[half + 2 * i] = interleave_low_of_lanes<T>(r[half + i], r[half + i + H / 2]);
+        s[half + 2 * i + 1] = interleave_high_of_lanes<T>(r[half + i], r[half + i + H / 2]);
+      }
+    }
+    PYFFNN_UNROLL for (int i = 0; i < L; ++i) r[i] = s[i];
+  }
+}
+
 // An L x L block in registers, transposed by log2 L perfect shuffles.
 template <class T>
 PYFFNN_INLINE void transpose(Vec<T> (&r)[kLanes<T>]) {
   constexpr int L = kLanes<T>;
+  if constexpr (kTwoLanes<T>) {
+    PYFFNN_UNROLL for (int i = 0; i < L / 2; ++i) {
+      const Vec<T> a = r[i], b = r[i + L / 2];
+      r[i] = lower_halves<T>(a, b);
+      r[i + L / 2] = upper_halves<T>(a, b);
+    }
+    transpose_lanes<T>(r);
+    return;
+  }
   PYFFNN_UNROLL for (int stage = 1; stage < L; stage *= 2) {
     Vec<T> s[L];
     PYFFNN_UNROLL for (int i = 0; i < L / 2; ++i) {
