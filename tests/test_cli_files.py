@@ -56,6 +56,7 @@ def test_standard_input(tmp_path: Path) -> None:
     ("args", "said"),
     [
         (["trian"], "did you mean train?"),
+        (["explain", "f"], "did you mean predict --explain?"),
         (["train", "f", "-m", "m", "--epcohs", "3"], "pyffnn train: error: unrecognized arguments: --epcohs 3; did you mean --epochs?"),
         (["train", "f", "-m", "m", "--pooling", "men"], "did you mean mean?"),
         (["train", "f", "-m", "m", "--format", "cvs"], "did you mean csv?"),

@@ -32,6 +32,14 @@ __all__ = [
 
 # where the option has another name than the argument
 _FLAGS = {"random_state": "--seed", "n_threads": "--threads"}
+# what a person may look for among the commands
+_ELSEWHERE = {
+    "explain": "predict --explain",
+    "fit": "train",
+    "evaluate": "test",
+    "perplexity": "lm perplexity",
+    "generate": "lm generate",
+}
 
 
 class Parser(argparse.ArgumentParser):
@@ -74,6 +82,8 @@ class Parser(argparse.ArgumentParser):
             wrong, known = [found[1]], re.split(r"/| or ", found[2])
         else:
             return ""
+        if "predict" in known and wrong[0] in _ELSEWHERE:
+            return f"; did you mean {_ELSEWHERE[wrong[0]]}?"
         close = [difflib.get_close_matches(word, known, 1, 0.6) for word in wrong]
         meant = [near[0] for near in close if near]
         return f"; did you mean {', '.join(meant)}?" if meant else ""

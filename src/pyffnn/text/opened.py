@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import errno
 import gzip
 import importlib
 import io
 import os
 import sys
+import textwrap
 import zlib
 from collections.abc import Callable
 from pathlib import PurePath
 from typing import IO, Any, TypeAlias
 
-__all__ = ["Opened", "Source", "is_packed", "name_of", "suffix_of"]
+__all__ = ["Opened", "Source", "is_packed", "name_of", "not_opened", "suffix_of"]
 
 Source: TypeAlias = "str | os.PathLike[str] | IO[bytes]"
 
@@ -20,6 +22,7 @@ _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _GZIP, _ZSTD = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
 _PARQUET = b"PAR1"
 _PACKED = (".gz", ".zst")
+_NO_FILE = (errno.ENOENT, errno.ENAMETOOLONG)
 
 
 class Opened(io.BufferedReader):
@@ -34,7 +37,7 @@ class Opened(io.BufferedReader):
         self._owned = isinstance(source, (str, os.PathLike)) and os.fspath(source) != "-"
         file: Any = source
         if self._owned:
-            file = open(source, "rb")  # type: ignore[arg-type]  # noqa: SIM115 (closed by close)
+            file = _opened(source)  # type: ignore[arg-type]
         elif isinstance(source, (str, os.PathLike)):
             file = sys.stdin.buffer
         self._file = file
@@ -156,6 +159,26 @@ def _zstd(file: _Chained, name: str) -> Callable[[int], bytes]:
         ) from None
     reader = package.ZstdDecompressor().stream_reader(file, read_across_frames=True)
     return reader.read  # type: ignore[no-any-return]
+
+
+def _opened(path: str | os.PathLike[str]) -> IO[bytes]:
+    try:
+        return open(path, "rb")
+    except OSError as error:
+        raise not_opened(error, path) from None
+
+
+def not_opened(error: OSError, path: str | os.PathLike[str]) -> OSError:
+    """The error, or one that says more: who gave a text where a file is wanted does not read that a name is too long."""
+    if not (isinstance(path, str) and error.errno in _NO_FILE and _is_prose(path)):
+        return error
+    said = f"{os.strerror(error.errno)}; a string names a file here, texts go in as a list"
+    return type(error)(error.errno, said, textwrap.shorten(path, 60))
+
+
+def _is_prose(name: str) -> bool:
+    ending = os.path.splitext(name)[1]
+    return len(name.split()) > 1 and (len(ending) < 2 or " " in ending)
 
 
 def is_packed(path: str | os.PathLike[str]) -> bool:

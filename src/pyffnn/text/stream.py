@@ -30,7 +30,7 @@ from numpy.typing import NDArray
 from pyffnn import _pyffnn
 from pyffnn.text.id_file import BLOCK, IdFile, replace_ids
 from pyffnn.text.labelled import TABLES, read_texts
-from pyffnn.text.opened import Opened, is_packed, suffix_of
+from pyffnn.text.opened import Opened, is_packed, not_opened, suffix_of
 from pyffnn.text.vocabulary import (
     IdArray,
     IdVocabulary,
@@ -257,7 +257,10 @@ def _read(
         lines = (line.split() for text in texts for line in text.splitlines() if line.strip())
         core.read_sentences(lines, name, block, sink)
     elif not is_packed(path):
-        core.read_file(path, path, block, sink)
+        try:
+            core.read_file(path, path, block, sink)
+        except OSError as error:
+            raise not_opened(error, path) from None
     else:
         with Opened(path) as file:
             core.read_file(file, path, block, sink)
