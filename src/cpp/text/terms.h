@@ -43,6 +43,8 @@ class TermTable {
   Index add(std::string_view term);
   // -1 where it is none of them.
   Index find(std::string_view term) const;
+  // The terms' numbers in the order of their bytes.
+  std::vector<std::int32_t> in_order() const;
 
  private:
   struct Slot {
@@ -50,6 +52,8 @@ class TermTable {
     std::int32_t number = -1;
   };
   void grow();
+  // The table's size is a power of two; the upper bits say where a search begins, so that a larger table needs no term again.
+  std::size_t home(std::uint32_t check) const { return static_cast<std::size_t>(std::uint64_t{check} * slots_.size() >> 32); }
   std::size_t place(std::string_view term, std::uint64_t hash) const;
 
   std::vector<Slot> slots_;
