@@ -11,16 +11,6 @@
 namespace pyffnn::text {
 namespace {
 
-std::uint64_t hash_of(std::string_view term) {
-  const char* p = term.data();
-  std::size_t n = term.size();
-  std::uint64_t h = static_cast<std::uint64_t>(n) * kHashA;
-  for (; n >= 8; p += 8, n -= 8) h = fold(load_word(p) ^ h, kHashB);
-  char rest[8] = {};
-  std::memcpy(rest, p, n);
-  return fold(load_word(rest) ^ h ^ kHashC, kHashB);
-}
-
 // Words of one document, one after another with a space between, or its characters without, in UTF-8.
 struct Words {
   struct Span {
@@ -231,6 +221,34 @@ class Counter {
   std::vector<Seen> seen_;
 };
 
+// Terms of one document on their way to a table: a term's slot is fetched when it comes and read sixteen terms later.
+class Ahead {
+ public:
+  template <class F>
+  void put(const TermTable& table, std::string_view term, F take) {
+    const std::uint64_t hash = TermTable::hash_of(term);
+    table.prefetch(hash);
+    Wanted& wanted = ring_[came_++ % kSize];
+    if (came_ > kSize) take(wanted.term, wanted.hash);
+    wanted = {term, hash};
+  }
+  // The rest, while the document is still there.
+  template <class F>
+  void empty(F take) {
+    for (std::size_t i = came_ > kSize ? came_ - kSize : 0; i < came_; ++i) take(ring_[i % kSize].term, ring_[i % kSize].hash);
+    came_ = 0;
+  }
+
+ private:
+  static constexpr std::size_t kSize = 16;
+  struct Wanted {
+    std::string_view term;
+    std::uint64_t hash = 0;
+  };
+  Wanted ring_[kSize];
+  std::size_t came_ = 0;
+};
+
 int parts_for(const Characters* documents, Index n) {
   double size = 0;
   for (Index i = 0; i < n; ++i) size += static_cast<double>(documents[i].length + 64);
@@ -282,8 +300,17 @@ TermRows<std::int64_t> joined(std::vector<Part>& parts, Index n, const std::vect
 
 }  // namespace
 
-Index TermTable::add(std::string_view term) {
-  const std::uint64_t hash = hash_of(term);
+std::uint64_t TermTable::hash_of(std::string_view term) {
+  const char* p = term.data();
+  std::size_t n = term.size();
+  std::uint64_t h = static_cast<std::uint64_t>(n) * kHashA;
+  for (; n >= 8; p += 8, n -= 8) h = fold(load_word(p) ^ h, kHashB);
+  char rest[8] = {};
+  std::memcpy(rest, p, n);
+  return fold(load_word(rest) ^ h ^ kHashC, kHashB);
+}
+
+Index TermTable::add(std::string_view term, std::uint64_t hash) {
   std::size_t at = place(term, hash);
   if (slots_[at].number >= 0) return slots_[at].number;
   if ((ends_.size() + 1) * 2 > slots_.size()) {
@@ -296,8 +323,6 @@ Index TermTable::add(std::string_view term) {
   slots_[at] = {static_cast<std::uint32_t>(hash >> 32), static_cast<std::int32_t>(number)};
   return number;
 }
-
-Index TermTable::find(std::string_view term) const { return slots_[place(term, hash_of(term))].number; }
 
 void TermTable::grow() {
   std::vector<Slot> old(slots_.empty() ? 64 : slots_.size() * 4);
@@ -348,8 +373,11 @@ TermRows<std::int64_t> count_terms(const Characters* documents, Index n, const T
   in_parts(parts, n, [&](Part& part, Index begin, Index end) {
     Words words;
     Counter counter;
+    Ahead ahead;
     for (Index i = begin; i < end; ++i) {
-      cut.each(documents[i], words, [&](std::string_view term) { counter.count(part.entries, i, part.terms.add(term)); });
+      const auto take = [&](std::string_view term, std::uint64_t hash) { counter.count(part.entries, i, part.terms.add(term, hash)); };
+      cut.each(documents[i], words, [&](std::string_view term) { ahead.put(part.terms, term, take); });
+      ahead.empty(take);
       part.ends.push_back(static_cast<Index>(part.entries.size()));
     }
   });
@@ -379,11 +407,14 @@ TermRows<std::int64_t> count_known(const Characters* documents, Index n, const T
   in_parts(parts, n, [&](Part& part, Index begin, Index end) {
     Words words;
     Counter counter;
+    Ahead ahead;
     for (Index i = begin; i < end; ++i) {
-      cut.each(documents[i], words, [&](std::string_view term) {
-        const Index number = known.find(term);
+      const auto take = [&](std::string_view term, std::uint64_t hash) {
+        const Index number = known.find(term, hash);
         if (number >= 0) counter.count(part.entries, i, number);
-      });
+      };
+      cut.each(documents[i], words, [&](std::string_view term) { ahead.put(known, term, take); });
+      ahead.empty(take);
       part.ends.push_back(static_cast<Index>(part.entries.size()));
     }
   });

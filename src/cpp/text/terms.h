@@ -39,10 +39,14 @@ class TermTable {
     const std::size_t k = static_cast<std::size_t>(i), begin = k == 0 ? 0 : ends_[k - 1];
     return {bytes_.data() + begin, ends_[k] - begin};
   }
+  static std::uint64_t hash_of(std::string_view term);
   // The term's number; it is added if it is new.
-  Index add(std::string_view term);
+  Index add(std::string_view term) { return add(term, hash_of(term)); }
+  Index add(std::string_view term, std::uint64_t hash);
   // -1 where it is none of them.
-  Index find(std::string_view term) const;
+  Index find(std::string_view term) const { return find(term, hash_of(term)); }
+  Index find(std::string_view term, std::uint64_t hash) const { return slots_[place(term, hash)].number; }
+  void prefetch(std::uint64_t hash) const { __builtin_prefetch(&slots_[home(static_cast<std::uint32_t>(hash >> 32))]); }
   // The terms' numbers in the order of their bytes.
   std::vector<std::int32_t> in_order() const;
 
