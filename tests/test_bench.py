@@ -292,6 +292,9 @@ def test_a_script_times_its_cases_and_leaves_the_others_in_the_file(tmp_path, ca
 
 @pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="needs Linux")
 def test_the_memory_that_a_call_needs():
+    # Freed twice, such an array raises glibc's threshold and stays on the heap: the next call would be served from there unseen.
+    for _ in range(2):
+        np.ones(3_900_000)
     assert 20e6 < memory.peak_of(lambda: np.ones(3_000_000)) < 40e6
 
 
