@@ -2,7 +2,8 @@
 #
 # Most of what a binding costs is pybind11, which is read and compiled anew for each file, and half of a small kernel is <immintrin.h>.
 
-set(PYFFNN_UNITY_ALONE bindings/register_hooks.cpp bindings/hot_calls.cpp core/dispatch.cpp)  # with options of their own
+# They have options of their own.
+set(PYFFNN_UNITY_ALONE bindings/register_hooks.cpp bindings/hot_calls.cpp bindings/register_fasttext_predict.cpp core/dispatch.cpp)
 # Those that repeat local names of the group of their folder, but not of each other.
 set(PYFFNN_UNITY_apart capi/load_model.cpp net/network.cpp net/outputs/sampled.cpp fasttext/trainer.cpp)
 set(PYFFNN_UNITY_also_apart capi/model_file.cpp core/cpu.cpp net/outputs/sweep.cpp ops/products/tile_gemm.cpp)
