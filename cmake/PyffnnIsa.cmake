@@ -92,4 +92,7 @@ function(pyffnn_add_isa isa)
   target_compile_definitions(pyffnn_${isa} PRIVATE PYFFNN_ISA=${isa} PYFFNN_ISA_IS_${isa}=1)
   target_include_directories(pyffnn_${isa} PRIVATE ${PROJECT_SOURCE_DIR}/src/cpp)
   set_target_properties(pyffnn_${isa} PROPERTIES POSITION_INDEPENDENT_CODE ON INTERPROCEDURAL_OPTIMIZATION OFF)
+  if(NOT isa MATCHES "^(reference|amx.*)$")  # which have no intrinsics, or one file
+    pyffnn_read_once(pyffnn_${isa} ${PROJECT_SOURCE_DIR}/src/cpp/simd/vec.h)
+  endif()
 endfunction()

@@ -1,13 +1,11 @@
 // Kept blocks under the sanitizers: no block has two owners, whatever threads take, give, free and fork meanwhile, and the limit holds.
-#include <sys/wait.h>
-#include <unistd.h>
-
 #include <atomic>
 #include <thread>
 #include <utility>
 #include <vector>
 
 #include "check.h"
+#include "child.h"
 #include "core/blocks.h"
 
 namespace blocks = pyffnn::blocks;
@@ -44,11 +42,7 @@ void threads_share_nothing() {
     });
   }
   for (int i = 0; i < 5; ++i) {
-    const pid_t child = ::fork();
-    if (child == 0) ::_exit(alone(blocks::Use::result, 3 * kMB, i) && blocks::kept() > 0 ? 0 : 1);
-    int status = -1;
-    ::waitpid(child, &status, 0);
-    CHECK(status == 0);
+    in_child([i] { CHECK(alone(blocks::Use::result, 3 * kMB, i) && blocks::kept() > 0); });
   }
   for (std::thread& t : threads) t.join();
   CHECK(wrong == 0);

@@ -1,8 +1,5 @@
 // The lock under the sanitizers: readers together, a writer alone and first, errors instead of waiting for oneself, and a child of a fork
 // that finds every lock free and every commit whole.
-#include <sys/wait.h>
-#include <unistd.h>
-
 #include <atomic>
 #include <chrono>
 #include <mutex>
@@ -13,6 +10,7 @@
 #include <vector>
 
 #include "check.h"
+#include "child.h"
 #include "core/shared_lock.h"
 
 using pyffnn::Commit;
@@ -142,22 +140,6 @@ void waiting_for_oneself_is_an_error() {
   const Unique free_again(lock);
 }
 
-// f() in a child, which is killed where it hangs. The child's memory is its own, so CHECKs there end in its status.
-template <class F>
-void in_child(F&& f) {
-  std::fflush(nullptr);
-  const pid_t child = ::fork();
-  if (child == 0) {
-    ::alarm(20);
-    g_failures = 0;
-    f();
-    ::_exit(g_failures != 0);
-  }
-  int status = -1;
-  ::waitpid(child, &status, 0);
-  CHECK(status == 0);
-}
-
 void a_child_finds_locks_free() {
   SharedLock read, written, idle;
   std::atomic<bool> stop{false}, ready_reader{false}, ready_writer{false};
@@ -280,9 +262,11 @@ int main() {
   readers_are_together_and_writers_alone();
   a_waiting_writer_goes_first();
   waiting_for_oneself_is_an_error();
-  a_child_finds_locks_free();
-  a_child_is_outside_of_what_its_parent_was_in();
-  a_fork_waits_for_commits();
-  locks_come_and_go_while_the_process_forks();
+  if (kForks) {
+    a_child_finds_locks_free();
+    a_child_is_outside_of_what_its_parent_was_in();
+    a_fork_waits_for_commits();
+    locks_come_and_go_while_the_process_forks();
+  }
   return g_failures != 0;
 }

@@ -280,8 +280,9 @@ constexpr void fill_micro(MicroTable<T>& t) {
   constexpr Tail other = kHalves ? Tail::half : Tail::whole;
   t.at[MR - 1][NV - 1][0][0] = &micro<T, MR, NV, false, other>;
   t.at[MR - 1][NV - 1][0][1] = &micro<T, MR, NV, false, Tail::part>;
-  t.at[MR - 1][NV - 1][1][0] = &micro<T, MR, NV, true, other>;
-  t.at[MR - 1][NV - 1][1][1] = &micro<T, MR, NV, true, Tail::part>;
+  constexpr bool row_a = MR > 1;  // of one row both ways are the same steps
+  t.at[MR - 1][NV - 1][1][0] = &micro<T, MR, NV, row_a, other>;
+  t.at[MR - 1][NV - 1][1][1] = &micro<T, MR, NV, row_a, Tail::part>;
   if constexpr (NV < nv_max(MR)) {
     fill_micro<T, MR, NV + 1>(t);
   } else if constexpr (MR < kMR) {

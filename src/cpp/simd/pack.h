@@ -29,9 +29,16 @@ PYFFNN_INLINE Pack<T> pack_load(const T* p) {
   return r;
 }
 
+// Four or eight vectors, each of which may be a part, are a long piece of code: of SSE2 it is there once.
+#if defined(PYFFNN_VEC_BYTES) && PYFFNN_VEC_BYTES == 16 && !defined(__aarch64__)
+#define PYFFNN_PACK_TAIL __attribute__((noinline))
+#else
+#define PYFFNN_PACK_TAIL PYFFNN_INLINE
+#endif
+
 // Lanes from n on are `fill`; memory past p + n is not touched.
 template <class T>
-PYFFNN_INLINE Pack<T> pack_load_tail(const T* p, Index n, T fill) {
+PYFFNN_PACK_TAIL Pack<T> pack_load_tail(const T* p, Index n, T fill) {
   Pack<T> r;
   constexpr int L = kLanes<T>;
   PYFFNN_UNROLL for (int i = 0; i < Pack<T>::kParts; ++i) {
@@ -47,7 +54,7 @@ PYFFNN_INLINE void pack_store(T* p, Pack<T> x) {
   PYFFNN_UNROLL for (int i = 0; i < Pack<T>::kParts; ++i) store(p + i * kLanes<T>, x.v[i]);
 }
 template <class T>
-PYFFNN_INLINE void pack_store_tail(T* p, Pack<T> x, Index n) {
+PYFFNN_PACK_TAIL void pack_store_tail(T* p, Pack<T> x, Index n) {
   constexpr int L = kLanes<T>;
   PYFFNN_UNROLL for (int i = 0; i < Pack<T>::kParts; ++i) {
     const Index left = clamp_lanes(n - i * L, L);

@@ -198,7 +198,8 @@ def _pick(names: list[Any], columns: Columns, place: str, labelled: bool) -> tup
     if text is None or (labelled and label is None):
         missing = "text" if text is None else "label"
         raise ValueError(
-            f"{place}: which column holds the {missing}? Say it by {missing}_column (--{missing}-column): {_list(names)}"
+            f"{place}: which column holds the {missing}? Say it by --{missing}-column, in Python by "
+            f"pyffnn.data.LabelledFile(..., {missing}_column=...) in place of the path: {_list(names)}"
         )
     return text, label
 
