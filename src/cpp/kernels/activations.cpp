@@ -89,7 +89,7 @@ void gelu_backward_impl(const T* dy, const T* x, T* dx, Index n) {
   void gelu_forward(const T* x, T* y, Index n) { gelu_forward_impl(x, y, n); }                                  \
   void gelu_backward(const T* dy, const T* x, T* dx, Index n) { gelu_backward_impl(dy, x, dx, n); }             \
   void exp_forward(const T* x, T* y, Index n) {                                                                 \
-    map1(x, y, n, [](Vec<T> v) PYFFNN_LAMBDA_INLINE { return vexp<T>(v); });                                    \
+    map_n<2>(x, y, n, [](auto& v) PYFFNN_LAMBDA_INLINE { vexp<T>(v); });                                        \
   }                                                                                                             \
   void log_forward(const T* x, T* y, Index n) {                                                                 \
     map_n<kLogsAtOnce>(x, y, n, [](auto& v) PYFFNN_LAMBDA_INLINE { vlog<T>(v); });                              \

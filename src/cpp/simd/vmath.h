@@ -106,6 +106,29 @@ PYFFNN_INLINE Vec<T> vexp(Vec<T> x) {
   return p.times(expm1_reduced<T>(r) + set1<T>(1));
 }
 
+// The same bits. Where no 2^n overflows or has a subnormal product, which is nearly always, it is one factor, and nothing is clamped.
+template <class T, int N>
+PYFFNN_INLINE void vexp(Vec<T> (&x)[N]) {
+#if !PYFFNN_HAS_SCALE
+  using C = ExpConst<T>;
+  constexpr T kNear = T(0.69) * (C::bias - 2);
+  IVec<T> near = IVec<T>{} - 1;
+  PYFFNN_UNROLL for (int v = 0; v < N; ++v) near &= (x[v] > set1<T>(-kNear)) & (x[v] < set1<T>(kNear));
+  if (__builtin_expect(all_lanes(near), 1)) {
+    PYFFNN_UNROLL for (int v = 0; v < N; ++v) {
+      const Vec<T> shifted = fma(x[v], set1<T>(C::log2e), set1<T>(C::magic));
+      const Vec<T> n = shifted - set1<T>(C::magic);
+      const Vec<T> r = fma(n, set1<T>(-C::ln2_lo), fma(n, set1<T>(-C::ln2_hi), x[v]));
+      // `shifted` holds n + 2 bias, the exponent field wants n + bias.
+      const Vec<T> power = bits<Vec<T>>((bits<UVec<T>>(shifted) - (UVec<T>{} + C::bias)) << C::mantissa);
+      x[v] = (expm1_reduced<T>(r) + set1<T>(1)) * power;
+    }
+    return;
+  }
+#endif
+  PYFFNN_UNROLL for (int v = 0; v < N; ++v) x[v] = vexp<T>(x[v]);
+}
+
 // e^x - 1 for 0 <= x <= 40 or so (tanh): no cancellation, since e^r - 1 is formed without the 1.
 template <class T>
 PYFFNN_INLINE Vec<T> vexpm1_positive(Vec<T> x) {
