@@ -9,7 +9,13 @@ from typing import NamedTuple
 
 import numpy as np
 
-Split = tuple[list[str], list[str]]
+
+class Split(NamedTuple):
+    """``documents``: which one each text is a piece of, where that is known."""
+
+    texts: list[str]
+    labels: list[str]
+    documents: list[int] | None = None
 
 
 class Corpus(NamedTuple):
@@ -43,7 +49,7 @@ def lines(path: Path) -> list[str]:
 
 def read(path: Path, column: int) -> Split:
     rows = [line.split("\t") for line in lines(path)]
-    return [row[-1] for row in rows], [row[column] for row in rows]
+    return Split([row[-1] for row in rows], [row[column] for row in rows])
 
 
 def brown(folder: Path) -> tuple[Split, Split]:
@@ -54,13 +60,15 @@ def brown(folder: Path) -> tuple[Split, Split]:
         row for row in (line.split("\t") for line in lines(folder / "docs.tsv")) if row[2].isdigit()
     ]
     held = set(np.random.default_rng(0).permutation(len(documents))[: len(documents) // 4].tolist())
-    parts: tuple[Split, Split] = ([], []), ([], [])
+    parts = Split([], [], []), Split([], [], [])
     for i, (_, genre, first, end) in enumerate(documents):
         words = " ".join(text[int(first) : int(end) + 1]).split()
         for at in range(0, len(words) - 100, 200):
-            texts, labels = parts[i in held]
+            texts, labels, pieces_of = parts[i in held]
             texts.append(" ".join(words[at : at + 200]))
             labels.append(genre)
+            assert pieces_of is not None
+            pieces_of.append(i)
     return parts
 
 
@@ -80,7 +88,7 @@ def generated(classes: int, each: int = 20, held: int = 2000) -> tuple[Split, Sp
             topical = topics[label][rng.choice(own, length, p=mine)]
             chosen = np.where(rng.random(length) < 0.3, topical, drawn)
             texts.append(" ".join(f"w{i}" for i in chosen))
-        parts.append((texts, [f"c{label}" for label in labels]))
+        parts.append(Split(texts, [f"c{label}" for label in labels]))
     return parts[0], parts[1]
 
 
@@ -105,7 +113,7 @@ def splits(data: Path, corpus: Corpus, size: int) -> Iterator[tuple[Split, Split
 
 
 def _pick(split: Split, numbers: np.ndarray) -> Split:
-    return [split[0][i] for i in numbers], [split[1][i] for i in numbers]
+    return Split(*(None if part is None else [part[i] for i in numbers] for part in split))
 
 
 def _sample(split: Split, size: int) -> Split:

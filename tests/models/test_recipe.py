@@ -205,6 +205,28 @@ def test_many_classes_of_few_texts():
     assert model.score([texts[i] for i in test], labels[test]) > 0.9
 
 
+@pytest.mark.parametrize(
+    ("texts", "classes", "passes"),
+    [(4_381, 15, 7), (25_000, 8, 2), (6_000, 2, 3), (25_000, 2, 1), (10**6, 60, 1), (4_381, 65, 3)],
+)
+def test_long_texts_of_several_classes_take_several_passes(texts, classes, passes):
+    """As many as held-out documents gained by; how many a corpus has is all that counts."""
+
+    class Long:
+        num_tokens = 230 * texts
+        suits_char_ngrams = False
+
+        def __len__(self):
+            return texts
+
+    model = TextClassifier(word_ngrams=2)
+    found = recipe.epochs(model, Long(), sums=False, weighted=True, classes=classes)
+    assert found == passes
+    Long.suits_char_ngrams = True
+    few = recipe.epochs(model, Long(), sums=False, weighted=True, classes=classes)
+    assert few == max(1, -(-300 // -(-texts // 32)))
+
+
 def test_heavy_labels_do_not_diverge():
     texts, labels = reviews(800)
     sets = [[label, "all"] for label in labels]

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pyffnn.models.text_classifier import TextClassifier
+from pyffnn.training import group_parts
 
 __all__ = ["LabelErrors", "confident_errors", "unseen_probabilities"]
 
@@ -70,12 +71,7 @@ def unseen_probabilities(
 
 def _folds(codes: NDArray[np.int64], groups: NDArray[np.int64], seed: int) -> NDArray[np.int64]:
     """The part, 0 to 4, of each example."""
-    _, first, group = np.unique(groups, return_index=True, return_inverse=True)
-    order = np.random.default_rng(seed).permutation(first.size)
-    order = order[np.argsort(codes[first[order]], kind="stable")]
-    part = np.empty(first.size, np.int64)
-    part[order] = np.arange(first.size) % _FOLDS
-    return part[group]
+    return group_parts(groups, codes, _FOLDS, np.random.default_rng(seed))
 
 
 def confident_errors(p: NDArray[np.float64], codes: NDArray[np.int64]) -> LabelErrors:

@@ -29,6 +29,7 @@ from numpy.typing import NDArray
 from pyffnn.models.labels import Targets
 from pyffnn.net import Network
 from pyffnn.net.blueprint import SPREAD_EPS
+from pyffnn.training import group_parts
 
 __all__ = ["Trust", "calibrated", "conformal_floor", "fit_by_spread", "fit_temperature", "folds"]
 
@@ -137,23 +138,29 @@ def _smoothed(
 
 
 def folds(
-    strata: NDArray[np.int64] | None, numbers: NDArray[np.int64], seed: int
+    strata: NDArray[np.int64] | None,
+    numbers: NDArray[np.int64],
+    seed: int,
+    groups: NDArray[np.int64] | None = None,
 ) -> list[tuple[NDArray[np.int64], NDArray[np.int64]]]:
     """Ways to part ``numbers`` into examples to train on and unseen ones, as many as a temperature needs.
 
-    A part has a fifth of the examples, of up to 2,500 a tenth, and as much of each class.
+    A part has a fifth of the examples, of up to 2,500 a tenth, and as much of each class. Those of one
+    of ``groups`` are in one part.
     """
     rng = np.random.Generator(np.random.SFC64([seed, 1 << 33]))
+    most = numbers.size if groups is None else np.unique(groups[numbers]).size
+    parts = min(_MORE_FOLDS if numbers.size <= _FEW else _FOLDS, most)
+    wanted = min(parts, -(-_ENOUGH * parts // max(numbers.size, 1))) if parts > 1 else 0
+    if groups is not None:
+        own = None if strata is None else strata[numbers]
+        place = group_parts(groups[numbers], own, max(parts, 1), rng)
+        return [(numbers[place != i], numbers[place == i]) for i in range(wanted)]
     order = rng.permutation(numbers)
     if strata is not None:
         order = order[np.argsort(strata[order], kind="stable")]
-    parts = min(_MORE_FOLDS if numbers.size <= _FEW else _FOLDS, numbers.size)
-    wanted = min(parts, -(-_ENOUGH * parts // max(numbers.size, 1)))
     place = np.arange(order.size) % max(parts, 1)
-    return [
-        (np.sort(order[place != i]), np.sort(order[place == i]))
-        for i in range(wanted if parts > 1 else 0)
-    ]
+    return [(np.sort(order[place != i]), np.sort(order[place == i])) for i in range(wanted)]
 
 
 def _wanted(targets: Targets, n_classes: int) -> NDArray[np.float64]:

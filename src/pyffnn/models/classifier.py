@@ -235,7 +235,7 @@ class Classifier(Answers[F], Supervised[F]):
         if weight is not None:
             numbers = numbers[weight[numbers] > 0]
         unseen = []
-        for some, others in folds(targets.strata, numbers, fitted.seed):
+        for some, others in folds(targets.strata, numbers, fitted.seed, rehearsal.groups):
             try:
                 train(some)
             except DivergedError:  # so will the training proper, and say it

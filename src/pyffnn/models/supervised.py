@@ -59,8 +59,8 @@ class Rehearsal(NamedTuple):
 
     Attributes
     ----------
-    targets, weight
-        Of the training examples, and the weight of each.
+    targets, weight, groups
+        Of the training examples; the weight of each; its group, which is held out whole.
     numbers
         Of the examples that are trained on; None: all.
     held_out
@@ -77,6 +77,7 @@ class Rehearsal(NamedTuple):
     held_out: Numbers | None
     validation: tuple[Examples, Any] | None
     begin: Callable[[Numbers], None] | None = None
+    groups: Numbers | None = None
 
 
 class Supervised(FittedModel[F]):
@@ -344,12 +345,12 @@ class Supervised(FittedModel[F]):
         return None
 
     def _held_out(
-        self, targets: Any, weight: NDArray[Any] | None, seed: int
+        self, targets: Any, weight: NDArray[Any] | None, seed: int, groups: Numbers | None
     ) -> tuple[NDArray[np.int64], NDArray[np.int64]] | None:
         """Numbers of the examples to train on and of those held out, where there is a use for these."""
         if not self._wants_held_out():
             return None
-        return split(targets.strata, targets.size, self.validation_fraction, seed, weight)
+        return split(targets.strata, targets.size, self.validation_fraction, seed, weight, groups)
 
     def __pyffnn_model__(self) -> Any:
         """A capsule of the fitted state for C, C++ and Cython: `pyffnn_model_of` in ``pyffnn.h``."""

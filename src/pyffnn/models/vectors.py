@@ -21,7 +21,7 @@ from pyffnn.models.checks import (
 from pyffnn.models.fitted import Fitted
 from pyffnn.models.repeats import merge_repeats
 from pyffnn.models.supervised import Rehearsal, Supervised
-from pyffnn.training import Callbacks, Data, Saving, fingerprint
+from pyffnn.training import Callbacks, Data, Saving, check_groups, fingerprint
 
 __all__ = ["VectorFitted", "VectorModel"]
 
@@ -70,6 +70,7 @@ class VectorModel(Supervised[F]):
         sample_weight: ArrayLike | None = None,
         X_val: Any = None,
         y_val: ArrayLike | None = None,
+        groups: ArrayLike | None = None,
         callbacks: Callbacks = (),
         checkpoint: PathLike | None = None,
         checkpoint_steps: int | None = None,
@@ -89,6 +90,9 @@ class VectorModel(Supervised[F]):
             Weight of each example in the mean loss, at least 0.
         X_val, y_val
             Validation data for ``history_``, early stopping, and a classifier's ``calibrate`` and ``reject``.
+        groups : array-like of shape (n,)
+            What examples belong to (an author, a patient): those of one group are held out together wherever
+            some are held out.
         callbacks
             A function or several, called as ``callback(model, record)`` after each epoch with its
             entry of ``history_``; the model then shows the state being trained. Training ends when
@@ -121,12 +125,13 @@ class VectorModel(Supervised[F]):
         )
         targets = self._fit_targets(y, weights)
         check_same_length(X=features.size, y=targets.size)
+        kin = check_groups(groups, features.size)
         validation = self._validation_data(X_val, y_val, features, targets)
         saved = saving.open(owner)
         seed = self._seed(saved)
         batch_size = self._batch(features.size)
         weight, by_class = self._weigh(targets, weights)
-        if features.size <= batch_size:
+        if features.size <= batch_size and kin is None:
             features, targets, weights = merge_repeats(features, targets, weights)
             weight = self._weigh_again(by_class, targets, weights)
         network = self._make_network(
@@ -137,14 +142,14 @@ class VectorModel(Supervised[F]):
         numbers, held, validate = None, None, None
         data_id = {}
         if saving.wanted:
-            data_id["train"] = fingerprint(*features.arrays, *targets.arrays, weight)
+            data_id["train"] = fingerprint(*features.arrays, *targets.arrays, weight, kin)
         if validation is not None:
             others, their_targets = validation
             their_data = Data(others.examples(), self._net_targets(their_targets, spec))
             validate = self._validator(their_data)
             if saving.wanted:
                 data_id["valid"] = fingerprint(*others.arrays, *their_targets.arrays)
-        elif (held_out := self._held_out(targets, weight, seed)) is not None:
+        elif (held_out := self._held_out(targets, weight, seed, kin)) is not None:
             numbers, held = held_out
             validate = self._validator(data, held)
         fitted = self._new_state(
@@ -177,6 +182,7 @@ class VectorModel(Supervised[F]):
                 numbers,
                 held,
                 None if validation is None else (their_data.examples, their_targets),
+                groups=kin,
             ),
         )
         return self

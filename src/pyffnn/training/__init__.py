@@ -11,6 +11,7 @@ from pyffnn.training.checkpoint import (
     open_saved,
 )
 from pyffnn.training.errors import DivergedError, Interrupted
+from pyffnn.training.groups import check_groups, group_parts
 from pyffnn.training.loop import Data, Plan, Run
 from pyffnn.training.progress import Progress
 from pyffnn.training.records import (
@@ -49,9 +50,11 @@ __all__ = [
     "by_accuracy",
     "by_loss",
     "call_all",
+    "check_groups",
     "checkpoint_kind",
     "epoch_order",
     "fingerprint",
+    "group_parts",
     "open_saved",
     "perplexity",
     "seed_of",

@@ -9,6 +9,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from pyffnn.training.groups import split_groups
 from pyffnn.training.records import Record
 
 __all__ = ["Score", "by_accuracy", "by_loss", "perplexity", "split"]
@@ -38,16 +39,20 @@ def split(
     fraction: float,
     seed: int,
     weight: NDArray[Any] | None = None,
+    groups: NDArray[np.int64] | None = None,
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Numbers of the examples to train on and to validate on, a ``fraction`` of them, both rising.
 
-    With class numbers as ``strata`` each class gives its share, and keeps an example to train on.
+    With class numbers as ``strata`` each class gives its share, and keeps an example to train on; with
+    ``groups`` those are held out whole, about a ``fraction`` of the examples.
     Raises ValueError when a side would be empty, or all its examples of ``weight`` 0.
     """
     rng = np.random.Generator(np.random.SFC64([seed, 1 << 32]))
     held = np.zeros(size, bool)
     shuffled = rng.permutation(size)
-    if strata is None:
+    if groups is not None:
+        held = split_groups(groups, strata, fraction, rng)
+    elif strata is None:
         held[shuffled[: round(fraction * size)]] = True
     else:
         shuffled = shuffled[np.argsort(strata[shuffled], kind="stable")]

@@ -23,7 +23,7 @@ from pyffnn.models.text_classifier.start import begin, begin_weighted
 from pyffnn.models.text_classifier.state import TextFitted
 from pyffnn.net import Network
 from pyffnn.optimizers import Optimizer, linear_decay
-from pyffnn.training import Data, Progress, Shuffled
+from pyffnn.training import Data, Progress, Shuffled, group_parts
 
 if TYPE_CHECKING:
     from pyffnn.models.text_classifier.model import TextClassifier
@@ -101,10 +101,12 @@ def choose(
     seed: int,
     weight: NDArray[np.float32] | None,
     by_class: NDArray[np.float64] | None,
+    groups: NDArray[np.int64] | None = None,
 ) -> Choice:
     """The best of the candidates on texts that they have not seen, where the settings leave it open.
 
-    ``numbers``: of the texts that may be looked at; None: all.
+    ``numbers``: of the texts that may be looked at; None: all. Texts of one of ``groups`` are held
+    out together.
     """
     texts = np.arange(len(read.corpus)) if numbers is None else numbers
     classes = int(read.targets.classes.size)
@@ -122,7 +124,7 @@ def choose(
     own = recipe.weighted_optimizer(classes)
     rate = recipe.optimizer(model, epochs, own, classes=classes).schedule().lr
     assert rate is not None
-    return _Trials(model, read, texts, seed, data_of, (rate, epochs)).choice()
+    return _Trials(model, read, texts, seed, data_of, (rate, epochs), groups).choice()
 
 
 def told(
@@ -147,6 +149,7 @@ class _Trials:
         seed: int,
         data_of: Callable[[TextFitted, ReadTexts], Data],
         first: tuple[float, int],
+        groups: NDArray[np.int64] | None,
     ) -> None:
         self._model, self._seed, self._data_of = model, seed, data_of
         chars = read.corpus.featurizer.char_ngrams
@@ -171,7 +174,12 @@ class _Trials:
             texts.sort()
         self._texts = texts
         self._folds = min(max(int(planned), 1), _FOLDS)
-        self._parts = parts_in_order(read.targets.strata[texts], _FOLDS)
+        strata = read.targets.strata[texts]
+        if groups is None:
+            self._parts = parts_in_order(strata, _FOLDS)
+        else:
+            rng = np.random.default_rng(seed)
+            self._parts = group_parts(groups[texts], strata, _FOLDS, rng)
 
     def choice(self) -> Choice:
         best = self._start

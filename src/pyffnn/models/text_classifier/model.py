@@ -33,7 +33,7 @@ from pyffnn.net import Network
 from pyffnn.optimizers import LearningRate, Optimizer, linear_decay
 from pyffnn.text.featurizer import TokenizerLike
 from pyffnn.text.vectors import PretrainedVectors
-from pyffnn.training import Callbacks, Data, Record, Saving
+from pyffnn.training import Callbacks, Data, Record, Saving, check_groups
 
 __all__ = ["TextClassifier"]
 
@@ -296,6 +296,7 @@ class TextClassifier(TextAnswers):
         sample_weight: ArrayLike | None = None,
         X_val: Texts | None = None,
         y_val: Any = None,
+        groups: ArrayLike | None = None,
         callbacks: Callbacks = (),
         checkpoint: PathLike | None = None,
         checkpoint_steps: int | None = None,
@@ -319,11 +320,10 @@ class TextClassifier(TextAnswers):
             Weight of each text in the mean loss, at least 0.
         X_val, y_val
             Validation data in the same forms, for ``history_``, early stopping, ``calibrate`` and ``reject``.
-        callbacks
-            A function or several, called as ``callback(model, record)`` after each epoch with its
-            entry of ``history_``; the model then shows the state being trained. Training ends when
-            one returns True.
-        checkpoint, checkpoint_steps, checkpoint_seconds, resume
+        groups : array-like of shape (n,)
+            What texts belong to (a document, an author): those of one group are held out together wherever
+            some are held out, for ``validation_fraction``, ``calibrate`` and the candidates of the recipe.
+        callbacks, checkpoint, checkpoint_steps, checkpoint_seconds, resume
             As in `FFNNClassifier.fit`.
 
         Raises
@@ -334,11 +334,8 @@ class TextClassifier(TextAnswers):
             What is not text among the texts.
         OSError
             An unreadable file.
-        FloatingPointError
-            The loss became non-finite. The error's ``model`` is at its last good state; this one
-            has it too if it had none, else is as it was.
-        KeyboardInterrupt
-            In training, with ``model`` in the best state so far in the same way.
+        FloatingPointError, KeyboardInterrupt
+            As in `FFNNClassifier.fit`.
         """
         saving = Saving(checkpoint, checkpoint_steps, checkpoint_seconds, resume)
         self._check_settings()
@@ -350,9 +347,10 @@ class TextClassifier(TextAnswers):
         if X_val is None and y_val is not None:
             raise ValueError("X_val and y_val must be given together")
         seed = self._seed(saved)
-        held_out = None if X_val is not None else self._held_out(targets, weight, seed)
+        kin = check_groups(groups, targets.size)
+        held_out = None if X_val is not None else self._held_out(targets, weight, seed, kin)
         numbers, held = (None, None) if held_out is None else held_out
-        chosen = choose(self, read, numbers, seed, weight, by_class)
+        chosen = choose(self, read, numbers, seed, weight, by_class, kin)
         read = chosen.read
         corpus = read.corpus
         others = None
@@ -363,7 +361,7 @@ class TextClassifier(TextAnswers):
         data = Data(fitted.examples(corpus), self._net_targets(targets, spec, weight, by_class))
         validate, validation, data_id = None, None, {}
         if saving.wanted:
-            data_id["train"] = read.identity(weight)
+            data_id["train"] = read.identity(weight, kin)
         if others is not None:
             theirs = self._net_targets(others.targets, spec)
             validation = fitted.examples(others.corpus), others.targets
@@ -390,7 +388,7 @@ class TextClassifier(TextAnswers):
             saved=saved,
             data_id=data_id,
             callbacks=callbacks,
-            rehearsal=Rehearsal(targets, weight, numbers, held, validation, restart),
+            rehearsal=Rehearsal(targets, weight, numbers, held, validation, restart, kin),
         )
         return self
 

@@ -31,12 +31,12 @@ class ReadTexts(NamedTuple):
     targets: Any
     as_sets: bool
 
-    def identity(self, weight: NDArray[np.float32] | None) -> str:
-        """Tells the texts, their targets and weights from others."""
+    def identity(self, weight: NDArray[Any] | None, groups: NDArray[Any] | None = None) -> str:
+        """Tells the texts, their targets, weights and groups from others."""
         core = self.corpus.core
         state = self.corpus.featurizer.state()
         words = [state[name] for name in sorted(state)]
-        return fingerprint(core.offsets, core.ids, *words, *self.targets.arrays, weight)
+        return fingerprint(core.offsets, core.ids, *words, *self.targets.arrays, weight, groups)
 
 
 class Reader(NamedTuple):

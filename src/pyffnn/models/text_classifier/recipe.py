@@ -85,6 +85,10 @@ _AUTO_FEATURES = 3e6
 _AUTO_EPOCHS = 5
 _WEIGHTED_FEATURES = 2.5e6
 _WEIGHTED_EPOCHS = 5
+# Texts that are many and long, over which nothing is measured: passes over n of them with C classes are at least the root of
+# this * max(C, 6) / n. A count of words alone leaves them a pass or two, with which most of eight classes have hardly begun.
+_PASSES = 15_000
+_FEW_CLASSES = 6
 _AUTO_STEPS = 300
 MOST_EPOCHS = 100
 MOST_TOKENS = 100
@@ -306,6 +310,8 @@ def epochs(
     wanted = _WEIGHTED_FEATURES if weighted else _AUTO_FEATURES
     least = _SAMPLED_EPOCHS if weighted and classes > SAMPLED_CLASSES else 1
     passes = min(max(round(wanted / features), least), most)
+    if weighted and classes <= MANY_CLASSES and not corpus.suits_char_ngrams:
+        passes = max(passes, math.isqrt(_PASSES * max(classes, _FEW_CLASSES) // len(corpus)))
     steps = -(-len(corpus) // int(s.batch_size))
     return max(passes, min(-(-_AUTO_STEPS // steps), MOST_EPOCHS))
 
@@ -376,7 +382,7 @@ def described(
         why["epochs"] = (
             "more would not have helped on held-out parts of the texts"
             if len({t["epochs"] for t in tried}) > 1
-            else "by the number of words"
+            else "by how many words and texts there are"
         )
     rate = optimizer.schedule().lr
     return {

@@ -31,7 +31,7 @@ from pyffnn.net import Network
 from pyffnn.optimizers import LearningRate, Optimizer, linear_decay
 from pyffnn.text.featurizer import TokenizerLike
 from pyffnn.text.vectors import PretrainedVectors
-from pyffnn.training import Callbacks, Data, Record, Saving
+from pyffnn.training import Callbacks, Data, Record, Saving, check_groups
 
 __all__ = ["TextRegressor"]
 
@@ -243,6 +243,7 @@ class TextRegressor(
         sample_weight: ArrayLike | None = None,
         X_val: Texts | None = None,
         y_val: Any = None,
+        groups: ArrayLike | None = None,
         callbacks: Callbacks = (),
         checkpoint: PathLike | None = None,
         checkpoint_steps: int | None = None,
@@ -262,7 +263,7 @@ class TextRegressor(
             Weight of each text in the mean loss, at least 0.
         X_val, y_val
             Validation data in the same forms, for ``history_`` and early stopping.
-        callbacks, checkpoint, checkpoint_steps, checkpoint_seconds, resume
+        groups, callbacks, checkpoint, checkpoint_steps, checkpoint_seconds, resume
             As in `FFNNClassifier.fit`.
 
         Raises
@@ -288,14 +289,15 @@ class TextRegressor(
         elif y_val is not None:
             raise ValueError("X_val and y_val must be given together")
         seed = self._seed(saved)
-        held_out = None if X_val is not None else self._held_out(read.targets, weight, seed)
+        kin = check_groups(groups, read.targets.size)
+        held_out = None if X_val is not None else self._held_out(read.targets, weight, seed, kin)
         numbers, held = (None, None) if held_out is None else held_out
         fitted, restart = begin(self, read, weight, seed, numbers=numbers)
         spec = fitted.network.spec
         data = Data(fitted.examples(read.corpus), self._net_targets(read.targets, spec, weight))
         validate, data_id = None, {}
         if saving.wanted:
-            data_id["train"] = read.identity(weight)
+            data_id["train"] = read.identity(weight, kin)
         if others is not None:
             theirs = self._net_targets(others.targets, spec)
             validate = self._validator(Data(fitted.examples(others.corpus), theirs))
