@@ -47,8 +47,8 @@ DictionaryPtr count_words(std::string_view text, const Settings& settings, std::
   std::int64_t tokens = 0;
   Cutter cutter(text.data(), text.data() + text.size());
   while (cutter.next()) {
-    for (const Word& word : cutter) counter.prefetch(word.key);
-    for (const Word& word : cutter) counter.add(word.key, word.text());
+    for (const Word& word : cutter) counter.prefetch(word.key());
+    for (const Word& word : cutter) counter.add(word.key(), word.text());
     tokens += cutter.end() - cutter.begin();
   }
   std::vector<Counted> found = counter.take(settings.label);
