@@ -32,11 +32,12 @@ Dictionary::Dictionary(const Settings& settings, std::shared_ptr<const void> own
   for (std::size_t i = 0; i < entries_.size(); ++i) {
     const auto id = static_cast<std::int32_t>(i);
     const WordKey key = key_of(entries_[i]);
-    // Of equal entries, which a file may have, the first one is found.
-    const bool fresh = table_.add(key, entries_[i], id, [this](std::int32_t j) { return entries_[static_cast<std::size_t>(j)]; }) == id;
-    if (fresh && id < FrequentWords::kWords) frequent_.add(key, id);
+    table_.add(key, entries_[i], id, [this](std::int32_t j) { return entries_[static_cast<std::size_t>(j)]; });
     if (has_word_ngrams()) hashes_.push_back(hash_of(entries_[i]));
   }
+  // They come by falling count; of equal ones, which a file may have, the first is found.
+  constexpr std::size_t kFrequent = 4096;
+  for (std::size_t i = std::min(entries_.size(), kFrequent); i-- > 0;) frequent_.put(key_of(entries_[i]), static_cast<std::int32_t>(i));
   if (!pruned_) return;
   kept_bits_.assign(static_cast<std::size_t>(std::max(settings_.bucket, 1) / 64 + 1), 0);
   kept_slots_.assign(slots_for(kept_.size()), {-1, -1});

@@ -109,7 +109,7 @@ class Dictionary {
   Kept kept_;
   Remainder bucket_;
   WordTable table_;
-  FrequentWords frequent_;
+  WordCache frequent_;
   text::Pages<std::uint32_t> hashes_;  // of the entries, where there are n-grams of words
   // of a pruned dictionary: which hashes are kept, and a table of their numbers
   std::vector<std::uint64_t> kept_bits_;

@@ -130,15 +130,13 @@ class WordTable {
   int shift_ = 0;
 };
 
-// The most frequent short words once more, in a table that a core's own cache holds: most words of a text are found here without a branch.
-class FrequentWords {
+// Some short words once more, one a slot, in a table that a core's own cache holds: most words of a text are found here, without a branch.
+class WordCache {
  public:
-  static constexpr std::int32_t kWords = 4096;
-
-  FrequentWords() { slots_.assign(Index{1} << kBits, {}); }
-  void add(const WordKey& key, std::int32_t id) {
-    WordSlot& slot = slots_[place(key)];
-    if (key.is_short() && slot.id < 0) slot = {key.low, key.high, id};
+  WordCache() { slots_.assign(Index{1} << kBits, {}); }
+  // In the place of whatever word has the same slot.
+  void put(const WordKey& key, std::int32_t id) {
+    if (key.is_short()) slots_[place(key)] = {key.low, key.high, id};
   }
   // The number of the word, where `found`.
   std::int32_t find(const WordKey& key, bool& found) const {
