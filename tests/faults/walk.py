@@ -3,7 +3,8 @@
 Each number has objects and a thread of its own, for what an earlier call keeps, in the network or for its thread, need not be allocated
 again. All are walked through in a forked process, so that a crash or a hang is told by its number, and the next process goes on behind it.
 
-A loop allocates a thousand times in one place, so places come first: an allocation of each, told apart by the callers above it.
+A loop allocates a thousand times in one place, and calls share most of theirs. So the places that no case has met come first, however
+long they take: an allocation of each, told apart by the callers above it. The rest of a call's goes as far as the time does.
 """
 
 from __future__ import annotations
@@ -95,9 +96,9 @@ class Walk:
 
     allocations: int  # of the undisturbed call
     places: int  # that they come from
+    new: int  # places that no case before has met
     faults: int  # to try in all
     tried: int = 0
-    places_tried: int = 0
     raised: int = 0
     problems: list[str] = field(default_factory=list)
 
@@ -110,8 +111,8 @@ class _Expected:
     places: list[int]  # of each allocation
 
 
-def walk(case: Case, seconds: float) -> Walk:
-    """Walk through a call, one allocation of each place first; after so many seconds what has been tried is enough."""
+def walk(case: Case, seconds: float, met: set[int]) -> Walk:
+    """Walk through a call: each place that is not in `met`, which takes them up; then `seconds` of the rest."""
     with (
         tempfile.TemporaryDirectory() as name,
         mmap.mmap(-1, 16) as shared,
@@ -123,28 +124,32 @@ def walk(case: Case, seconds: float) -> Walk:
         expected = _Expected(before, *_in_child(lambda: _undisturbed(case, folder)))
         first = {place: n for n, place in reversed([*enumerate(expected.places, 1)])}
         last = {place: n for n, place in enumerate(expected.places, 1)}
+        new = [n for place, n in first.items() if place not in met]
+        met.update(first)
+        order = [*new, *spread(first.values()), *spread(last.values())]
+        order += spread(range(1, len(expected.places) + 1))
         # Alone, and with all that would come after it: memory that is short stays short while errors are handled.
-        faults = [(n, t) for t in (1, FOR_EVER) for n in spread(first.values())]
-        others = [*spread(last.values()), *spread(range(1, len(expected.places) + 1))]
-        done_first = set(first.values())
-        faults += [
-            (n, t) for n in dict.fromkeys(others) if n not in done_first for t in (1, FOR_EVER)
-        ]
-        done = Walk(len(expected.places), len(first), len(faults))
-        end = time.monotonic() + seconds
+        faults = [(n, t) for n in dict.fromkeys(order) for t in (1, FOR_EVER)]
+        must = 2 * len(new)
+        done = Walk(len(expected.places), len(first), len(new), len(faults))
 
         def go_on(first: int) -> None:
+            end = None
             for i in range(first, len(faults)):
-                if time.monotonic() > end:
-                    break
+                if i >= must:
+                    end = end or time.monotonic() + seconds
+                    if time.monotonic() > end:
+                        break
                 place[0] = i + 1
                 faulthandler.dump_traceback_later(HANG, exit=True, file=2)
                 signal.alarm(HANG + 5)  # of this fault: all of them together may take longer
                 place[1] += _disturbed(case, folder, expected, *faults[i])
 
-        while place[0] < len(faults) and time.monotonic() < end and len(done.problems) < 5:
+        finished = False
+        while not finished and len(done.problems) < 5:
             try:
                 _in_child(lambda: go_on(place[0]))
+                finished = True
             except _ChildError as error:
                 n, times = faults[place[0] - 1]
                 done.problems.append(
@@ -157,7 +162,6 @@ def walk(case: Case, seconds: float) -> Walk:
         except _ChildError as error:
             done.problems.append(f"one after the other on one object: {error}")
         done.tried, done.raised = place[0], place[1]
-        done.places_tried = min(done.tried, len(first))
     return done
 
 

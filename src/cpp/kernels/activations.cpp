@@ -30,6 +30,8 @@ PYFFNN_INLINE void map1(const T* x, T* y, Index n, F f) {
 }
 // Of tanh four where there are registers for them and for the table's rows.
 constexpr int kTanhsAtOnce = kVecBytes == 64 ? 4 : 2;
+// Of log four: long chains, few registers.
+constexpr int kLogsAtOnce = 4;
 
 template <class T>
 void act_forward_impl(Act act, const T* x, T* y, Index n) {
@@ -90,7 +92,7 @@ void gelu_backward_impl(const T* dy, const T* x, T* dx, Index n) {
     map1(x, y, n, [](Vec<T> v) PYFFNN_LAMBDA_INLINE { return vexp<T>(v); });                                    \
   }                                                                                                             \
   void log_forward(const T* x, T* y, Index n) {                                                                 \
-    map1(x, y, n, [](Vec<T> v) PYFFNN_LAMBDA_INLINE { return vlog<T>(v); });                                    \
+    map_n<kLogsAtOnce>(x, y, n, [](auto& v) PYFFNN_LAMBDA_INLINE { vlog<T>(v); });                              \
   }
 PYFFNN_DEFINE(float)
 PYFFNN_DEFINE(double)

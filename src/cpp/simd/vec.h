@@ -1,6 +1,7 @@
 // One native vector, on GCC/Clang vector types. Everything here lives in this ISA's namespace and is always inlined, so no vector crosses
 // a function boundary. Arithmetic, compares and `mask ? a : b` are the compiler's own operators; the operations that it does not
-// guarantee (fma, sqrt, masked tails, broadcast, lookup8: table[i mod 8] in each lane) are overridden in vec_x86.h and vec_neon.h.
+// guarantee (fma, sqrt, masked tails, broadcast, lookup8: table[i mod 8] in each lane, all_lanes: is a compare true in every lane) are
+// overridden in vec_x86.h and vec_neon.h.
 #pragma once
 #include <cstddef>
 #include <cstdint>

@@ -23,6 +23,11 @@ PYFFNN_INLINE V smaller(V a, V b) {
 }
 
 // By bytes: four of each number.
+template <class Mask>
+PYFFNN_INLINE bool all_lanes(Mask mask) {
+  return vminvq_u8((uint8x16_t)mask) == 0xff;
+}
+
 PYFFNN_INLINE VecF lookup8(const float (&table)[8], VecI32 i) {
   const uint8x16x2_t bytes = {{vreinterpretq_u8_f32(vld1q_f32(table)), vreinterpretq_u8_f32(vld1q_f32(table + 4))}};
   const VecU32 at = (bits<VecU32>(i) & 7) * 0x04040404u + 0x03020100u;

@@ -21,6 +21,11 @@ PYFFNN_INLINE V smaller(V a, V b) {
   return a < b ? a : b;
 }
 
+template <class Mask>
+PYFFNN_INLINE bool all_lanes(Mask mask) {
+  return mask[0] != 0;
+}
+
 PYFFNN_INLINE VecF lookup8(const float (&table)[8], VecI32 i) { return VecF{table[i[0] & 7]}; }
 
 template <class T>

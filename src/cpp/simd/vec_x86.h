@@ -25,6 +25,11 @@ PYFFNN_INLINE VecD larger(VecD a, VecD b) { return (VecD)_mm512_maskz_max_pd(0xf
 PYFFNN_INLINE VecF smaller(VecF a, VecF b) { return (VecF)_mm512_maskz_min_ps(0xffff, (__m512)a, (__m512)b); }
 PYFFNN_INLINE VecD smaller(VecD a, VecD b) { return (VecD)_mm512_maskz_min_pd(0xff, (__m512d)a, (__m512d)b); }
 
+template <class Mask>
+PYFFNN_INLINE bool all_lanes(Mask mask) {
+  return _mm512_movepi8_mask((__m512i)mask) == ~__mmask64{0};
+}
+
 PYFFNN_INLINE VecF lookup8(const float (&table)[8], VecI32 i) {
   return (VecF)_mm512_maskz_permutexvar_ps(0xffff, (__m512i)i, _mm512_maskz_broadcast_f32x8(0xffff, _mm256_loadu_ps(table)));
 }
@@ -106,6 +111,11 @@ PYFFNN_INLINE VecD larger(VecD a, VecD b) { return (VecD)_mm256_max_pd((__m256d)
 PYFFNN_INLINE VecF smaller(VecF a, VecF b) { return (VecF)_mm256_min_ps((__m256)a, (__m256)b); }
 PYFFNN_INLINE VecD smaller(VecD a, VecD b) { return (VecD)_mm256_min_pd((__m256d)a, (__m256d)b); }
 
+template <class Mask>
+PYFFNN_INLINE bool all_lanes(Mask mask) {
+  return _mm256_movemask_epi8((__m256i)mask) == -1;
+}
+
 PYFFNN_INLINE VecF lookup8(const float (&table)[8], VecI32 i) { return (VecF)_mm256_permutevar8x32_ps(_mm256_loadu_ps(table), (__m256i)i); }
 
 PYFFNN_INLINE __m256i tail_mask32(Index n) {
@@ -153,6 +163,11 @@ PYFFNN_INLINE VecF larger(VecF a, VecF b) { return (VecF)_mm_max_ps((__m128)a, (
 PYFFNN_INLINE VecD larger(VecD a, VecD b) { return (VecD)_mm_max_pd((__m128d)a, (__m128d)b); }
 PYFFNN_INLINE VecF smaller(VecF a, VecF b) { return (VecF)_mm_min_ps((__m128)a, (__m128)b); }
 PYFFNN_INLINE VecD smaller(VecD a, VecD b) { return (VecD)_mm_min_pd((__m128d)a, (__m128d)b); }
+
+template <class Mask>
+PYFFNN_INLINE bool all_lanes(Mask mask) {
+  return _mm_movemask_epi8((__m128i)mask) == 0xffff;
+}
 
 PYFFNN_INLINE VecF lookup8(const float (&table)[8], VecI32 i) {
   return VecF{table[i[0] & 7], table[i[1] & 7], table[i[2] & 7], table[i[3] & 7]};

@@ -1,193 +1,13 @@
 #include "text/terms.h"
 
 #include <algorithm>
-#include <cstring>
 #include <numeric>
 #include <utility>
 
 #include "core/thread_pool.h"
-#include "text/hash.h"
 
 namespace pyffnn::text {
 namespace {
-
-// Words of one document, one after another with a space between, or its characters without, in UTF-8.
-struct Words {
-  struct Span {
-    std::size_t begin, end;
-  };
-  std::string bytes;
-  std::vector<Span> spans;
-  std::vector<std::size_t> runs;  // of characters: where each run of them ends
-
-  void clear() {
-    bytes.clear();
-    spans.clear();
-    runs.clear();
-  }
-  std::string_view between(std::size_t first, std::size_t last) const {
-    return {bytes.data() + spans[first].begin, spans[last].end - spans[first].begin};
-  }
-};
-
-void append_utf8(std::string& to, std::uint32_t c) {
-  if (c < 0x80) {
-    to.push_back(static_cast<char>(c));
-  } else if (c < 0x800) {
-    to.push_back(static_cast<char>(0xC0 | c >> 6));
-    to.push_back(static_cast<char>(0x80 | (c & 0x3F)));
-  } else if (c < 0x10000) {
-    to.push_back(static_cast<char>(0xE0 | c >> 12));
-    to.push_back(static_cast<char>(0x80 | (c >> 6 & 0x3F)));
-    to.push_back(static_cast<char>(0x80 | (c & 0x3F)));
-  } else {
-    to.push_back(static_cast<char>(0xF0 | c >> 18));
-    to.push_back(static_cast<char>(0x80 | (c >> 12 & 0x3F)));
-    to.push_back(static_cast<char>(0x80 | (c >> 6 & 0x3F)));
-    to.push_back(static_cast<char>(0x80 | (c & 0x3F)));
-  }
-}
-
-// What an ASCII byte is in a word, 0 where it is in none; for other kinds of terms unused.
-struct AsciiTable {
-  char of[128];
-  explicit AsciiTable(const TermOptions& options) {
-    for (int c = 0; c < 128; ++c) {
-      const bool word = (options.members[c >> 3] >> (c & 7) & 1) != 0;
-      const bool upper = options.lowercase && c >= 'A' && c <= 'Z';
-      of[c] = static_cast<char>(!word ? 0 : upper ? c + 32 : c);
-    }
-  }
-};
-
-class Cut {
- public:
-  Cut(const TermOptions& options, const TermTable& stop) : options_(options), stop_(stop), ascii_(options) {}
-
-  // f(term) for each term of the document.
-  template <class F>
-  void each(const Characters& document, Words& words, F f) const {
-    words.clear();
-    const bool lower = document.ascii && options_.lowercase;
-    if (document.ascii && options_.kind == TermKind::word)
-      cut_ascii(static_cast<const char*>(document.data), document.length, words);
-    else if (document.width == 1)
-      cut(static_cast<const std::uint8_t*>(document.data), document.length, lower, words);
-    else if (document.width == 2)
-      cut(static_cast<const std::uint16_t*>(document.data), document.length, lower, words);
-    else
-      cut(static_cast<const std::uint32_t*>(document.data), document.length, lower, words);
-    if (options_.kind != TermKind::bounded) {
-      grams(words, 0, words.spans.size(), f);
-      return;
-    }
-    std::size_t begin = 0;
-    for (const std::size_t end : words.runs) {
-      grams(words, begin, end, f);
-      // a run that is shorter than the longest term is one itself, if no term of its length was
-      if (end - begin < static_cast<std::size_t>(options_.min_n)) f(words.between(begin, end - 1));
-      begin = end;
-    }
-  }
-
- private:
-  template <class F>
-  void grams(const Words& words, std::size_t begin, std::size_t end, F f) const {
-    const std::size_t most = std::min(static_cast<std::size_t>(options_.max_n), end - begin);
-    for (std::size_t n = static_cast<std::size_t>(options_.min_n); n <= most; ++n)
-      for (std::size_t i = begin; i + n <= end; ++i) f(words.between(i, i + n - 1));
-  }
-
-  template <class C>
-  void cut(const C* p, Index length, bool lower, Words& words) const {
-    if (options_.kind == TermKind::word)
-      cut_wide(p, length, words);
-    else
-      cut_characters(p, length, lower, words);
-  }
-
-  bool is_member(std::uint32_t c) const { return (options_.members[c >> 3] >> (c & 7) & 1) != 0; }
-
-  static void character(Words& words, std::uint32_t c) {
-    const std::size_t begin = words.bytes.size();
-    append_utf8(words.bytes, c);
-    words.spans.push_back({begin, words.bytes.size()});
-  }
-
-  template <class C>
-  void cut_characters(const C* p, Index length, bool lower, Words& words) const {
-    const bool bounded = options_.kind == TermKind::bounded;
-    words.spans.reserve(static_cast<std::size_t>(length) + 16);
-    for (Index i = 0; i < length;) {
-      if (is_member(p[i])) {
-        Index end = i + 1;
-        while (end < length && is_member(p[end])) ++end;
-        if (!bounded) character(words, end - i > 1 ? ' ' : static_cast<std::uint32_t>(p[i]));
-        i = end;
-        continue;
-      }
-      if (bounded) character(words, ' ');
-      for (; i < length && !is_member(p[i]); ++i) {
-        const std::uint32_t c = p[i];
-        character(words, lower && c >= 'A' && c <= 'Z' ? c + 32 : c);
-      }
-      if (!bounded) continue;
-      character(words, ' ');
-      words.runs.push_back(words.spans.size());
-    }
-  }
-
-  void keep(Words& words, std::size_t begin) const {
-    if (stop_.size() > 0 && stop_.find({words.bytes.data() + begin, words.bytes.size() - begin}) >= 0) {
-      words.bytes.resize(begin);
-      return;
-    }
-    words.spans.push_back({begin, words.bytes.size()});
-    words.bytes.push_back(' ');
-  }
-
-  void cut_ascii(const char* p, Index length, Words& words) const {
-    words.bytes.reserve(static_cast<std::size_t>(length) + 16);
-    for (Index i = 0; i < length;) {
-      if (ascii_.of[static_cast<unsigned char>(p[i])] == 0) {
-        ++i;
-        continue;
-      }
-      Index end = i + 1;
-      while (end < length && ascii_.of[static_cast<unsigned char>(p[end])] != 0) ++end;
-      if (end - i >= options_.min_length) {
-        const std::size_t begin = words.bytes.size();
-        words.bytes.resize(begin + static_cast<std::size_t>(end - i));
-        char* to = words.bytes.data() + begin;
-        for (Index k = i; k < end; ++k) *to++ = ascii_.of[static_cast<unsigned char>(p[k])];
-        keep(words, begin);
-      }
-      i = end;
-    }
-  }
-
-  template <class C>
-  void cut_wide(const C* p, Index length, Words& words) const {
-    for (Index i = 0; i < length;) {
-      if (!is_member(p[i])) {
-        ++i;
-        continue;
-      }
-      Index end = i + 1;
-      while (end < length && is_member(p[end])) ++end;
-      if (end - i >= options_.min_length) {
-        const std::size_t begin = words.bytes.size();
-        for (Index k = i; k < end; ++k) append_utf8(words.bytes, p[k]);
-        keep(words, begin);
-      }
-      i = end;
-    }
-  }
-
-  const TermOptions& options_;
-  const TermTable& stop_;
-  AsciiTable ascii_;
-};
 
 // What one thread counted: entries of its documents as (number << 32 | count), in the order of coming.
 struct Part {
@@ -300,78 +120,12 @@ TermRows<std::int64_t> joined(std::vector<Part>& parts, Index n, const std::vect
 
 }  // namespace
 
-std::uint64_t TermTable::hash_of(std::string_view term) {
-  const char* p = term.data();
-  std::size_t n = term.size();
-  std::uint64_t h = static_cast<std::uint64_t>(n) * kHashA;
-  for (; n >= 8; p += 8, n -= 8) h = fold(load_word(p) ^ h, kHashB);
-  char rest[8] = {};
-  std::memcpy(rest, p, n);
-  return fold(load_word(rest) ^ h ^ kHashC, kHashB);
-}
-
-Index TermTable::add(std::string_view term, std::uint64_t hash) {
-  std::size_t at = place(term, hash);
-  if (slots_[at].number >= 0) return slots_[at].number;
-  if ((ends_.size() + 1) * 2 > slots_.size()) {
-    grow();
-    at = place(term, hash);
-  }
-  const Index number = size();
-  bytes_.insert(bytes_.end(), term.begin(), term.end());
-  ends_.push_back(bytes_.size());
-  slots_[at] = {static_cast<std::uint32_t>(hash >> 32), static_cast<std::int32_t>(number)};
-  return number;
-}
-
-void TermTable::grow() {
-  std::vector<Slot> old(slots_.empty() ? 64 : slots_.size() * 4);
-  old.swap(slots_);
-  const std::size_t mask = slots_.size() - 1;
-  for (const Slot& slot : old) {
-    if (slot.number < 0) continue;
-    std::size_t at = home(slot.check);
-    while (slots_[at].number >= 0) at = (at + 1) & mask;
-    slots_[at] = slot;
-  }
-}
-
-std::size_t TermTable::place(std::string_view term_, std::uint64_t hash) const {
-  const std::size_t mask = slots_.size() - 1;
-  const std::uint32_t check = static_cast<std::uint32_t>(hash >> 32);
-  for (std::size_t at = home(check);; at = (at + 1) & mask) {
-    const Slot& slot = slots_[at];
-    if (slot.number < 0 || (slot.check == check && term(slot.number) == term_)) return at;
-  }
-}
-
-std::vector<std::int32_t> TermTable::in_order() const {
-  struct Key {
-    std::uint64_t start;  // the term's first eight bytes as a number: most terms differ there, and no other memory is read
-    std::int32_t number;
-  };
-  std::vector<Key> keys;
-  keys.reserve(ends_.size());
-  for (Index i = 0; i < size(); ++i) {
-    const std::string_view t = term(i);
-    std::uint64_t start = 0;
-    for (std::size_t k = 0; k < 8; ++k) start = start << 8 | (k < t.size() ? static_cast<unsigned char>(t[k]) : 0u);
-    keys.push_back({start, static_cast<std::int32_t>(i)});
-  }
-  std::sort(keys.begin(), keys.end(),
-            [&](const Key& a, const Key& b) { return a.start != b.start ? a.start < b.start : term(a.number) < term(b.number); });
-  std::vector<std::int32_t> order;
-  order.reserve(keys.size());
-  for (const Key& key : keys) order.push_back(key.number);
-  return order;
-}
-
 TermRows<std::int64_t> count_terms(const Characters* documents, Index n, const TermOptions& options, const TermTable& stop,
                                    std::vector<std::string>& vocabulary) {
-  const Cut cut(options, stop);
+  const TermCutter cut(options, stop);
   std::vector<Part> parts(static_cast<std::size_t>(parts_for(documents, n)));
   in_parts(parts, n, [&](Part& part, Index begin, Index end) {
-    Words words;
+    CutWords words;
     Counter counter;
     Ahead ahead;
     for (Index i = begin; i < end; ++i) {
@@ -402,10 +156,10 @@ TermRows<std::int64_t> count_terms(const Characters* documents, Index n, const T
 
 TermRows<std::int64_t> count_known(const Characters* documents, Index n, const TermOptions& options, const TermTable& stop,
                                    const TermTable& known, const std::vector<std::int32_t>& columns) {
-  const Cut cut(options, stop);
+  const TermCutter cut(options, stop);
   std::vector<Part> parts(static_cast<std::size_t>(parts_for(documents, n)));
   in_parts(parts, n, [&](Part& part, Index begin, Index end) {
-    Words words;
+    CutWords words;
     Counter counter;
     Ahead ahead;
     for (Index i = begin; i < end; ++i) {
@@ -423,11 +177,11 @@ TermRows<std::int64_t> count_known(const Characters* documents, Index n, const T
 
 TermRows<double> hash_terms(const Characters* documents, Index n, const TermOptions& options, const TermTable& stop, Index n_features,
                             bool signs) {
-  const Cut cut(options, stop);
+  const TermCutter cut(options, stop);
   std::vector<TermRows<double>> parts(static_cast<std::size_t>(parts_for(documents, n)));
   const std::uint64_t width = static_cast<std::uint64_t>(n_features);
   in_parts(parts, n, [&](TermRows<double>& part, Index begin, Index end) {
-    Words words;
+    CutWords words;
     std::vector<std::uint64_t> entries;
     for (Index i = begin; i < end; ++i) {
       entries.clear();

@@ -1,0 +1,212 @@
+// Documents cut into terms as scikit-learn's vectorizers do it: runs of word characters and n-grams of them with a space between, or
+// n-grams of characters.
+#pragma once
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/types.h"
+#include "text/term_table.h"
+
+namespace pyffnn::text {
+
+// A document in memory that nobody changes: `length` characters of `width` bytes each (1: Latin-1, 2, 4), as Python keeps a str.
+struct Characters {
+  const void* data;
+  Index length;
+  int width;
+  bool ascii;
+};
+
+// What terms are made of: words; characters, where a run of several spaces is one; or the characters of each run of others with a space
+// before and behind it, a run shorter than n giving itself once.
+enum class TermKind { word, character, bounded };
+
+struct TermOptions {
+  TermKind kind;
+  bool lowercase;      // of ASCII documents; others come as they are to be
+  Index min_length;    // characters of a word
+  Index min_n, max_n;  // words or characters of a term
+  // A bit for each of the 0x110000 code points: is it a word character, or for kinds other than words, is it a space?
+  const std::uint8_t* members;
+};
+
+// CutWords of one document, one after another with a space between, or its characters without, in UTF-8.
+struct CutWords {
+  struct Span {
+    std::size_t begin, end;
+  };
+  std::string bytes;
+  std::vector<Span> spans;
+  std::vector<std::size_t> runs;  // of characters: where each run of them ends
+
+  void clear() {
+    bytes.clear();
+    spans.clear();
+    runs.clear();
+  }
+  std::string_view between(std::size_t first, std::size_t last) const {
+    return {bytes.data() + spans[first].begin, spans[last].end - spans[first].begin};
+  }
+};
+
+inline void append_utf8(std::string& to, std::uint32_t c) {
+  if (c < 0x80) {
+    to.push_back(static_cast<char>(c));
+  } else if (c < 0x800) {
+    to.push_back(static_cast<char>(0xC0 | c >> 6));
+    to.push_back(static_cast<char>(0x80 | (c & 0x3F)));
+  } else if (c < 0x10000) {
+    to.push_back(static_cast<char>(0xE0 | c >> 12));
+    to.push_back(static_cast<char>(0x80 | (c >> 6 & 0x3F)));
+    to.push_back(static_cast<char>(0x80 | (c & 0x3F)));
+  } else {
+    to.push_back(static_cast<char>(0xF0 | c >> 18));
+    to.push_back(static_cast<char>(0x80 | (c >> 12 & 0x3F)));
+    to.push_back(static_cast<char>(0x80 | (c >> 6 & 0x3F)));
+    to.push_back(static_cast<char>(0x80 | (c & 0x3F)));
+  }
+}
+
+// What an ASCII byte is in a word, 0 where it is in none; for other kinds of terms unused.
+struct AsciiTable {
+  char of[128];
+  explicit AsciiTable(const TermOptions& options) {
+    for (int c = 0; c < 128; ++c) {
+      const bool word = (options.members[c >> 3] >> (c & 7) & 1) != 0;
+      const bool upper = options.lowercase && c >= 'A' && c <= 'Z';
+      of[c] = static_cast<char>(!word ? 0 : upper ? c + 32 : c);
+    }
+  }
+};
+
+class TermCutter {
+ public:
+  TermCutter(const TermOptions& options, const TermTable& stop) : options_(options), stop_(stop), ascii_(options) {}
+
+  // f(term) for each term of the document.
+  template <class F>
+  void each(const Characters& document, CutWords& words, F f) const {
+    words.clear();
+    const bool lower = document.ascii && options_.lowercase;
+    if (document.ascii && options_.kind == TermKind::word)
+      cut_ascii(static_cast<const char*>(document.data), document.length, words);
+    else if (document.width == 1)
+      cut(static_cast<const std::uint8_t*>(document.data), document.length, lower, words);
+    else if (document.width == 2)
+      cut(static_cast<const std::uint16_t*>(document.data), document.length, lower, words);
+    else
+      cut(static_cast<const std::uint32_t*>(document.data), document.length, lower, words);
+    if (options_.kind != TermKind::bounded) {
+      grams(words, 0, words.spans.size(), f);
+      return;
+    }
+    std::size_t begin = 0;
+    for (const std::size_t end : words.runs) {
+      grams(words, begin, end, f);
+      // a run that is shorter than the longest term is one itself, if no term of its length was
+      if (end - begin < static_cast<std::size_t>(options_.min_n)) f(words.between(begin, end - 1));
+      begin = end;
+    }
+  }
+
+ private:
+  template <class F>
+  void grams(const CutWords& words, std::size_t begin, std::size_t end, F f) const {
+    const std::size_t most = std::min(static_cast<std::size_t>(options_.max_n), end - begin);
+    for (std::size_t n = static_cast<std::size_t>(options_.min_n); n <= most; ++n)
+      for (std::size_t i = begin; i + n <= end; ++i) f(words.between(i, i + n - 1));
+  }
+
+  template <class C>
+  void cut(const C* p, Index length, bool lower, CutWords& words) const {
+    if (options_.kind == TermKind::word)
+      cut_wide(p, length, words);
+    else
+      cut_characters(p, length, lower, words);
+  }
+
+  bool is_member(std::uint32_t c) const { return (options_.members[c >> 3] >> (c & 7) & 1) != 0; }
+
+  static void character(CutWords& words, std::uint32_t c) {
+    const std::size_t begin = words.bytes.size();
+    append_utf8(words.bytes, c);
+    words.spans.push_back({begin, words.bytes.size()});
+  }
+
+  template <class C>
+  void cut_characters(const C* p, Index length, bool lower, CutWords& words) const {
+    const bool bounded = options_.kind == TermKind::bounded;
+    words.spans.reserve(static_cast<std::size_t>(length) + 16);
+    for (Index i = 0; i < length;) {
+      if (is_member(p[i])) {
+        Index end = i + 1;
+        while (end < length && is_member(p[end])) ++end;
+        if (!bounded) character(words, end - i > 1 ? ' ' : static_cast<std::uint32_t>(p[i]));
+        i = end;
+        continue;
+      }
+      if (bounded) character(words, ' ');
+      for (; i < length && !is_member(p[i]); ++i) {
+        const std::uint32_t c = p[i];
+        character(words, lower && c >= 'A' && c <= 'Z' ? c + 32 : c);
+      }
+      if (!bounded) continue;
+      character(words, ' ');
+      words.runs.push_back(words.spans.size());
+    }
+  }
+
+  void keep(CutWords& words, std::size_t begin) const {
+    if (stop_.size() > 0 && stop_.find({words.bytes.data() + begin, words.bytes.size() - begin}) >= 0) {
+      words.bytes.resize(begin);
+      return;
+    }
+    words.spans.push_back({begin, words.bytes.size()});
+    words.bytes.push_back(' ');
+  }
+
+  void cut_ascii(const char* p, Index length, CutWords& words) const {
+    words.bytes.reserve(static_cast<std::size_t>(length) + 16);
+    for (Index i = 0; i < length;) {
+      if (ascii_.of[static_cast<unsigned char>(p[i])] == 0) {
+        ++i;
+        continue;
+      }
+      Index end = i + 1;
+      while (end < length && ascii_.of[static_cast<unsigned char>(p[end])] != 0) ++end;
+      if (end - i >= options_.min_length) {
+        const std::size_t begin = words.bytes.size();
+        words.bytes.resize(begin + static_cast<std::size_t>(end - i));
+        char* to = words.bytes.data() + begin;
+        for (Index k = i; k < end; ++k) *to++ = ascii_.of[static_cast<unsigned char>(p[k])];
+        keep(words, begin);
+      }
+      i = end;
+    }
+  }
+
+  template <class C>
+  void cut_wide(const C* p, Index length, CutWords& words) const {
+    for (Index i = 0; i < length;) {
+      if (!is_member(p[i])) {
+        ++i;
+        continue;
+      }
+      Index end = i + 1;
+      while (end < length && is_member(p[end])) ++end;
+      if (end - i >= options_.min_length) {
+        const std::size_t begin = words.bytes.size();
+        for (Index k = i; k < end; ++k) append_utf8(words.bytes, p[k]);
+        keep(words, begin);
+      }
+      i = end;
+    }
+  }
+
+  const TermOptions& options_;
+  const TermTable& stop_;
+  AsciiTable ascii_;
+};
+
+}  // namespace pyffnn::text
