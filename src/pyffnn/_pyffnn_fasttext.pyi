@@ -56,6 +56,10 @@ class FastTextModel:
     def predict_one(
         self, text: str, k: int, threshold: float, names: list[str | bytes], errors: str
     ) -> tuple[tuple[str, ...], NDArray[np.float64]]: ...
+    # predict_one of these names: (text, k, threshold, errors)
+    def predictor(
+        self, names: list[str | bytes]
+    ) -> Callable[[str, int, float, str], tuple[tuple[str, ...], NDArray[np.float64]]]: ...
     # offsets of true labels, true labels, offsets of predictions, labels, scores
     def predict_lines(
         self, file: Any, k: int, threshold: float, labelled_only: bool, n_threads: int

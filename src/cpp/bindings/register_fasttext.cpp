@@ -15,171 +15,10 @@ using fasttext::Line;
 using fasttext::Model;
 using fasttext::ModelPtr;
 using fasttext::next_word;
-using fasttext::Prediction;
-using fasttext::PredictSpace;
 
 // pybind11 has no holder of const objects; none of the methods changes one.
 using Held = std::shared_ptr<Model>;
 Held unconst(const ModelPtr& model) { return std::const_pointer_cast<Model>(model); }
-
-Index check_k(const Model& model, Index k) {
-  if (!model.settings().supervised()) throw py::value_error("Model needs to be supervised for prediction!");
-  if (k == -1) return std::max<Index>(model.dictionary().labels(), 1);
-  if (k <= 0) throw py::value_error("k needs to be 1 or higher! (-1 for all labels), got " + std::to_string(k));
-  return std::min(k, std::max<Index>(model.dictionary().labels(), 1));
-}
-
-// Predictions of many lines, a part of them after the other.
-struct Found {
-  static constexpr Index kPart = 64;
-  explicit Found(Index lines) : parts(static_cast<std::size_t>((lines + kPart - 1) / kPart)), ends(static_cast<std::size_t>(lines)) {}
-  std::vector<std::vector<Prediction>> parts;
-  std::vector<Index> ends;  // within the part
-
-  // f(prediction) of line i
-  template <class F>
-  void each(Index i, F&& f) const {
-    const std::vector<Prediction>& part = parts[static_cast<std::size_t>(i / kPart)];
-    for (Index j = i % kPart == 0 ? 0 : ends[static_cast<std::size_t>(i - 1)]; j < ends[static_cast<std::size_t>(i)]; ++j)
-      f(part[static_cast<std::size_t>(j)]);
-  }
-  Index count(Index i) const { return ends[static_cast<std::size_t>(i)] - (i % kPart == 0 ? 0 : ends[static_cast<std::size_t>(i - 1)]); }
-};
-
-// predict(i, space) puts the predictions of line i into space.found.
-template <class F>
-Found predict_all(Index lines, double bytes, Interrupt& interrupt, F&& predict) {
-  Found found(lines);
-  const auto parts = static_cast<Index>(found.parts.size());
-  constexpr Index kSlice = 256;
-  const double work = bytes * 40 / static_cast<double>(std::max<Index>(parts, 1));
-  for (Index first = 0; first < parts; first += kSlice) {
-    const Index some = std::min(kSlice, parts - first);
-    // many small shares: lines are of very different lengths
-    const int threads = threads::threads_for(work * static_cast<double>(some));
-    const auto shares = static_cast<int>(threads == 1 ? 1 : std::min<Index>(some, 8 * threads));
-    threads::parallel_for(some, shares, [&](Index begin, Index end) {
-      PredictSpace space;
-      for (Index p = first + begin; p < first + end; ++p) {
-        std::vector<Prediction>& part = found.parts[static_cast<std::size_t>(p)];
-        for (Index i = p * Found::kPart; i < std::min(lines, (p + 1) * Found::kPart); ++i) {
-          predict(i, space);
-          part.insert(part.end(), space.found.begin(), space.found.end());
-          found.ends[static_cast<std::size_t>(i)] = static_cast<Index>(part.size());
-        }
-      }
-    });
-    interrupt.poll();
-  }
-  return found;
-}
-
-py::object label_name(const py::list& names, std::int32_t label, const std::string& errors) {
-  const py::object name = names[static_cast<std::size_t>(label)];
-  if (PyUnicode_Check(name.ptr())) return name;
-  return decoded(std::string(py::reinterpret_borrow<py::bytes>(name)), errors);
-}
-
-py::tuple predict_list(const Model& model, const py::list& texts, Index k, float threshold, const py::list& names,
-                       const std::string& errors, int n_threads) {
-  k = check_k(model, k);
-  const auto n = static_cast<Index>(texts.size());
-  std::vector<std::string_view> lines;
-  lines.reserve(texts.size());
-  double bytes = 0;
-  for (Index i = 0; i < n; ++i) {
-    lines.push_back(one_line(PyList_GET_ITEM(texts.ptr(), i), "predict", [i] { return "text[" + std::to_string(i) + "]"; }));
-    bytes += static_cast<double>(lines.back().size() + 64);
-  }
-  Interrupts interrupts;
-  const Found found = [&] {
-    const ReleaseGil release;
-    const threads::ScopedNumThreads scope(n_threads);
-    return predict_all(n, bytes, interrupts, [&](Index i, PredictSpace& space) {
-      const std::string_view text = lines[static_cast<std::size_t>(i)];
-      const char* at = text.data();
-      model.dictionary().read_line(at, at + text.size(), true, space.line);
-      model.predict(k, threshold, space);
-    });
-  }();
-  py::list all_labels(texts.size()), all_probabilities(texts.size());
-  for (Index i = 0; i < n; ++i) {
-    const auto count = static_cast<std::size_t>(found.count(i));
-    py::list labels(count);
-    py::array_t<float> probabilities(static_cast<Index>(count));
-    float* const p = probabilities.mutable_data();
-    std::size_t j = 0;
-    found.each(i, [&](const Prediction& prediction) {
-      p[j] = fasttext::probability(prediction);
-      labels[j++] = label_name(names, prediction.label, errors);
-    });
-    all_labels[static_cast<std::size_t>(i)] = std::move(labels);
-    all_probabilities[static_cast<std::size_t>(i)] = std::move(probabilities);
-  }
-  return py::make_tuple(std::move(all_labels), std::move(all_probabilities));
-}
-
-py::tuple predict_one(const Model& model, py::handle text, Index k, float threshold, const py::list& names, const std::string& errors) {
-  k = check_k(model, k);
-  const std::string_view line = one_line(text, "predict", [] { return std::string("text"); });
-  PredictSpace space;
-  {
-    const ReleaseGil release(line.size() > 4096);
-    const char* at = line.data();
-    model.dictionary().read_line(at, at + line.size(), true, space.line);
-    model.predict(k, threshold, space);
-  }
-  py::tuple labels(space.found.size());
-  py::array_t<double> probabilities(static_cast<Index>(space.found.size()));
-  double* const p = probabilities.mutable_data();
-  for (std::size_t i = 0; i < space.found.size(); ++i) {
-    p[i] = fasttext::probability(space.found[i]);
-    labels[i] = label_name(names, space.found[i].label, errors);
-  }
-  return py::make_tuple(std::move(labels), std::move(probabilities));
-}
-
-// All lines of a file: (offsets of true labels, true labels, offsets of predictions, predicted labels, scores). labelled_only: those
-// without a known label or without a row are left out.
-py::tuple predict_lines(const Model& model, py::handle file, Index k, float threshold, bool labelled_only, int n_threads) {
-  k = check_k(model, k);
-  const TextBytes text(file);
-  Interrupts interrupts;
-  std::vector<std::int64_t> gold_offsets{0}, offsets{0};
-  std::vector<std::int32_t> gold, labels;
-  std::vector<float> scores;
-  {
-    const ReleaseGil release;
-    const threads::ScopedNumThreads scope(n_threads);
-    // Lines are cut one by one where </s> stands in the text: only reading tells where one ends.
-    const std::vector<std::string_view> lines = fasttext::cut_lines(text.bytes(), interrupts);
-    const auto n = static_cast<Index>(lines.size());
-    std::vector<std::vector<std::int32_t>> known(lines.size());
-    std::vector<char> counted(lines.size(), 0);
-    const Found found = predict_all(n, static_cast<double>(text.bytes().size()), interrupts, [&](Index i, PredictSpace& space) {
-      const std::string_view line = lines[static_cast<std::size_t>(i)];
-      const char* at = line.data();
-      model.dictionary().read_line(at, at + line.size(), false, space.line);
-      space.found.clear();
-      if (labelled_only && (space.line.labels.empty() || space.line.rows.empty())) return;
-      counted[static_cast<std::size_t>(i)] = 1;
-      known[static_cast<std::size_t>(i)] = space.line.labels;
-      model.predict(k, threshold, space);
-    });
-    for (Index i = 0; i < n; ++i) {
-      if (!counted[static_cast<std::size_t>(i)]) continue;
-      const auto& own = known[static_cast<std::size_t>(i)];
-      gold.insert(gold.end(), own.begin(), own.end());
-      gold_offsets.push_back(static_cast<std::int64_t>(gold.size()));
-      found.each(i, [&](const Prediction& p) {
-        labels.push_back(p.label);
-        scores.push_back(fasttext::probability(p));
-      });
-      offsets.push_back(static_cast<std::int64_t>(labels.size()));
-    }
-  }
-  return py::make_tuple(to_array(gold_offsets), to_array(gold), to_array(offsets), to_array(labels), to_array(scores));
-}
 
 py::array_t<float> matrix_of(const fasttext::Table& table) {
   if (table.quantised()) throw py::value_error("Can't get quantized Matrix");
@@ -323,7 +162,8 @@ py::list tokenize(py::handle text) {
 
 void register_fasttext(py::module_& m) {
   using namespace py::literals;
-  py::class_<Model, Held>(m, "FastTextModel")
+  auto model_class = py::class_<Model, Held>(m, "FastTextModel");
+  model_class
       .def_static(
           "load",
           [](py::handle path) {
@@ -428,9 +268,6 @@ void register_fasttext(py::module_& m) {
           },
           "input_matrix"_a, "output_matrix"_a)
       .def("normalised_word_vectors", &normalised_word_vectors)
-      .def("predict", &predict_list, "texts"_a, "k"_a, "threshold"_a, "names"_a, "errors"_a, "n_threads"_a)
-      .def("predict_one", &predict_one, "text"_a, "k"_a, "threshold"_a, "names"_a, "errors"_a)
-      .def("predict_lines", &predict_lines, "file"_a, "k"_a, "threshold"_a, "labelled_only"_a, "n_threads"_a)
       .def("quantise", &quantise, "dsub"_a, "qnorm"_a, "qout"_a)
       .def("pruned", &pruned, "rows"_a)
       .def("folded", [](const Model& model) {
@@ -438,6 +275,7 @@ void register_fasttext(py::module_& m) {
         const ReleaseGil release;
         return unconst(model.folded());
       });
+  add_fasttext_predict(model_class);
   m.def("fasttext_tokenize", &tokenize, "text"_a);
 }
 

@@ -15,7 +15,7 @@ struct Counted {
 // Different words in the order in which they came.
 class Counter {
  public:
-  void add(const WordKey& key, std::string_view word) {
+  std::int32_t add(const WordKey& key, std::string_view word) {
     if (words_.size() >= 0x7ffffffe) throw std::invalid_argument("the text has more than 2^31 different words");
     const auto next = static_cast<std::int32_t>(words_.size());
     const std::int32_t id = table_.add(key, word, next, [this](std::int32_t i) { return words_[static_cast<std::size_t>(i)]; });
@@ -24,8 +24,25 @@ class Counter {
       counts_.push_back(0);
     }
     ++counts_[static_cast<std::size_t>(id)];
+    return id;
   }
-  void prefetch(const WordKey& key) const { table_.prefetch(key); }
+  void add_all(const Word* words, Index n) {
+    std::int32_t others[Cutter::kMostWords];
+    Index num_others = 0;
+    for (Index i = 0; i < n; ++i) {
+      bool found = false;
+      const std::int32_t id = recent_.find(words[i].key(), found);
+      if (found)
+        ++counts_[static_cast<std::size_t>(id)];
+      else
+        others[num_others++] = static_cast<std::int32_t>(i);
+    }
+    for (Index i = 0; i < num_others; ++i) table_.prefetch(words[others[i]].key());
+    for (Index i = 0; i < num_others; ++i) {
+      const Word& word = words[others[i]];
+      recent_.put(word.key(), add(word.key(), word.text()));
+    }
+  }
   std::vector<Counted> take(const std::string& label) const {
     std::vector<Counted> found;
     found.reserve(words_.size());
@@ -35,6 +52,7 @@ class Counter {
 
  private:
   WordTable table_{4096};
+  WordCache recent_;
   std::vector<std::string_view> words_;
   std::vector<std::int64_t> counts_;
 };
@@ -47,9 +65,9 @@ DictionaryPtr count_words(std::string_view text, const Settings& settings, std::
   std::int64_t tokens = 0;
   Cutter cutter(text.data(), text.data() + text.size());
   while (cutter.next()) {
-    for (const Word& word : cutter) counter.prefetch(word.key);
-    for (const Word& word : cutter) counter.add(word.key, word.text());
-    tokens += cutter.end() - cutter.begin();
+    const Index n = cutter.end() - cutter.begin();
+    counter.add_all(cutter.begin(), n);
+    tokens += n;
   }
   std::vector<Counted> found = counter.take(settings.label);
   const auto rare = [&](const Counted& c) { return c.count < (c.label ? min_count_label : settings.min_count); };

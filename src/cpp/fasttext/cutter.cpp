@@ -9,7 +9,8 @@ namespace pyffnn::fasttext {
 
 void Cutter::add(const char* begin, const char* end) {
   const auto size = static_cast<std::size_t>(end - begin);
-  words_[count_++] = {begin, size, end, key_of(begin, size, end_)};
+  const WordKey key = key_of(begin, size, end_);
+  words_[count_++] = {begin, size, key.low, key.high};
 }
 
 bool Cutter::next() {
@@ -20,47 +21,52 @@ bool Cutter::next() {
 }
 
 void Cutter::cut_chunk() {
-  const Index size = std::min<Index>(kChunk, end_ - at_), blocks = size / 64;
-  ByteMasks masks[kChunk / 64 + 1];
-  const auto& byte_masks = dispatch::active().text.byte_masks;
-  byte_masks(reinterpret_cast<const unsigned char*>(at_), blocks, masks);
-  if (size % 64 != 0) {
+  const char* const base = at_;
+  const Index size = std::min<Index>(kChunk, end_ - base), whole = size / 64, blocks = (size + 63) / 64;
+  const TextKernels& kernels = dispatch::active().text;
+  ByteMasks masks[kBlocks];
+  kernels.byte_masks(reinterpret_cast<const unsigned char*>(base), whole, masks);
+  if (blocks > whole) {
     unsigned char last[64];
     std::memset(last, ' ', sizeof(last));
-    std::memcpy(last, at_ + blocks * 64, static_cast<std::size_t>(size % 64));
-    byte_masks(last, 1, masks + blocks);
+    std::memcpy(last, base + whole * 64, static_cast<std::size_t>(size % 64));
+    kernels.byte_masks(last, 1, masks + whole);
   }
-  const char* open = open_;
-  for (Index b = 0; b * 64 < size; ++b) {
-    const char* const base = at_ + b * 64;
-    const Index left = size - b * 64;
-    std::uint64_t spaces = masks[b].blank, feeds = 0;
+  // Where text and white space meet, and line feeds.
+  std::uint64_t edges[kBlocks], feeds[kBlocks], before = open_ == nullptr ? 1 : 0, any_feed = 0;
+  for (Index b = 0; b < blocks; ++b) {
+    std::uint64_t spaces = masks[b].blank;
+    feeds[b] = 0;
     for (std::uint64_t rest = masks[b].control; rest != 0; rest &= rest - 1) {
       const std::uint64_t bit = rest & -rest;
-      const char c = base[__builtin_ctzll(rest)];
-      if (c == '\n') feeds |= bit;
+      const char c = base[b * 64 + __builtin_ctzll(rest)];
+      if (c == '\n') feeds[b] |= bit;
       if (!is_space(c)) spaces &= ~bit;
     }
-    std::uint64_t edges = spaces ^ (spaces << 1 | (open == nullptr ? 1u : 0u));
-    if (left < 64) {
-      const std::uint64_t inside = (std::uint64_t{1} << left) - 1;
-      edges &= inside;
-      feeds &= inside;
-    }
-    for (std::uint64_t rest = edges | feeds; rest != 0; rest &= rest - 1) {
-      const int bit = __builtin_ctzll(rest);
-      const char* const here = base + bit;
-      if ((edges >> bit & 1) != 0) {
-        if (open == nullptr)
-          open = here;
-        else
-          add(std::exchange(open, nullptr), here);
-      }
-      if ((feeds >> bit & 1) != 0) words_[count_++] = end_of_line(here + 1);
-    }
+    edges[b] = spaces ^ (spaces << 1 | before);
+    before = spaces >> 63;
+    any_feed |= feeds[b];
   }
-  open_ = open;
-  at_ += size;
+  // What is behind the end counts as white space.
+  if (size % 64 != 0) edges[whole] &= (std::uint64_t{1} << (size % 64)) - 1;
+  std::uint32_t edge_at[kChunk + 64], feed_at[kChunk + 64];
+  Index num_edges = kernels.bit_positions(edges, blocks, 0, edge_at);
+  const Index num_feeds = any_feed != 0 ? kernels.bit_positions(feeds, blocks, 0, feed_at) : 0;
+
+  Index edge = 0, feed = 0;
+  if (open_ != nullptr && num_edges > 0) add(std::exchange(open_, nullptr), base + edge_at[edge++]);
+  if (open_ == nullptr && (num_edges - edge) % 2 != 0) open_ = base + edge_at[--num_edges];
+  Word* to = words_ + count_;
+  for (; edge < num_edges; edge += 2) {
+    const std::uint32_t begin = edge_at[edge];
+    const std::size_t length = edge_at[edge + 1] - begin;
+    while (feed < num_feeds && feed_at[feed] < begin) *to++ = line_feed(base + feed_at[feed++]);
+    const WordKey key = key_of(base + begin, length, end_);
+    *to++ = {base + begin, length, key.low, key.high};
+  }
+  while (feed < num_feeds) *to++ = line_feed(base + feed_at[feed++]);
+  count_ = to - words_;
+  at_ = base + size;
 }
 
 }  // namespace pyffnn::fasttext

@@ -7,21 +7,28 @@
 namespace pyffnn::fasttext {
 
 constexpr std::string_view kEndOfLine = "</s>";
+inline constexpr WordKey kEndOfLineKey{0x3e732f3c, 0};  // "</s>" from its last byte to its first
 
 // What separates words.
 inline bool is_space(char c) { return c == ' ' || (c >= '\t' && c <= '\r') || c == '\0'; }
 
 struct Word {
   const char* at;
-  std::size_t size;
-  const char* after;  // where the text goes on: a line feed is a word too, kEndOfLine
-  WordKey key;
-  std::string_view text() const { return {at, size}; }
-  bool ends_line() const;
+  std::size_t size;  // 0: a line feed, which is the word kEndOfLine
+  std::uint64_t low;
+  std::uint32_t high;
+  WordKey key() const { return {low, high}; }
+  std::string_view text() const { return size == 0 ? kEndOfLine : std::string_view{at, size}; }
+  const char* after() const { return at + (size == 0 ? 1 : size); }  // where the text goes on
+  bool ends_line() const { return key() == kEndOfLineKey; }
 };
+inline Word line_feed(const char* at) { return {at, 0, kEndOfLineKey.low, kEndOfLineKey.high}; }
 
+// Passes over a chunk of the text, each of which does one thing: where words begin and end, then their keys.
 class Cutter {
  public:
+  static constexpr Index kMostWords = 1024 + 1;
+
   Cutter(const char* at, const char* end) : at_(at), end_(end) {}
 
   // The next words, at least one; none at the end of the text. They hold until the next call.
@@ -30,18 +37,14 @@ class Cutter {
   const Word* end() const { return words_ + count_; }
 
  private:
-  static constexpr Index kChunk = 512;
+  static constexpr Index kChunk = 1024, kBlocks = kChunk / 64;
   void cut_chunk();
   void add(const char* begin, const char* end);
 
   const char *at_, *end_;
   const char* open_ = nullptr;  // where the word begins that reaches into the next chunk
   Index count_ = 0;
-  Word words_[kChunk + 1];
+  Word words_[kMostWords];
 };
-
-inline constexpr WordKey kEndOfLineKey{0x3e732f3c, 0};  // "</s>" from its last byte to its first
-inline Word end_of_line(const char* after) { return {kEndOfLine.data(), kEndOfLine.size(), after, kEndOfLineKey}; }
-inline bool Word::ends_line() const { return key == kEndOfLineKey; }
 
 }  // namespace pyffnn::fasttext

@@ -28,12 +28,16 @@ Dictionary::Dictionary(const Settings& settings, std::shared_ptr<const void> own
       kept_(std::move(kept)),
       bucket_(static_cast<std::uint32_t>(std::max(settings.bucket, 1))),
       table_(entries_.size()) {
-  if (has_word_ngrams()) hashes_.reserve(entries_.size());
+  if (has_word_ngrams()) hashes_.reserve(static_cast<Index>(entries_.size()));
   for (std::size_t i = 0; i < entries_.size(); ++i) {
-    table_.add(key_of(entries_[i]), entries_[i], static_cast<std::int32_t>(i),
-               [this](std::int32_t id) { return entries_[static_cast<std::size_t>(id)]; });
+    const auto id = static_cast<std::int32_t>(i);
+    const WordKey key = key_of(entries_[i]);
+    table_.add(key, entries_[i], id, [this](std::int32_t j) { return entries_[static_cast<std::size_t>(j)]; });
     if (has_word_ngrams()) hashes_.push_back(hash_of(entries_[i]));
   }
+  // They come by falling count; of equal ones, which a file may have, the first is found.
+  constexpr std::size_t kFrequent = 4096;
+  for (std::size_t i = std::min(entries_.size(), kFrequent); i-- > 0;) frequent_.put(key_of(entries_[i]), static_cast<std::int32_t>(i));
   if (!pruned_) return;
   kept_bits_.assign(static_cast<std::size_t>(std::max(settings_.bucket, 1) / 64 + 1), 0);
   kept_slots_.assign(slots_for(kept_.size()), {-1, -1});
@@ -129,19 +133,51 @@ void Dictionary::add_word_ngrams(Line& line) const {
   }
 }
 
-bool Dictionary::take(const Word& word, Line& line) const {
-  const std::int32_t id = find(word.key, word.text());
-  ++line.tokens;
-  if (id >= words_) {
-    line.labels.push_back(id - static_cast<std::int32_t>(words_));
-  } else if (id >= 0 || !is_label(word.text())) {
-    if (settings_.maxn > 0)
-      add_word(word.text(), id, line.bracketed, line.rows);
-    else if (id >= 0)
-      line.rows.push_back(id);
-    if (!hashes_.empty()) line.hashes.push_back(id >= 0 ? hashes_[static_cast<std::size_t>(id)] : hash_of(word.text()));
+void Dictionary::find_all(const Word* words, Index n, std::int32_t* ids) const {
+  std::int32_t others[Cutter::kMostWords];
+  Index num_others = 0;
+  for (Index i = 0; i < n; ++i) {
+    bool found = false;
+    ids[i] = frequent_.find(words[i].key(), found);
+    others[num_others] = static_cast<std::int32_t>(i);
+    num_others += found ? 0 : 1;
   }
-  return word.ends_line();
+  for (Index i = 0; i < num_others; ++i) table_.prefetch(words[others[i]].key());
+  const std::uint32_t* const hashes = hashes_.data();
+  for (Index i = 0; i < num_others; ++i) {
+    const Word& word = words[others[i]];
+    const std::int32_t id = find(word.key(), word.text());
+    ids[others[i]] = id;
+    __builtin_prefetch(hashes + id);
+  }
+}
+
+void Dictionary::take(const Word* words, const std::int32_t* ids, Index n, Line& line) const {
+  line.tokens += n;
+  const auto known = static_cast<std::uint32_t>(words_);
+  const bool pieces = settings_.maxn > 0, hashed = !hashes_.empty();
+  const std::size_t num_rows = line.rows.size(), num_hashes = line.hashes.size(), room = static_cast<std::size_t>(n);
+  if (!pieces) line.rows.resize(num_rows + room);
+  if (hashed) line.hashes.resize(num_hashes + room);
+  std::int32_t* row = line.rows.data() + num_rows;
+  std::uint32_t* hash = line.hashes.data() + num_hashes;
+  for (Index i = 0; i < n; ++i) {
+    const std::int32_t id = ids[i];
+    if (static_cast<std::uint32_t>(id) < known && !pieces) {
+      *row++ = id;
+      if (hashed) *hash++ = hashes_[id];
+      continue;
+    }
+    const std::string_view word = words[i].text();
+    if (id >= words_) {
+      line.labels.push_back(id - static_cast<std::int32_t>(words_));
+    } else if (id >= 0 || !is_label(word)) {
+      if (pieces) add_word(word, id, line.bracketed, line.rows);
+      if (hashed) *hash++ = id >= 0 ? hashes_[id] : hash_of(word);
+    }
+  }
+  if (!pieces) line.rows.resize(static_cast<std::size_t>(row - line.rows.data()));
+  if (hashed) line.hashes.resize(static_cast<std::size_t>(hash - line.hashes.data()));
 }
 
 void Dictionary::clear(Line& line) {
@@ -151,16 +187,32 @@ void Dictionary::clear(Line& line) {
   line.tokens = 0;
 }
 
+namespace {
+
+// How many words there are up to and with the end of a line, `ended` if there is one.
+Index to_end_of_line(const Word* words, Index n, bool& ended) {
+  Index i = 0;
+  while (i < n && !words[i].ends_line()) ++i;
+  ended = i < n;
+  return ended ? i + 1 : n;
+}
+
+}  // namespace
+
 bool LineReader::next(Line& line) {
   Dictionary::clear(line);
   for (bool ended = false; !ended;) {
-    if (word_ == cutter_.end()) {
+    Index count = cutter_.end() - cutter_.begin();
+    if (at_ == count) {
+      at_ = 0;
       const bool more = cutter_.next();
-      word_ = cutter_.begin();
+      count = cutter_.end() - cutter_.begin();
       if (!more) break;
-      for (const Word& word : cutter_) dictionary_.table_.prefetch(word.key);
+      dictionary_.find_all(cutter_.begin(), count, ids_);
     }
-    ended = dictionary_.take(*word_++, line);
+    const Index some = to_end_of_line(cutter_.begin() + at_, count - at_, ended);
+    dictionary_.take(cutter_.begin() + at_, ids_ + at_, some, line);
+    at_ += some;
   }
   dictionary_.add_word_ngrams(line);
   return line.tokens > 0;
@@ -169,17 +221,20 @@ bool LineReader::next(Line& line) {
 void Dictionary::read_line(const char*& at, const char* end, bool closed, Line& line) const {
   clear(line);
   Cutter cutter(at, end);
-  const char* after = nullptr;
-  while (after == nullptr && cutter.next()) {
-    for (const Word& word : cutter) table_.prefetch(word.key);
-    for (const Word& word : cutter)
-      if (take(word, line)) {
-        after = word.after;
-        break;
-      }
+  std::int32_t ids[Cutter::kMostWords];
+  bool ended = false;
+  at = end;
+  while (!ended && cutter.next()) {
+    const Index count = to_end_of_line(cutter.begin(), cutter.end() - cutter.begin(), ended);
+    find_all(cutter.begin(), count, ids);
+    take(cutter.begin(), ids, count, line);
+    if (ended) at = cutter.begin()[count - 1].after();
   }
-  if (after == nullptr && closed) take(end_of_line(end), line);
-  at = after == nullptr ? end : after;
+  if (!ended && closed) {
+    const Word last = line_feed(end);
+    find_all(&last, 1, ids);
+    take(&last, ids, 1, line);
+  }
   add_word_ngrams(line);
 }
 

@@ -11,6 +11,7 @@
 #include "fasttext/cutter.h"
 #include "fasttext/hash.h"
 #include "fasttext/settings.h"
+#include "text/pages.h"
 
 namespace pyffnn::fasttext {
 
@@ -95,7 +96,9 @@ class Dictionary {
   void add_word_ngrams(Line& line) const;
   friend class LineReader;
   static void clear(Line& line);
-  bool take(const Word& word, Line& line) const;
+  // The numbers of words, and what follows from them for a line that has all those words.
+  void find_all(const Word* words, Index n, std::int32_t* ids) const;
+  void take(const Word* words, const std::int32_t* ids, Index n, Line& line) const;
 
   Settings settings_;
   std::shared_ptr<const void> owner_;
@@ -106,7 +109,8 @@ class Dictionary {
   Kept kept_;
   Remainder bucket_;
   WordTable table_;
-  std::vector<std::uint32_t> hashes_;  // of the entries, where there are n-grams of words
+  WordCache frequent_;
+  text::Pages<std::uint32_t> hashes_;  // of the entries, where there are n-grams of words
   // of a pruned dictionary: which hashes are kept, and a table of their numbers
   std::vector<std::uint64_t> kept_bits_;
   std::vector<std::pair<std::int32_t, std::int32_t>> kept_slots_;
@@ -116,14 +120,15 @@ class Dictionary {
 class LineReader {
  public:
   LineReader(const Dictionary& dictionary, std::string_view text)
-      : dictionary_(dictionary), cutter_(text.data(), text.data() + text.size()), word_(cutter_.end()) {}
+      : dictionary_(dictionary), cutter_(text.data(), text.data() + text.size()) {}
   // False at the end.
   bool next(Line& line);
 
  private:
   const Dictionary& dictionary_;
   Cutter cutter_;
-  const Word* word_;
+  Index at_ = 0;  // among the words of the cutter
+  std::int32_t ids_[Cutter::kMostWords];
 };
 
 using DictionaryPtr = std::shared_ptr<const Dictionary>;

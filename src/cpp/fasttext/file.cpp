@@ -1,5 +1,6 @@
 #include "fasttext/file.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace pyffnn::fasttext {
@@ -16,17 +17,22 @@ Writer::~Writer() {
 void Writer::flush(const char* data, std::size_t bytes) { platform::write_output(out_, data, bytes, path_); }
 
 void Writer::put_bytes(const void* data, Index bytes) {
-  if (bytes <= 0) return;
-  constexpr std::size_t kBuffer = 1 << 16;
-  const auto size = static_cast<std::size_t>(bytes);
-  if (buffer_.size() + size > kBuffer) {
-    flush(buffer_.data(), buffer_.size());
-    buffer_.clear();
+  // Whole large pages at a time: where a file system keeps them as such, a process that maps the file has large pages, too.
+  constexpr std::size_t kBlock = std::size_t{2} << 20;
+  const char* from = static_cast<const char*>(data);
+  for (auto left = static_cast<std::size_t>(std::max<Index>(bytes, 0)); left > 0;) {
+    const std::size_t some = buffer_.empty() && left >= kBlock ? left / kBlock * kBlock : std::min(left, kBlock - buffer_.size());
+    if (some >= kBlock)
+      flush(from, some);
+    else
+      buffer_.append(from, some);
+    if (buffer_.size() == kBlock) {
+      flush(buffer_.data(), kBlock);
+      buffer_.clear();
+    }
+    from += some;
+    left -= some;
   }
-  if (size > kBuffer)
-    flush(static_cast<const char*>(data), size);
-  else
-    buffer_.append(static_cast<const char*>(data), size);
 }
 
 void Writer::commit() {

@@ -16,19 +16,20 @@ inline std::uint32_t hash_of(std::string_view s) {
   return h;
 }
 
-// x % divisor, for divisors from 1 to 2^31.
+// x % divisor, for divisors from 1 to 2^31. Without a branch: nothing about a hash can be predicted.
 class Remainder {
  public:
-  explicit Remainder(std::uint32_t divisor = 1) : divisor_(divisor), inverse_(~std::uint64_t{0} / divisor) {}
+  explicit Remainder(std::uint32_t divisor = 1)
+      : divisor_(divisor), inverse_(~std::uint64_t{0} / divisor + 1), all_(divisor > 1 ? ~std::uint32_t{0} : 0) {}
   std::uint32_t of(std::uint64_t x) const {
     const auto quotient = static_cast<std::uint64_t>((static_cast<unsigned __int128>(x) * inverse_) >> 64);
-    std::uint64_t rest = x - quotient * divisor_;  // the quotient is at most two too small
-    while (rest >= divisor_) rest -= divisor_;
-    return static_cast<std::uint32_t>(rest);
+    const auto rest = static_cast<std::int64_t>(x - quotient * divisor_);  // the quotient is at most one too large
+    return static_cast<std::uint32_t>(rest + (static_cast<std::int64_t>(divisor_) & (rest >> 63))) & all_;
   }
 
  private:
-  std::uint64_t divisor_, inverse_;
+  std::uint64_t divisor_, inverse_;  // 2^64 / divisor, rounded up
+  std::uint32_t all_;
 };
 
 }  // namespace pyffnn::fasttext

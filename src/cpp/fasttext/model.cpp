@@ -7,6 +7,7 @@
 #include "core/dispatch.h"
 #include "core/math.h"
 #include "core/thread_pool.h"
+#include "fasttext/packed_table.h"
 
 namespace pyffnn::fasttext {
 namespace {
@@ -193,20 +194,21 @@ ModelPtr Model::with_tables(TablePtr input, TablePtr output) const {
 
 ModelPtr Model::folded() const {
   const Index rows = input_->rows(), dim = input_->dim(), outputs = output_->rows();
-  auto folded = std::make_shared<std::vector<float>>(static_cast<std::size_t>(checked_product({rows, outputs})));
+  const Index ld = PackedTable::row_size(outputs);
+  auto folded = std::make_shared<Numbers>(checked_product({rows, ld}));
   auto identity = std::make_shared<std::vector<float>>(static_cast<std::size_t>(checked_product({outputs, outputs})));
   threads::parallel_for(rows, threads::threads_for(static_cast<double>(rows) * static_cast<double>(dim * outputs)),
                         [&](Index begin, Index end) {
                           std::vector<float> row(static_cast<std::size_t>(dim));
                           for (Index i = begin; i < end; ++i) {
-                            std::fill(row.begin(), row.end(), 0.0f);
-                            input_->add(i, row.data());
-                            output_->dots(row.data(), 0, outputs, folded->data() + i * outputs);
+                            input_->copy(i, row.data());
+                            if (std::all_of(row.begin(), row.end(), [](float x) { return x == 0; })) continue;
+                            output_->dots(row.data(), 0, outputs, folded->data() + i * ld);
                           }
                         });
   for (Index i = 0; i < outputs; ++i) (*identity)[static_cast<std::size_t>(i * (outputs + 1))] = 1.0f;
-  const float *const in = folded->data(), *const out = identity->data();
-  return with_tables(std::make_shared<DenseTable>(rows, outputs, folded, in),
+  const float* const out = identity->data();
+  return with_tables(PackedTable::make(std::move(folded), rows, outputs, dictionary_->words()),
                      std::make_shared<DenseTable>(outputs, outputs, identity, out));
 }
 

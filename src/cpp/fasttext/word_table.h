@@ -3,9 +3,8 @@
 #include <cstdint>
 #include <cstring>
 #include <string_view>
-#include <vector>
 
-#include "core/types.h"
+#include "text/pages.h"
 
 namespace pyffnn::fasttext {
 
@@ -53,15 +52,25 @@ inline constexpr KeyMasks kKeyMasks;
 
 // Memory up to `end` may be read.
 inline WordKey key_of(const char* at, std::size_t size, const char* end) {
-  if (size > WordKey::kShort) return detail::long_key(at, size);
-  if (end - at >= 16)
+  if (size <= WordKey::kShort && end - at >= 16) [[likely]]
     return {detail::load8(at, 8) & detail::kKeyMasks.low[size],
             static_cast<std::uint32_t>(detail::load8(at + 8, 8) & detail::kKeyMasks.high[size])};
+  if (size > WordKey::kShort) return detail::long_key(at, size);
   char bytes[16] = {};
   std::memcpy(bytes, at, size);
   return {detail::load8(bytes, 8), static_cast<std::uint32_t>(detail::load8(bytes + 8, 8))};
 }
 inline WordKey key_of(std::string_view word) { return key_of(word.data(), word.size(), word.data() + word.size()); }
+
+inline std::uint64_t scattered(const WordKey& key) {
+  return (key.low ^ (key.low >> 32) ^ key.high * 0xff51afd7ed558ccdu) * 0x9e3779b97f4a7c15u;
+}
+
+struct WordSlot {
+  std::uint64_t low = 0;
+  std::uint32_t high = 0;
+  std::int32_t id = -1;
+};
 
 // word(id) gives the bytes of a word that is in the table: long ones are compared with them.
 class WordTable {
@@ -76,56 +85,70 @@ class WordTable {
   // The number of the word, or -1.
   template <class F>
   std::int32_t find(const WordKey& key, std::string_view word, F&& word_of) const {
-    const Slot& slot = slots_[at(key, word, word_of)];
+    const Slot& slot = slots_[static_cast<Index>(at(key, word, word_of))];
     return slot.id;
   }
   // The number of the word; if it is new, `id`, which is then its.
   template <class F>
   std::int32_t add(const WordKey& key, std::string_view word, std::int32_t id, F&& word_of) {
-    const std::size_t found = at(key, word, word_of);
+    const auto found = static_cast<Index>(at(key, word, word_of));
     if (slots_[found].id >= 0) return slots_[found].id;
     slots_[found] = {key.low, key.high, id};
-    if (++size_ * 2 > slots_.size()) grow();
+    if (++size_ * 2 > mask_) grow();
     return id;
   }
 
  private:
-  struct Slot {
-    std::uint64_t low = 0;
-    std::uint32_t high = 0;
-    std::int32_t id = -1;
-  };
-  std::size_t place(const WordKey& key) const {
-    const std::uint64_t x = key.low ^ (key.low >> 32) ^ key.high * 0xff51afd7ed558ccdu;
-    return static_cast<std::size_t>(x * 0x9e3779b97f4a7c15u >> shift_);
-  }
+  using Slot = WordSlot;
+  std::size_t place(const WordKey& key) const { return static_cast<std::size_t>(scattered(key) >> shift_); }
   template <class F>
   std::size_t at(const WordKey& key, std::string_view word, F&& word_of) const {
     for (std::size_t i = place(key);; i = (i + 1) & mask_) {
-      const Slot& slot = slots_[i];
+      const Slot& slot = slots_[static_cast<Index>(i)];
       if (slot.id < 0) return i;
       if (key == WordKey{slot.low, slot.high} && (key.is_short() || word_of(slot.id) == word)) return i;
     }
   }
   void reset(int bits) {
-    slots_.assign(std::size_t{1} << bits, Slot{});
-    mask_ = slots_.size() - 1;
+    slots_.assign(Index{1} << bits, Slot{});
+    mask_ = (std::size_t{1} << bits) - 1;
     shift_ = 64 - bits;
   }
   void grow() {
-    std::vector<Slot> old = std::move(slots_);
+    text::Pages<Slot> old = std::move(slots_);
     reset(64 - shift_ + 1);
     for (const Slot& slot : old) {
       if (slot.id < 0) continue;
       std::size_t i = place({slot.low, slot.high});
-      while (slots_[i].id >= 0) i = (i + 1) & mask_;
-      slots_[i] = slot;
+      while (slots_[static_cast<Index>(i)].id >= 0) i = (i + 1) & mask_;
+      slots_[static_cast<Index>(i)] = slot;
     }
   }
 
-  std::vector<Slot> slots_;
+  text::Pages<Slot> slots_;
   std::size_t mask_ = 0, size_ = 0;
   int shift_ = 0;
+};
+
+// Some short words once more, one a slot, in a table that a core's own cache holds: most words of a text are found here, without a branch.
+class WordCache {
+ public:
+  WordCache() { slots_.assign(Index{1} << kBits, {}); }
+  // In the place of whatever word has the same slot.
+  void put(const WordKey& key, std::int32_t id) {
+    if (key.is_short()) slots_[place(key)] = {key.low, key.high, id};
+  }
+  // The number of the word, where `found`.
+  std::int32_t find(const WordKey& key, bool& found) const {
+    const WordSlot& slot = slots_[place(key)];
+    found = ((slot.low ^ key.low) | (slot.high ^ key.high)) == 0;
+    return slot.id;
+  }
+
+ private:
+  static constexpr int kBits = 13;
+  static Index place(const WordKey& key) { return static_cast<Index>(scattered(key) >> (64 - kBits)); }
+  text::Pages<WordSlot> slots_;
 };
 
 }  // namespace pyffnn::fasttext

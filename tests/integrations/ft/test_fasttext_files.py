@@ -202,3 +202,34 @@ def test_a_save_that_fails_leaves_the_file(lines, tmp_path):
     loaded.save_model(path)  # onto the file that it is mapped from
     assert loaded.predict("goal")[0] == fasttext.load_model(path).predict("goal")[0]
     assert sorted(p.name for p in tmp_path.iterdir()) == ["model.bin"]
+
+
+def test_large_files_are_the_same_however_they_are_written(lines, tmp_path):
+    """Rows of a trained model are written one by one, those of a loaded one at once; both by whole large pages."""
+    model = fasttext.train_supervised(
+        lines, dim=7, wordNgrams=2, bucket=200_003, epoch=1, verbose=0
+    )
+    model.save_model(tmp_path / "a.bin")
+    again = fasttext.load_model(tmp_path / "a.bin")
+    again.save_model(tmp_path / "b.bin")
+    a = (tmp_path / "a.bin").read_bytes()
+    assert len(a) > 5 << 20 and a == (tmp_path / "b.bin").read_bytes()
+    assert (again.get_input_matrix() == model.get_input_matrix()).all()
+
+
+def test_numbers_of_other_types_are_taken(lines):
+    model = fasttext.train_supervised(lines, dim=4, verbose=0)
+    want = model.predict(lines[0], k=2)
+    for k, threshold in ((np.int64(2), 0.0), (2, 0), (2, np.float32(0))):
+        found = model.predict(lines[0], k=k, threshold=threshold)
+        assert found[0] == want[0] and (found[1] == want[1]).all()
+    for wrong in ({"k": "two"}, {"threshold": "none"}, {"on_unicode_error": 3}, {"k": 1.5}):
+        with pytest.raises(TypeError):
+            model.predict(lines[0], **wrong)
+    for k in (0, -2, -(10**30)):
+        with pytest.raises((ValueError, TypeError)):
+            model.predict(lines[0], k=k)
+    with pytest.raises(ValueError, match="one line at a time"):
+        model.predict("two\nlines")
+    with pytest.raises(ValueError, match="never trained"):
+        type(model)().predict("text")

@@ -125,6 +125,27 @@ def test_folding_changes_no_prediction(model, texts):
             assert names[0] == others[0]
 
 
+@pytest.mark.parametrize("labels", [1, 2, 3, 4, 7, 20])
+def test_folded_rows_are_products(labels, texts, tmp_path):
+    """Most rows of hashes are zero, and are not kept."""
+    lines = [
+        f"__label__{i % labels} {text.replace('__label__', '')}"
+        for i, text in enumerate(texts)
+        if text.strip()
+    ]
+    model = trained(lines, wordNgrams=2, bucket=3000)
+    folded = model.fold()
+    want = model.get_input_matrix() @ model.get_output_matrix().T
+    assert (want == 0).all(1).sum() > 1000
+    np.testing.assert_allclose(folded.get_input_matrix(), want, atol=1e-5)
+    folded.save_model(str(tmp_path / "folded.bin"))
+    again = fasttext.load_model(str(tmp_path / "folded.bin"))
+    long = " ".join(texts).replace("</s>", "")
+    for text in (long, "", *texts):
+        (names, p), (others, q) = folded.predict(text, k=-1), again.predict(text, k=-1)
+        assert names == others and p.tolist() == q.tolist()
+
+
 def test_a_quantised_model_folds(lines, texts, tmp_path):
     model = trained(lines, wordNgrams=2, bucket=500)
     model.quantize(cutoff=300)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from itertools import pairwise
 
 import pytest
 from hypothesis import given, settings
@@ -37,7 +38,9 @@ pieces = st.lists(
         st.sampled_from(WORDS),
         st.sampled_from(WORDS).map(lambda w: w[:-1]),
         st.text(SPACES, min_size=1, max_size=70),
-        st.sampled_from(["</s>", "<", "/s>", "__label__0", "__label__9", "x" * 700, " " * 600]),
+        st.sampled_from(
+            ["</s>", "<", "/s>", "__label__0", "__label__9", "x" * 700, "y" * 2500, " " * 600]
+        ),
     ),
     max_size=120,
 )
@@ -61,6 +64,33 @@ def test_words_of_every_length_are_told_apart():
         assert model.words[model.get_word_id(word)] == word
     for other in ("", "a\0", "a" * 50, "c", "a" * 11 + "\0"):
         assert model.get_word_id(other) == -1
+
+
+def hash_by_hand(word: str) -> int:
+    """FNV-1a of the bytes, each extended with its sign; as a signed number of 32 bits."""
+    h = 2166136261
+    for byte in word.encode():
+        h = (h ^ (byte - 256 if byte > 127 else byte) & 0xFFFFFFFF) * 16777619 & 0xFFFFFFFF
+    return h - (1 << 32 if h >> 31 else 0)
+
+
+@pytest.mark.parametrize("bucket", [1, 2, 3, 4096, 10**6 + 3])
+def test_pairs_of_words_have_the_rows_of_their_hashes(bucket):
+    model = fasttext.train_supervised(
+        [f"__label__{i % 2} {word}" for i, word in enumerate(WORDS)],
+        dim=1,
+        epoch=0,
+        wordNgrams=2,
+        bucket=bucket,
+        verbose=0,
+    )
+    number = len(model.words)
+    text = " ".join(DRAW.choices([*WORDS, *(w + "new" for w in WORDS), "__label__7"], k=900))
+    words = [w for w in [*fasttext.tokenize(text), "</s>"] if w != "__label__7"]
+    hashes = [hash_by_hand(word) for word in words]
+    pairs = [number + (a * 116049371 + b) % 2**64 % bucket for a, b in pairwise(hashes)]
+    known = [row for row in map(model.get_word_id, words) if 0 <= row < number]
+    assert model._model.rows(text).tolist() == known + pairs
 
 
 def test_lines_are_told_from_files_as_from_lists(tmp_path):

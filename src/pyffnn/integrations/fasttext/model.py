@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING, Any, overload
+from collections.abc import Callable, Iterable, Iterator
+from typing import TYPE_CHECKING, Any, NoReturn, overload
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -27,6 +27,10 @@ LOSSES = {1: "hs", 2: "ns", 3: "softmax", 4: "ova"}
 MODELS = {1: "cbow", 2: "skipgram", 3: "supervised"}
 
 
+def _never_trained(*_: Any) -> NoReturn:
+    raise ValueError("Model never trained")
+
+
 class MissingFileError(FileNotFoundError, ValueError):
     """A file that is not there: the ValueError that fastText raises, and the usual FileNotFoundError."""
 
@@ -42,6 +46,7 @@ class _FastText:
         self, model_path: str | os.PathLike[str] | None = None, args: Arguments | None = None
     ) -> None:
         self._core: _pyffnn.FastTextModel | None = None
+        self._predict_one: Callable[[str, int, float, str], Any] = _never_trained
         self._names: list[str | bytes] = []
         self._words: list[str] | None = None
         self._labels: list[str] | None = None
@@ -62,11 +67,12 @@ class _FastText:
         self._words = self._labels = self._directions = None
         self._names = names
         self._core = core
+        self._predict_one = core.predictor(names)
 
     @property
     def _model(self) -> _pyffnn.FastTextModel:
         if self._core is None:
-            raise ValueError("Model never trained")
+            _never_trained()
         return self._core
 
     def set_args(self, args: Any = None) -> None:
@@ -119,9 +125,9 @@ class _FastText:
         probability exceeds 1. `on_unicode_error` says how labels that are no UTF-8 are decoded.
         Raises ValueError for a line feed in a text, for k below 1 and other than -1, and if the model is not supervised.
         """
-        model, names = self._model, self._names
         if isinstance(text, str):
-            return model.predict_one(text, k, threshold, names, on_unicode_error)
+            return self._predict_one(text, k, threshold, on_unicode_error)
+        model, names = self._model, self._names
         texts: Any = text
         if isinstance(texts, bytes | bytearray) or not isinstance(texts, Iterable):
             raise TypeError(f"text must be str or a list of str, got {type(text).__name__}")
