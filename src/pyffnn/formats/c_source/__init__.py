@@ -1,7 +1,7 @@
 """C code that predicts without Python: the templates, and the file of numbers beside them.
 
-``predict.c`` and ``predict.h`` are C with names in ``@`` signs; what they need beyond that are constants, which `Constants` collects. The
-numbers lie in one file, parts of it at multiples of eight bytes; the code knows where, and a checksum of all of it, so that a file of
+The parts of `SOURCES`, one after the other, and ``predict.h`` are C with names in ``@`` signs; what they need beyond that are constants,
+which `Constants` collects. The numbers lie in one file, parts of it at multiples of eight bytes; the code knows where, and a checksum of all of it, so that a file of
 another model is refused.
 """
 
@@ -14,7 +14,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Constants", "Parts", "checksum", "filled", "string_table"]
+__all__ = ["SOURCES", "Constants", "Parts", "checksum", "filled", "string_table"]
+
+SOURCES = ("model_file.c", "utf8.c", "rows.c", "numbers.c", "predict.c")
 
 
 class Parts:

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pyffnn import _pyffnn
-from pyffnn.formats.c_source import Constants, Parts, checksum, filled, string_table
+from pyffnn.formats.c_source import SOURCES, Constants, Parts, checksum, filled, string_table
 from pyffnn.formats.model_file import PathLike, write_atomic
 from pyffnn.models.text_classifier.state import TextFitted, TextRegressorFitted, TextState
 from pyffnn.net.blueprint import SPREAD_EPS
@@ -86,10 +86,11 @@ def write_c(fitted: TextState, directory: PathLike, name: str) -> tuple[Path, Pa
         "forward": forward,
     }
     lowercase = bool(fitted.features.core.options["lowercase"])
+    source = "".join(filled(part, names) for part in SOURCES)
     code = (
         f"/* {names['title']}; {name}.h says how to use it. Written by pyffnn {_pyffnn.version}. */\n"
         f'#include "{name}.h"\n\n#include <stdint.h>\n#include <stdio.h>\n#include <stdlib.h>\n#include <string.h>\n\n'
-        f"{constants}\n{_unicode() if lowercase else ''}{filled('predict.c', names)}"
+        f"{constants}\n{_unicode() if lowercase else ''}{source}"
     )
     folder = Path(os.fspath(directory))
     folder.mkdir(parents=True, exist_ok=True)
