@@ -143,12 +143,12 @@ void Dictionary::find_all(const Word* words, Index n, std::int32_t* ids) const {
     num_others += found ? 0 : 1;
   }
   for (Index i = 0; i < num_others; ++i) table_.prefetch(words[others[i]].key());
-  const std::uint32_t* const hashes = hashes_.data();
+  const bool hashed = !hashes_.empty();
   for (Index i = 0; i < num_others; ++i) {
     const Word& word = words[others[i]];
     const std::int32_t id = find(word.key(), word.text());
     ids[others[i]] = id;
-    __builtin_prefetch(hashes + id);
+    if (hashed && id >= 0) __builtin_prefetch(&hashes_[id]);
   }
 }
 
