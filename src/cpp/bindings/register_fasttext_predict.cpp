@@ -79,7 +79,7 @@ PyObject* label_name(const py::list& names, std::int32_t label, const std::strin
 
 // An array of n numbers, made without what pybind11 looks at first; `numbers` are its own.
 template <class T>
-PyObject* new_array(Py_ssize_t n, T*& numbers) {
+PyObject* bare_array(Py_ssize_t n, T*& numbers) {
   const py::detail::npy_api& api = py::detail::npy_api::get();
   constexpr int type = std::is_same_v<T, double> ? kFloat64 : kFloat32;
   PyObject* const a = api.PyArray_NewFromDescr_(api.PyArray_Type_, api.PyArray_DescrFromType_(type), 1, &n, nullptr, nullptr, 0, nullptr);
@@ -114,7 +114,7 @@ py::tuple predict_list(const Model& model, const py::list& texts, Index k, float
   for (Index i = 0; i < n; ++i) {
     const auto count = static_cast<Py_ssize_t>(found.count(i));
     float* p = nullptr;
-    PyList_SET_ITEM(all_probabilities.ptr(), i, new_array(count, p));
+    PyList_SET_ITEM(all_probabilities.ptr(), i, bare_array(count, p));
     py::list labels(static_cast<std::size_t>(count));
     Py_ssize_t j = 0;
     found.each(i, [&](const Prediction& prediction) {
@@ -134,17 +134,20 @@ py::tuple predict_text(const Model& model, std::string_view line, Index k, float
     model.dictionary().read_line(at, at + line.size(), true, space.line);
     model.predict(k, threshold, space);
   }
+  // Out of the space, which is this thread's: what is made below may run Python code (a collection, a handler of errors) that predicts.
+  std::vector<Prediction> predictions = std::move(space.found);
   py::tuple found(2);
-  const auto count = static_cast<Py_ssize_t>(space.found.size());
-  py::tuple labels(space.found.size());
+  const auto count = static_cast<Py_ssize_t>(predictions.size());
+  py::tuple labels(predictions.size());
   double* p = nullptr;
-  PyTuple_SET_ITEM(found.ptr(), 1, new_array(count, p));
+  PyTuple_SET_ITEM(found.ptr(), 1, bare_array(count, p));
   for (Py_ssize_t i = 0; i < count; ++i) {
-    const Prediction& prediction = space.found[static_cast<std::size_t>(i)];
+    const Prediction& prediction = predictions[static_cast<std::size_t>(i)];
     p[i] = fasttext::probability(prediction);
     PyTuple_SET_ITEM(labels.ptr(), i, label_name(names, prediction.label, errors));
   }
   PyTuple_SET_ITEM(found.ptr(), 0, labels.release().ptr());
+  space.found = std::move(predictions);  // its memory serves the next text
   return found;
 }
 

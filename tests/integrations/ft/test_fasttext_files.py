@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import os
 import random
 import struct
@@ -233,3 +234,20 @@ def test_numbers_of_other_types_are_taken(lines):
         model.predict("two\nlines")
     with pytest.raises(ValueError, match="never trained"):
         type(model)().predict("text")
+
+
+def test_predicting_while_a_prediction_is_made(tmp_path):
+    """A handler of labels that are no UTF-8 predicts another text: the result of the first is its own."""
+    text = b"__label__\xff1 goal match\n__label__\xff2 bank money\n" * 30
+    (tmp_path / "text").write_bytes(text)
+    model = fasttext.train_supervised(str(tmp_path / "text"), dim=4, lr=0.5, verbose=0)
+    want = model.predict("goal match", k=2, on_unicode_error="replace")
+
+    def again(error):
+        model.predict("bank money", k=2, on_unicode_error="replace")
+        return "\ufffd", error.end
+
+    codecs.register_error("predicts", again)
+    got = model.predict("goal match", k=2, on_unicode_error="predicts")
+    assert got[0] == want[0] == ("__label__\ufffd1", "__label__\ufffd2")
+    assert (got[1] == want[1]).all()
