@@ -116,11 +116,10 @@ PYFFNN_INLINE void vexp(Vec<T> (&x)[N]) {
   PYFFNN_UNROLL for (int v = 0; v < N; ++v) near &= (x[v] > set1<T>(-kNear)) & (x[v] < set1<T>(kNear));
   if (__builtin_expect(all_lanes(near), 1)) {
     PYFFNN_UNROLL for (int v = 0; v < N; ++v) {
-      const Vec<T> shifted = fma(x[v], set1<T>(C::log2e), set1<T>(C::magic));
-      const Vec<T> n = shifted - set1<T>(C::magic);
-      const Vec<T> r = fma(n, set1<T>(-C::ln2_lo), fma(n, set1<T>(-C::ln2_hi), x[v]));
-      // `shifted` holds n + 2 bias, the exponent field wants n + bias.
-      const Vec<T> power = bits<Vec<T>>((bits<UVec<T>>(shifted) - (UVec<T>{} + C::bias)) << C::mantissa);
+      Vec<T> r;
+      const Vec<T> n = exp_reduce<T>(x[v], &r).n;
+      // `magic` less a bias leaves n + bias in the low bits, which is the exponent of 2^n.
+      const Vec<T> power = bits<Vec<T>>(bits<UVec<T>>(n + set1<T>(C::magic - C::bias)) << C::mantissa);
       x[v] = (expm1_reduced<T>(r) + set1<T>(1)) * power;
     }
     return;
