@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import re
+import sys
 import tomllib
 from pathlib import Path
 
@@ -58,8 +59,6 @@ def test_a_release_waits_for_all_of_its_parts(workflow: str) -> None:
 def test_the_script_knows_both_c_libraries_of_both_processors() -> None:
     spec = importlib.util.spec_from_file_location("wheels", ROOT / "tools" / "wheels.py")
     assert spec is not None and spec.loader is not None
-    import sys
-
     wheels = sys.modules[spec.name] = importlib.util.module_from_spec(spec)
     try:
         spec.loader.exec_module(wheels)

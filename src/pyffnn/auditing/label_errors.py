@@ -53,7 +53,7 @@ def unseen_probabilities(
     class is spread evenly over the parts. A class that no other part has gets 0.
     """
     n_classes = int(codes.max()) + 1
-    fold = _folds(codes, groups, seed)
+    fold = group_parts(groups, codes, _FOLDS, np.random.default_rng(seed))
     out = np.zeros((len(texts), n_classes))
     for i in range(_FOLDS):
         here, there = np.flatnonzero(fold == i), np.flatnonzero(fold != i)
@@ -67,11 +67,6 @@ def unseen_probabilities(
         model.fit([texts[j] for j in there], codes[there])
         out[np.ix_(here, known)] = model.predict_proba([texts[j] for j in here])
     return out
-
-
-def _folds(codes: NDArray[np.int64], groups: NDArray[np.int64], seed: int) -> NDArray[np.int64]:
-    """The part, 0 to 4, of each example."""
-    return group_parts(groups, codes, _FOLDS, np.random.default_rng(seed))
 
 
 def confident_errors(p: NDArray[np.float64], codes: NDArray[np.int64]) -> LabelErrors:
