@@ -24,7 +24,11 @@ def held() -> int:
 
 
 def peak_of(call: Call) -> int:
-    """Bytes that `call` needs at its peak beyond what the process holds before it."""
+    """Bytes that `call` needs at its peak beyond what the process holds before it.
+
+    To be asked in a process of its own: what glibc keeps at the top of a second arena, which threads make, does not
+    go back, and a call that is served from there needs nothing.
+    """
     before = held()
     call()
     return peak() - before
