@@ -151,8 +151,35 @@ def mean_pool_backward(
     out: _Array | None,
     /,
 ) -> _Array: ...
-def pool_backward_rows(
-    dy: ArrayLike, ids: ArrayLike, offsets: ArrayLike, num_rows: int, mean: bool, /
+
+# bags as PyTorch has them; `closed`: offsets hold the end of the last bag, too
+def embedding_bag(
+    table: ArrayLike,
+    ids: ArrayLike,
+    offsets: ArrayLike,
+    mean: bool,
+    closed: bool,
+    out: _Array | None,
+    /,
+) -> _Array: ...
+def embedding_bag_backward(
+    dy: ArrayLike,
+    ids: ArrayLike,
+    offsets: ArrayLike,
+    num_rows: int,
+    mean: bool,
+    closed: bool,
+    out: _Array | None,
+    /,
+) -> _Array: ...
+def embedding_bag_rows(
+    dy: ArrayLike,
+    ids: ArrayLike,
+    offsets: ArrayLike,
+    num_rows: int,
+    mean: bool,
+    closed: bool,
+    /,
 ) -> tuple[NDArray[np.int64], _Array]: ...
 def fingerprint(x: _Array, /) -> int: ...
 

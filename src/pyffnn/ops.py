@@ -43,6 +43,8 @@ __all__ = [
     "cross_entropy",
     "embedding",
     "embedding_backward",
+    "embedding_bag",
+    "embedding_bag_backward",
     "exp",
     "fingerprint",
     "linear",
@@ -411,20 +413,66 @@ def min_pool_backward(
     return _pyffnn.min_pool_backward(dy, table, ids, offsets, out)
 
 
+def embedding_bag(
+    table: ArrayLike,
+    ids: ArrayLike,
+    offsets: ArrayLike,
+    mode: str = "mean",
+    include_last_offset: bool = False,
+    *,
+    out: Array | None = None,
+) -> Array:
+    """Means (or sums, with `mode="sum"`) of table rows over bags of ids -> [bags, d], with offsets as PyTorch has them.
+
+    Offsets name where each bag begins, the first of them 0; with `include_last_offset` the number of ids stands behind them, as
+    `mean_pool` wants it. An empty bag gives zeros. Errors as in `mean_pool`, and ValueError for another `mode`.
+    """
+    return _pyffnn.embedding_bag(table, ids, offsets, _is_mean(mode), include_last_offset, out)
+
+
+def embedding_bag_backward(
+    dy: ArrayLike,
+    ids: ArrayLike,
+    offsets: ArrayLike,
+    num_rows: int,
+    mode: str = "mean",
+    include_last_offset: bool = False,
+    *,
+    out: Array | None = None,
+) -> Array:
+    """Gradient [num_rows, d] of `embedding_bag`'s table from dy [bags, d]; all else as there and in `mean_pool_backward`."""
+    mean = _is_mean(mode)
+    return _pyffnn.embedding_bag_backward(
+        dy, ids, offsets, num_rows, mean, include_last_offset, out
+    )
+
+
 def pool_backward_rows(
-    dy: ArrayLike, ids: ArrayLike, offsets: ArrayLike, num_rows: int, *, mode: str = "mean"
+    dy: ArrayLike,
+    ids: ArrayLike,
+    offsets: ArrayLike,
+    num_rows: int,
+    *,
+    mode: str = "mean",
+    include_last_offset: bool = True,
 ) -> tuple[NDArray[np.int64], Array]:
     """The gradient of a pooled table [num_rows, d], of the rows that occur alone: (rows int64 [u], values [u, d]).
 
     From dy [bags, d], the gradient of the bags' means (or sums, with `mode="sum"`). Rows are distinct and stand in the order in which they
     appear first; each value is summed in the order of the ids, at any thread count. With "mean" the values have the bits of
-    `mean_pool_backward`'s rows. `offsets` go from 0 to the number of ids.
+    `mean_pool_backward`'s rows. `offsets` go from 0 to the number of ids, which is left out without `include_last_offset`.
 
     Errors as in `mean_pool_backward`, and ValueError for another `mode`.
     """
+    return _pyffnn.embedding_bag_rows(
+        dy, ids, offsets, num_rows, _is_mean(mode), include_last_offset
+    )
+
+
+def _is_mean(mode: str) -> bool:
     if mode not in ("mean", "sum"):
         raise ValueError(f"mode must be 'mean' or 'sum', got {mode!r}")
-    return _pyffnn.pool_backward_rows(dy, ids, offsets, num_rows, mode == "mean")
+    return mode == "mean"
 
 
 def fingerprint(x: Array) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import mmap
 
 import numpy as np
@@ -204,13 +205,15 @@ def test_rows_of_many_bags_on_any_number_of_threads():
     rng = np.random.default_rng(0)
     ids, offsets = rng.integers(0, 3000, 20_000), np.arange(0, 20_001, 20)
     dy = rng.normal(size=(1000, 48)).astype(np.float32)
-    found = []
-    for n in (1, 2, 5):
-        with pyffnn.num_threads(n):
-            found.append(ops.pool_backward_rows(dy, ids, offsets, 3000))
-    whole = ops.mean_pool_backward(dy, ids, offsets, 3000)
-    for at, values in found:
-        assert np.array_equal(at, found[0][0]) and np.array_equal(values, whole[at])
+    uneven = np.sort(np.r_[0, rng.integers(0, 20_001, 999), 20_000])
+    for bounds, d in itertools.product((offsets, uneven), (16, 48)):  # both ways to add them up
+        found = []
+        for n in (1, 2, 5):
+            with pyffnn.num_threads(n):
+                found.append(ops.pool_backward_rows(dy[:, :d], ids, bounds, 3000))
+        whole = ops.mean_pool_backward(dy[:, :d], ids, bounds, 3000)
+        for at, values in found:
+            assert np.array_equal(at, found[0][0]) and np.array_equal(values, whole[at])
     # the memory of earlier calls is no part of later ones
     at, _ = ops.pool_backward_rows(dy[:2], [7, 7, 2999], [0, 1, 3], 3000)
     assert at.tolist() == [7, 2999]
@@ -220,8 +223,8 @@ def test_bad_arguments_of_rows_of_bags():
     dy = np.ones((1, 2))
     for arguments, error, words in [
         ((dy, [0, 4], [0, 2], 4), IndexError, "ids entry 1 = 4"),
-        ((dy, [0, 1], [1, 2], 4), ValueError, "offsets must go from 0 to the number of ids"),
-        ((dy, [0, 1], [0, 1], 4), ValueError, "offsets must go from 0 to the number of ids"),
+        ((dy, [0, 1], [1, 2], 4), ValueError, "offsets must begin with 0, got 1"),
+        ((dy, [0, 1], [0, 1], 4), ValueError, "offsets must end with the number of ids, 2, got 1"),
         ((dy, [0, 1], [0, 1, 2], 4), ValueError, "dy must have one row a bag"),
         ((dy, [0], [0, 1], -1), ValueError, "num_rows must not be negative"),
         ((np.ones((1, 2), int), [0], [0, 1], 1), TypeError, "dy"),
@@ -232,3 +235,63 @@ def test_bad_arguments_of_rows_of_bags():
         ops.pool_backward_rows(dy, [0, 1], [0, 2], 2**62)
     with pytest.raises(ValueError, match="mode must be 'mean' or 'sum', got 'max'"):
         ops.pool_backward_rows(dy, [0], [0, 1], 1, mode="max")
+
+
+@pytest.mark.parametrize("mode", ["mean", "sum"])
+@given(data=st.data())
+def test_bags_as_pytorch_has_them(data, mode):
+    """Against a loop in float64, with the end of the last bag and without, over more columns than registers hold."""
+    rows, d = data.draw(st.integers(1, 9)), data.draw(st.sampled_from([1, 16, 130, 300]))
+    bags = data.draw(
+        st.lists(st.lists(st.integers(0, rows - 1), max_size=40), min_size=1, max_size=8)
+    )
+    flat = list(itertools.chain.from_iterable(bags))
+    ids = np.array(flat, data.draw(st.sampled_from([np.int32, np.int64])))
+    ends = np.cumsum([0] + [len(bag) for bag in bags])
+    rng = np.random.default_rng(len(ids))
+    table, dy = rng.normal(size=(rows, d)), rng.normal(size=(len(bags), d))
+    wanted, gradient = np.zeros((len(bags), d)), np.zeros((rows, d))
+    for b, bag in enumerate(bags):
+        share = 1 / len(bag) if mode == "mean" and bag else 1
+        for i in bag:
+            wanted[b] += table[i] * share
+            gradient[i] += dy[b] * share
+    near = {"rtol": 1e-12, "atol": 1e-12}
+    for offsets, closed in ((ends, True), (ends[:-1], False)):
+        np.testing.assert_allclose(
+            ops.embedding_bag(table, ids, offsets, mode, closed), wanted, **near
+        )
+        whole = ops.embedding_bag_backward(dy, ids, offsets, rows, mode, closed)
+        np.testing.assert_allclose(whole, gradient, **near)
+        at, values = ops.pool_backward_rows(
+            dy, ids, offsets, rows, mode=mode, include_last_offset=closed
+        )
+        assert np.array_equal(values, whole[at]) and np.count_nonzero(gradient.any(1)) <= len(at)
+    if mode == "mean":
+        means = ops.mean_pool(table, ids, ends)
+        assert np.array_equal(ops.embedding_bag(table, ids, ends, mode, True), means)
+
+
+def test_bad_bags_as_pytorch_has_them():
+    table = np.ones((4, 2))
+    for ids, offsets, closed, error, words in [
+        ([0, 4], [0], False, IndexError, r"ids entry 1 = 4 is outside \[0, 4\)"),
+        ([0] * 600 + [-1], [0], False, IndexError, "ids entry 600 = -1"),
+        ([0, 1], [], False, ValueError, "offsets must name a bag for the 2 ids, got none"),
+        ([], [], True, ValueError, "offsets must hold the end of the last bag, got none"),
+        ([0, 1], [1], False, ValueError, "offsets must begin with 0, got 1"),
+        ([0, 1], [0, 1], True, ValueError, "offsets must end with the number of ids, 2, got 1"),
+        ([0, 1], [0, 3], False, ValueError, "offsets must not lie beyond the 2 ids"),
+        ([0, 1], [0, 2, 1], False, ValueError, "offsets must not decrease"),
+        ([[0, 1]], [0], False, ValueError, "ids must have 1 dimensions"),
+    ]:
+        for run in (
+            lambda *a: ops.embedding_bag(table, *a[:2], "mean", a[2]),
+            lambda *a: ops.embedding_bag_backward(table[:1], *a[:2], 4, "mean", a[2]),
+            lambda *a: ops.pool_backward_rows(table[:1], *a[:2], 4, include_last_offset=a[2]),
+        ):
+            with pytest.raises(error, match=words):
+                run(np.array(ids, int), np.array(offsets, int), closed)
+    for run in (ops.embedding_bag, lambda *a: ops.embedding_bag_backward(*a[:3], 4, a[3])):
+        with pytest.raises(ValueError, match="mode must be 'mean' or 'sum', got 'max'"):
+            run(table, [0], [0], "max")

@@ -40,8 +40,15 @@ def copies(inputs):
     return {k: v.copy() if isinstance(v, np.ndarray) else v for k, v in inputs.items()}
 
 
-# What is no arithmetic on floats, or a part of what is (matmul_packed, mean_pool_backward).
-NO_KERNELS = {"fingerprint", "pack", "PackedMatrix", "pool_backward_rows"}
+# What is no arithmetic on floats, or a part or another form of what is (matmul_packed, mean_pool, mean_pool_backward).
+NO_KERNELS = {
+    "embedding_bag",
+    "embedding_bag_backward",
+    "fingerprint",
+    "pack",
+    "PackedMatrix",
+    "pool_backward_rows",
+}
 
 
 def test_every_operation_is_in_the_registry():

@@ -137,6 +137,7 @@ calls = {
     "mean_pool_backward": lambda ids: ops.mean_pool_backward(dy[: len(bounds) - 1], ids, bounds, V),
     "offsets_backward": lambda ids: ops.mean_pool_backward(dy[: len(bounds) - 1], good, ids, V),
     "pool_backward_rows": lambda ids: ops.pool_backward_rows(dy[: len(bounds) - 1], ids, bounds, V)[1],
+    "embedding_bag": lambda ids: ops.embedding_bag(table, ids, bounds[:1]),
     "cross_entropy": lambda ids: ops.cross_entropy(logits, ids, class_weight=np.ones(8, "f4")),
     "linear_cross_entropy": lambda ids: ops.linear_cross_entropy(dy, np.zeros((d, 8), "f4"), None, ids),
 }

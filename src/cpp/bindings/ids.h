@@ -1,6 +1,7 @@
 // Arguments that hold ids: row numbers, class ids, offsets of bags. They lie in memory that no other thread writes into, so what was
 // checked is still true when they are used without the GIL.
 #pragma once
+#include <algorithm>
 #include <cstring>
 #include <memory>
 
@@ -39,6 +40,22 @@ class Ids {
     view_.data = own_.get();
   }
 
+  // An IndexError unless all lie in [0, rows). Read once, a stretch at a time, and kept as int32 where that holds them: a batch of ids is
+  // often as much memory as the rows that they name.
+  Ids(py::handle x, const char* name, Index rows) : name_(name), given_(as_array(x, name)) {
+    array_ = integers(given_, !py::isinstance<py::array>(x), name);
+    const bool from_wide = array_.itemsize() == 8, wide = from_wide && rows > INT32_MAX;
+    view_ = {array_.data(), array_.size(), wide};
+    own_.reset(new char[static_cast<std::size_t>(view_.count) * (wide ? sizeof(std::int64_t) : sizeof(std::int32_t))]);
+    if (from_wide && wide)
+      keep<std::int64_t, std::int64_t>(rows);
+    else if (from_wide)
+      keep<std::int64_t, std::int32_t>(rows);
+    else
+      keep<std::int32_t, std::int32_t>(rows);
+    view_.data = own_.get();
+  }
+
   const IdsView& view() const { return view_; }
   Index size() const { return view_.count; }
   const py::array& array() const { return array_; }  // its shape counts alone
@@ -46,11 +63,10 @@ class Ids {
 
   // An IndexError unless all lie in [0, rows).
   void check_below(Index rows) const {
-    const Index bad = view_.visit([&](auto p) { return ops::first_bad_id(p, view_.count, rows); });
-    if (bad < 0) return;
-    const auto value = view_.visit([&](auto p) { return static_cast<long long>(p[bad]); });
-    throw py::index_error(std::string(name_) + " entry " + std::to_string(bad) + " = " + std::to_string(value) + " is outside [0, " +
-                          std::to_string(rows) + ")");
+    view_.visit([&](auto p) {
+      const Index bad = ops::first_bad_id(p, view_.count, rows);
+      if (bad >= 0) refuse(bad, p[bad], rows);
+    });
   }
   // A ValueError unless they are the bounds of bags of `count` entries: not negative, not falling, not beyond the end.
   void check_bounds(Index count) const {
@@ -65,6 +81,25 @@ class Ids {
   }
 
  private:
+  [[noreturn]] void refuse(Index at, std::int64_t value, Index rows) const {
+    throw py::index_error(std::string(name_) + " entry " + std::to_string(at) + " = " + std::to_string(value) + " is outside [0, " +
+                          std::to_string(rows) + ")");
+  }
+  template <class From, class To>
+  void keep(Index rows) {
+    constexpr Index kStretch = 512;
+    From stretch[kStretch];
+    const From* const from = static_cast<const From*>(view_.data);
+    To* const to = reinterpret_cast<To*>(own_.get());
+    for (Index i = 0; i < view_.count; i += kStretch) {
+      const Index n = std::min(kStretch, view_.count - i);
+      std::memcpy(stretch, from + i, static_cast<std::size_t>(n) * sizeof(From));
+      const Index bad = ops::first_bad_id(stretch, n, rows);
+      if (bad >= 0) refuse(i + bad, stretch[bad], rows);
+      for (Index j = 0; j < n; ++j) to[i + j] = static_cast<To>(stretch[j]);
+    }
+  }
+
   const char* name_;
   py::array given_, array_;
   std::unique_ptr<char[]> own_;

@@ -117,6 +117,73 @@ py::array mean_pool_backward(py::handle dy_in, py::handle ids_in, py::handle off
   return grad;
 }
 
+// Bags as PyTorch has them: they begin at the first id, and the end of the last one is left out unless `closed`.
+struct TorchBags {
+  Ids ids, given;
+  std::unique_ptr<Index[]> offsets;
+  Index count;
+
+  TorchBags(py::handle ids_in, py::handle offsets_in, bool closed, Index rows)
+      : ids(ids_in, "ids", rows), given(offsets_in, "offsets", Ids::Width::int64), count(given.size() - (closed ? 1 : 0)) {
+    check_rank(ids.array(), 1, "ids");
+    check_rank(given.array(), 1, "offsets");
+    const Index n = ids.size(), last = given.size() - 1;
+    const std::int64_t* const o = given.view().int64();
+    const std::string many = std::to_string(n) + " ids";
+    if (closed && last < 0) value_error("offsets", "must hold the end of the last bag, got none");
+    if (last < 0 && n > 0) value_error("offsets", "must name a bag for the " + many + ", got none");
+    if (last >= 0 && o[0] != 0) value_error("offsets", "must begin with 0, got " + std::to_string(o[0]));
+    if (closed && o[last] != n)
+      value_error("offsets", "must end with the number of ids, " + std::to_string(n) + ", got " + std::to_string(o[last]));
+    if (last >= 0 && o[last] > n)
+      value_error("offsets", "must not lie beyond the " + many + ", the last one is " + std::to_string(o[last]));
+    if (last >= 0) given.check_bounds(n);
+    offsets.reset(new Index[static_cast<std::size_t>(count) + 1]);
+    std::copy(o, o + given.size(), offsets.get());
+    offsets[static_cast<std::size_t>(count)] = n;
+  }
+  void check_rows(const py::array& dy) const {
+    if (dy.shape(0) != count) value_error("dy", "must have one row a bag (" + std::to_string(count) + "), got shape " + shape_text(dy));
+  }
+};
+
+py::array embedding_bag(py::handle table_in, py::handle ids_in, py::handle offsets_in, bool mean, bool closed, py::handle out_in) {
+  const py::array table = as_table(matrix(table_in, "table"));
+  const int num = dtype_num(table);
+  const TorchBags bags(ids_in, offsets_in, closed, table.shape(0));
+  const Index count = bags.count, d = table.shape(1);
+  py::array y = result(out_in, {count, d}, num, {&table, &bags.ids.given(), &bags.given.given()});
+  by_dtype(num, [&](auto tag) {
+    using T = decltype(tag);
+    const T* const rows = in<T>(table);
+    const Index ld = row_distance<T>(table);
+    const IdsView at = bags.ids.view();
+    const Index* const offsets = bags.offsets.get();
+    T* const to = out<T>(y);
+    released([=] { at.visit([=](auto p) { ops::mean_pool<T>(rows, ld, p, offsets, nullptr, count, d, to, d, mean); }); });
+  });
+  return y;
+}
+
+py::array embedding_bag_backward(py::handle dy_in, py::handle ids_in, py::handle offsets_in, Index rows, bool mean, bool closed,
+                                 py::handle out_in) {
+  const py::array dy = contiguous(matrix(dy_in, "dy"));
+  const int num = dtype_num(dy);
+  const TorchBags bags(ids_in, offsets_in, closed, positive_rows(rows));
+  bags.check_rows(dy);
+  const Index count = bags.count, d = dy.shape(1);
+  py::array grad = result(out_in, {rows, d}, num, {&dy, &bags.ids.given(), &bags.given.given()});
+  by_dtype(num, [&](auto tag) {
+    using T = decltype(tag);
+    const T* const from = in<T>(dy);
+    const IdsView at = bags.ids.view();
+    const Index* const offsets = bags.offsets.get();
+    T* const to = out<T>(grad);
+    released([=] { at.visit([=](auto p) { ops::mean_pool_backward<T>(from, p, offsets, nullptr, count, rows, d, to, mean); }); });
+  });
+  return grad;
+}
+
 template <ops::Extreme kWhich>
 py::array extreme_pool(py::handle table_in, py::handle ids_in, py::handle offsets_in, py::handle out_in) {
   const py::array table = as_table(matrix(table_in, "table"));
@@ -159,29 +226,26 @@ py::array extreme_pool_backward(py::handle dy_in, py::handle table_in, py::handl
   return grad;
 }
 
-py::tuple pool_backward_rows(py::handle dy_in, py::handle ids_in, py::handle offsets_in, Index rows, bool mean) {
+py::tuple embedding_bag_rows(py::handle dy_in, py::handle ids_in, py::handle offsets_in, Index rows, bool mean, bool closed) {
   const py::array dy = contiguous(matrix(dy_in, "dy"));
   const int num = dtype_num(dy);
-  const Bags bags(ids_in, offsets_in, py::none(), positive_rows(rows), num);
-  const Index count = bags.count(), d = dy.shape(1), total = bags.ids.size();
-  if (dy.shape(0) != count) value_error("dy", "must have one row a bag (" + std::to_string(count) + "), got shape " + shape_text(dy));
+  const TorchBags bags(ids_in, offsets_in, closed, positive_rows(rows));
+  bags.check_rows(dy);
+  const Index count = bags.count, d = dy.shape(1);
   const IdsView at = bags.ids.view();
-  const Index* const offsets = bags.offsets.view().int64();
-  if (offsets[0] != 0 || offsets[count] != total)
-    value_error("offsets", "must go from 0 to the number of ids (" + std::to_string(total) + "), got " + std::to_string(offsets[0]) +
-                               " to " + std::to_string(offsets[count]));
   if (4.0 * static_cast<double>(rows) > static_cast<double>(physical_memory()))
     throw memory_error("cannot keep a number for each of " + std::to_string(rows) + " rows");
-  if (total >= Index{1} << 31) value_error("ids", "must be fewer than 2^31, got " + std::to_string(total));
+  if (at.count >= Index{1} << 31) value_error("ids", "must be fewer than 2^31, got " + std::to_string(at.count));
   const ops::TouchedRows touched = released([=] { return at.visit([=](auto p) { return ops::touched_rows(p, at.count, rows); }); });
   const Index distinct = touched.distinct;
   py::array_t<std::int64_t> at_rows(distinct);
-  std::copy(touched.rows.get(), touched.rows.get() + distinct, at_rows.mutable_data());
+  std::copy(touched.rows, touched.rows + distinct, at_rows.mutable_data());
   py::array values = new_array({distinct, d}, num);
   by_dtype(num, [&](auto tag) {
     using T = decltype(tag);
     const T* const from = in<T>(dy);
     const ops::TouchedRows* const found = &touched;
+    const Index* const offsets = bags.offsets.get();
     T* const to = out<T>(values);
     released([=] { ops::bag_row_sums<T>(from, *found, offsets, mean, count, d, to); });
   });
@@ -199,7 +263,9 @@ void register_embedding(py::module_& m) {
   m.def("max_pool_backward", &extreme_pool_backward<ops::Extreme::largest>);
   m.def("min_pool", &extreme_pool<ops::Extreme::smallest>);
   m.def("min_pool_backward", &extreme_pool_backward<ops::Extreme::smallest>);
-  m.def("pool_backward_rows", &pool_backward_rows);
+  m.def("embedding_bag", &embedding_bag);
+  m.def("embedding_bag_backward", &embedding_bag_backward);
+  m.def("embedding_bag_rows", &embedding_bag_rows);
 }
 
 }  // namespace pyffnn::bindings

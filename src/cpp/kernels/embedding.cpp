@@ -42,6 +42,7 @@ struct Bags {
   Index bags;
   T* out;
   Index ldo;
+  Index last;  // where the ids end
 };
 
 // Columns [col, col + NV vectors), the last of `tail` lanes: sums stay in registers over a bag. Rows are fetched ahead over the ends of
@@ -53,7 +54,7 @@ void pool_block(const Bags<T, I>& a, Index col, Index tail) {
   constexpr Index L = kLanes<T>, kLine = 64 / static_cast<Index>(sizeof(T)), kLines = (NV * L + kLine - 1) / kLine;
   const Index end_of_row = (NV - 1) * L + tail - 1, last_vector = NV == 1 ? 0 : end_of_row + 1 - L;
   const T* const table = a.table + col;
-  const Index last = a.offsets[a.bags];
+  const Index last = a.last;
   for (Index b = 0; b < a.bags; ++b) {
     const T scale = a.scale[b];
     const Index end = scale == T(0) ? a.offsets[b] : a.offsets[b + 1];
@@ -82,9 +83,11 @@ void pool_block(const Bags<T, I>& a, Index col, Index tail) {
   }
 }
 
+constexpr Index kMost = 14;  // vectors, as many as 16 registers hold
+
 template <class T, class I, bool kWeighted>
 void pool_columns(const Bags<T, I>& a, Index d) {
-  constexpr Index L = kLanes<T>, kMost = 14;  // as many as 16 registers hold
+  constexpr Index L = kLanes<T>;
   for (Index j = 0; j < d;) {
     const Index vectors = (d - j + L - 1) / L, nv = vectors < kMost ? vectors : kMost;
     const Index width = nv * L < d - j ? nv * L : d - j, tail = width - (nv - 1) * L;
@@ -114,12 +117,29 @@ void pool_columns(const Bags<T, I>& a, Index d) {
   }
 }
 
+// Rows wider than the registers are read in stretches of columns, all of them for one group of bags and then for the next: what a row
+// costs to be found (a miss of the TLB most of all) is paid once.
+constexpr Index kGroup = 64;  // ids
+
+template <class T, class I, bool kWeighted>
+void pool_groups(Bags<T, I> a, Index d) {
+  if (d <= kMost * kLanes<T>) return pool_columns<T, I, kWeighted>(a, d);
+  for (Index left = a.bags; left > 0; left -= a.bags) {
+    a.bags = 1;
+    while (a.bags < left && a.offsets[a.bags + 1] - a.offsets[0] <= kGroup) ++a.bags;
+    pool_columns<T, I, kWeighted>(a, d);
+    a.offsets += a.bags;
+    a.scale += a.bags;
+    a.out += a.bags * a.ldo;
+  }
+}
+
 template <class T, class I>
 void pool_impl(const Bags<T, I>& a, Index d) {
   if (a.weight != nullptr)
-    pool_columns<T, I, true>(a, d);
+    pool_groups<T, I, true>(a, d);
   else
-    pool_columns<T, I, false>(a, d);
+    pool_groups<T, I, false>(a, d);
 }
 
 // Ids of a whole batch are known, so rows are fetched far ahead, over the ends of bags.
@@ -201,7 +221,7 @@ void pool_bags(const PoolBags<double>& args) { pool_bags_impl(args); }
   }                                                                                                                                      \
   void pool_##suffix(const T* table, Index ld, const I* ids, const Index* offsets, const T* weight, const T* scale, Index bags, Index d, \
                      T* out, Index ldo) {                                                                                                \
-    pool_impl<T, I>({table, ld, ids, offsets, weight, scale, bags, out, ldo}, d);                                                        \
+    pool_impl<T, I>({table, ld, ids, offsets, weight, scale, bags, out, ldo, bags > 0 ? offsets[bags] : 0}, d);                          \
   }
 PYFFNN_DEFINE(float, i32, std::int32_t)
 PYFFNN_DEFINE(float, i64, std::int64_t)

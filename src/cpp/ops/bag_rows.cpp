@@ -1,17 +1,18 @@
 #include "ops/bag_rows.h"
 
 #include <algorithm>
-#include <memory>
 
 #include "core/dispatch.h"
 #include "core/thread_pool.h"
-#include "core/workspace.h"
 
 namespace pyffnn::ops {
 namespace {
 
 // Slots are looked up this many ids ahead: where they lie is as good as random.
-constexpr Index kAhead = 16;
+constexpr Index kAhead = 32;
+
+// Rows of so many bytes are added to where they lie: turning bags round costs more than reading and writing the sums again and again.
+constexpr Index kShort = 128;
 
 template <class T>
 T share_of(const Index* offsets, Index bag, bool mean) {
@@ -19,58 +20,118 @@ T share_of(const Index* offsets, Index bag, bool mean) {
   return mean && n > 0 ? static_cast<T>(1.0 / static_cast<double>(n)) : T(1);
 }
 
+bool all_alike(const Index* offsets, Index bags) {
+  const Index n = offsets[1] - offsets[0];
+  for (Index bag = 1; bag < bags; ++bag)
+    if (offsets[bag + 1] - offsets[bag] != n) return false;
+  return true;
+}
+
+// One thread clears rows a few bags before they are added to, so that they are in its cache: rows are numbered as they appear.
+template <class T>
+void scattered(const T* dy, const TouchedRows& touched, const Index* offsets, bool mean, Index bags, Index d, T* values, int parts) {
+  constexpr Index kStep = 64;  // bags
+  Buffer memory;
+  T* shares = nullptr;
+  T alpha = T(1);
+  if (mean && all_alike(offsets, bags)) {
+    alpha = share_of<T>(offsets, 0, mean);
+  } else if (mean) {
+    shares = memory.reserve_of<T>(touched.count);
+    for (Index bag = 0; bag < bags; ++bag) std::fill(shares + offsets[bag], shares + offsets[bag + 1], share_of<T>(offsets, bag, mean));
+  }
+  const auto& k = dispatch::kernels<T>();
+  const std::int32_t* const numbers = touched.numbers;
+  const auto clear = [&](Index begin, Index end) { std::fill(values + begin * d, values + end * d, T(0)); };
+  if (parts > 1) {
+    clear(0, touched.distinct);
+    threads::parallel_for(parts, parts, [&](Index begin, Index end) {
+      for (Index part = begin; part < end; ++part)
+        k.scatter_rows({numbers, offsets, bags, shares, dy, d, d, -1, static_cast<int>(part), parts}, alpha, values, d);
+    });
+    return;
+  }
+  Index cleared = 0;
+  for (Index bag = 0; bag < bags; bag += kStep) {
+    const Index n = std::min(kStep, bags - bag), end = offsets[bag + n];
+    std::int32_t most = static_cast<std::int32_t>(cleared) - 1;
+    for (Index i = offsets[bag]; i < end; ++i) most = std::max(most, numbers[i]);
+    clear(cleared, most + 1);
+    cleared = most + 1;
+    k.scatter_rows({numbers, offsets + bag, n, shares, dy + bag * d, d, d, -1, 0, 1}, alpha, values, d);
+  }
+}
+
+// Turned round: a row's gradient is a bag of the gradients of the bags that it occurs in, so each is written once.
+template <class T>
+void turned(const T* dy, const TouchedRows& touched, const Index* offsets, bool mean, Index bags, Index d, T* values, int parts) {
+  const Index count = touched.count, distinct = touched.distinct;
+  Buffer memory;
+  Index* const starts = memory.reserve_of<Index>(distinct + 1 + 2 * (count + distinct));  // room for doubles
+  T* const ones = reinterpret_cast<T*>(starts + distinct + 1);
+  T* const shares = ones + distinct;
+  std::int32_t* const at = reinterpret_cast<std::int32_t*>(shares + count);
+  std::int32_t* const occurs = at + distinct;
+  std::fill(ones, ones + distinct, T(1));
+  Index next = 0;
+  for (Index r = 0; r < distinct; ++r) {
+    starts[r] = next;
+    at[r] = static_cast<std::int32_t>(next);
+    next += touched.times[r];
+  }
+  starts[distinct] = next;
+  for (Index bag = 0; bag < bags; ++bag) {
+    const T share = share_of<T>(offsets, bag, mean);
+    for (Index i = offsets[bag]; i < offsets[bag + 1]; ++i) {
+      const std::int32_t to = at[touched.numbers[i]]++;
+      occurs[to] = static_cast<std::int32_t>(bag);
+      shares[to] = share;
+    }
+  }
+  const auto& k = dispatch::kernels<T>();
+  threads::parallel_for(distinct, parts, [&](Index begin, Index end) {
+    k.pool_i32(dy, d, occurs, starts + begin, shares, ones, end - begin, d, values + begin * d, d);
+  });
+}
+
 }  // namespace
 
-// A slot holds the number that a row last had. One that is out of date does not have its row behind it, so slots are never cleared.
+// A slot holds the number that a row last had. One that is out of date does not have its row behind it, so slots are never cleared. Without
+// a branch: whether an id came before cannot be predicted. What is looked at does not wait for how many rows there are so far.
 template <class I>
 TouchedRows touched_rows(const I* ids, Index count, Index rows) {
   TouchedRows t;
-  t.rows.reset(new std::int64_t[static_cast<std::size_t>(count)]);
-  t.numbers.reset(new std::int32_t[static_cast<std::size_t>(count)]);
+  t.rows = t.memory.reserve_of<std::int64_t>(2 * count + 1);
+  t.numbers = reinterpret_cast<std::int32_t*>(t.rows + count);
+  t.times = t.numbers + count;
   t.count = count;
+  if (count == 0) return t;
   std::uint32_t* const slots = scratch(Scratch::op).reserve_of<std::uint32_t>(std::max<Index>(rows, 1));
-  std::int64_t* const found = t.rows.get();
+  std::int64_t* const found = t.rows;
+  const auto most = static_cast<std::uint32_t>(count);
   std::uint32_t n = 0;
   for (Index i = 0; i < count; ++i) {
     __builtin_prefetch(slots + ids[std::min(i + kAhead, count - 1)], 1);
     const auto id = static_cast<std::int64_t>(ids[i]);
-    std::uint32_t number = slots[id];
-    if (number >= n || found[number] != id) {
-      number = n++;
-      slots[id] = number;
-      found[number] = id;
-    }
-    t.numbers[static_cast<std::size_t>(i)] = static_cast<std::int32_t>(number);
+    const std::uint32_t last = slots[id], inside = last < most ? last : 0;
+    const std::uint32_t known = 0u - static_cast<std::uint32_t>((last < n) & (found[inside] == id));
+    const std::uint32_t number = (last & known) | (n & ~known);
+    n += 1u + known;
+    slots[id] = number;
+    found[number] = id;
+    t.numbers[i] = static_cast<std::int32_t>(number);
+    t.times[number] = static_cast<std::int32_t>((static_cast<std::uint32_t>(t.times[number]) & known) + 1u);
   }
   t.distinct = static_cast<Index>(n);
   return t;
 }
 
-// Turned round: a row's gradient is a bag of the gradients of the bags that it occurs in, so each is written once.
 template <class T>
 void bag_row_sums(const T* dy, const TouchedRows& touched, const Index* offsets, bool mean, Index bags, Index d, T* values) {
-  const auto& k = dispatch::kernels<T>();
-  const std::size_t count = static_cast<std::size_t>(touched.count), distinct = static_cast<std::size_t>(touched.distinct);
-  const std::int32_t* const numbers = touched.numbers.get();
-  const std::unique_ptr<Index[]> starts(new Index[distinct + 2]());
-  const std::unique_ptr<std::int32_t[]> occurs(new std::int32_t[count]);
-  const std::unique_ptr<T[]> shares(new T[count]), ones(new T[distinct]);
-  std::fill(ones.get(), ones.get() + distinct, T(1));
-  Index* const at = starts.get() + 1;  // at[r]: where the next bag of row r goes, and in the end where those of r + 1 begin
-  for (std::size_t i = 0; i < count; ++i) ++starts[static_cast<std::size_t>(numbers[i]) + 2];
-  for (std::size_t r = 2; r < distinct + 2; ++r) starts[r] += starts[r - 1];
-  for (Index bag = 0; bag < bags; ++bag) {
-    const T share = share_of<T>(offsets, bag, mean);
-    for (Index i = offsets[bag]; i < offsets[bag + 1]; ++i) {
-      const auto to = static_cast<std::size_t>(at[numbers[i]]++);
-      occurs[to] = static_cast<std::int32_t>(bag);
-      shares[to] = share;
-    }
-  }
+  if (touched.count == 0) return;
   const int parts = threads::threads_for(static_cast<double>(touched.count) * static_cast<double>(d * 2 + 16));
-  threads::parallel_for(touched.distinct, parts, [&](Index begin, Index end) {
-    k.pool_i32(dy, d, occurs.get(), starts.get() + begin, shares.get(), ones.get(), end - begin, d, values + begin * d, d);
-  });
+  const bool in_place = d * static_cast<Index>(sizeof(T)) <= kShort && d % kRowUnit == 0;
+  (in_place ? scattered<T> : turned<T>)(dy, touched, offsets, mean, bags, d, values, parts);
 }
 
 template TouchedRows touched_rows(const std::int32_t*, Index, Index);

@@ -35,8 +35,9 @@ void pool(const Kernels<T>& k, const T* t, Index ld, const std::int64_t* ids, co
 }
 
 template <class T>
-T bag_scale(const T* weights, Index begin, Index end) {
+T bag_scale(const T* weights, Index begin, Index end, bool mean) {
   if (begin == end) return T(0);
+  if (!mean) return T(1);
   double sum = 0;
   if (weights == nullptr) {
     sum = static_cast<double>(end - begin);
@@ -90,7 +91,8 @@ void embedding_backward(const T* dy, const I* ids, Index count, Index rows, Inde
 }
 
 template <class T, class I>
-void mean_pool(const T* table, Index ld, const I* ids, const Index* offsets, const T* weights, Index bags, Index d, T* out, Index ldo) {
+void mean_pool(const T* table, Index ld, const I* ids, const Index* offsets, const T* weights, Index bags, Index d, T* out, Index ldo,
+               bool mean) {
   const auto& k = dispatch::kernels<T>();
   const Index count = bags > 0 ? offsets[bags] - offsets[0] : 0;
   const int parts = threads::threads_for(static_cast<double>(count) * static_cast<double>(d * 2 + 16));
@@ -99,18 +101,19 @@ void mean_pool(const T* table, Index ld, const I* ids, const Index* offsets, con
     T scale[kBlock];
     for (Index at = b; at < e; at += kBlock) {
       const Index n = std::min(kBlock, e - at);
-      for (Index j = 0; j < n; ++j) scale[j] = bag_scale(weights, offsets[at + j], offsets[at + j + 1]);
+      for (Index j = 0; j < n; ++j) scale[j] = bag_scale(weights, offsets[at + j], offsets[at + j + 1], mean);
       pool(k, table, ld, ids, offsets + at, weights, scale, n, d, out + at * ldo, ldo);
     }
   });
 }
 
 template <class T, class I>
-void mean_pool_backward(const T* dy, const I* ids, const Index* offsets, const T* weights, Index bags, Index rows, Index d, T* grad) {
+void mean_pool_backward(const T* dy, const I* ids, const Index* offsets, const T* weights, Index bags, Index rows, Index d, T* grad,
+                        bool mean) {
   const auto& k = dispatch::kernels<T>();
   const Index count = bags > 0 ? offsets[bags] - offsets[0] : 0;
   std::vector<T> scale(static_cast<std::size_t>(bags));
-  for (Index b = 0; b < bags; ++b) scale[static_cast<std::size_t>(b)] = bag_scale(weights, offsets[b], offsets[b + 1]);
+  for (Index b = 0; b < bags; ++b) scale[static_cast<std::size_t>(b)] = bag_scale(weights, offsets[b], offsets[b + 1], mean);
   const int parts = threads::threads_for(static_cast<double>(count + rows) * static_cast<double>(d));
   threads::parallel_for(rows, parts, [&](Index rb, Index re) {
     std::memset(grad + rb * d, 0, static_cast<std::size_t>((re - rb) * d) * sizeof(T));
@@ -126,11 +129,11 @@ void mean_pool_backward(const T* dy, const I* ids, const Index* offsets, const T
 
 template Index first_bad_id(const std::int32_t*, Index, Index);
 template Index first_bad_id(const std::int64_t*, Index, Index);
-#define PYFFNN_INSTANTIATE(T, I)                                                                       \
-  template void embedding(const T*, Index, const I*, Index, Index, T*, Index);                         \
-  template void embedding_backward(const T*, const I*, Index, Index, Index, T*);                       \
-  template void mean_pool(const T*, Index, const I*, const Index*, const T*, Index, Index, T*, Index); \
-  template void mean_pool_backward(const T*, const I*, const Index*, const T*, Index, Index, Index, T*);
+#define PYFFNN_INSTANTIATE(T, I)                                                                             \
+  template void embedding(const T*, Index, const I*, Index, Index, T*, Index);                               \
+  template void embedding_backward(const T*, const I*, Index, Index, Index, T*);                             \
+  template void mean_pool(const T*, Index, const I*, const Index*, const T*, Index, Index, T*, Index, bool); \
+  template void mean_pool_backward(const T*, const I*, const Index*, const T*, Index, Index, Index, T*, bool);
 PYFFNN_INSTANTIATE(float, std::int32_t)
 PYFFNN_INSTANTIATE(float, std::int64_t)
 PYFFNN_INSTANTIATE(double, std::int32_t)

@@ -16,11 +16,13 @@ template <class T, class I>
 void embedding_backward(const T* dy, const I* ids, Index count, Index rows, Index d, T* grad);
 
 // out_b = mean over the bag of table[id], weighted: sum(w row) / sum(w). An empty bag, or weights that sum to 0, give zeros.
-// Bag b is ids[offsets[b] .. offsets[b + 1]).
+// Bag b is ids[offsets[b] .. offsets[b + 1]). Without `mean` the sum over the bag, without weights.
 template <class T, class I>
-void mean_pool(const T* table, Index ld, const I* ids, const Index* offsets, const T* weights, Index bags, Index d, T* out, Index ldo);
+void mean_pool(const T* table, Index ld, const I* ids, const Index* offsets, const T* weights, Index bags, Index d, T* out, Index ldo,
+               bool mean = true);
 
 template <class T, class I>
-void mean_pool_backward(const T* dy, const I* ids, const Index* offsets, const T* weights, Index bags, Index rows, Index d, T* grad);
+void mean_pool_backward(const T* dy, const I* ids, const Index* offsets, const T* weights, Index bags, Index rows, Index d, T* grad,
+                        bool mean = true);
 
 }  // namespace pyffnn::ops

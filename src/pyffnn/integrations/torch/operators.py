@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from typing import Any, TypeAlias
 
-import numpy as np
 import torch
 
 from pyffnn import ops
 from pyffnn.integrations.torch.tensors import (
+    FLOATS,
+    IDS,
     check_contiguous,
     check_floats,
     check_ids,
@@ -310,6 +311,24 @@ _library.impl("linear_cross_entropy", _xent_autograd, "Autograd")
 def _check_bags(
     table: Tensor, ids: Tensor, offsets: Tensor, mode: str, include_last_offset: bool
 ) -> None:
+    """What the kernels can't see of tensors; they check the numbers, and what is left of shapes."""
+    if (  # one look at what is nearly always so
+        mode in MODES
+        and table.dtype in FLOATS
+        and ids.dtype in IDS
+        and offsets.dtype in IDS
+        and table.is_cpu
+        and ids.is_cpu
+        and offsets.is_cpu
+        and table.layout is ids.layout is offsets.layout is torch.strided
+        and table.ndim == 2
+        and ids.ndim == offsets.ndim == 1
+        and table.is_contiguous()
+        and ids.is_contiguous()
+        and offsets.is_contiguous()
+        and (not include_last_offset or offsets.shape[0])
+    ):
+        return
     if mode not in MODES:
         raise ValueError(f"mode must be 'mean' or 'sum', got {mode!r}")
     check_floats(table=table)
@@ -321,29 +340,6 @@ def _check_bags(
         raise ValueError("offsets must hold the end of the last bag, got none")
 
 
-def _ends(ids: Tensor, offsets: Tensor, include_last_offset: bool) -> Tensor:
-    """Where bags begin, and the end of the last one."""
-    count, given = ids.shape[0], view(offsets)
-    if not len(given):
-        if count:
-            raise ValueError(f"offsets must name a bag for the {count} ids, got none")
-    elif given[0] != 0:
-        raise ValueError(f"offsets must begin with 0, got {given[0]}")
-    if include_last_offset:
-        if given[-1] != count:
-            raise ValueError(f"offsets must end with the number of ids, {count}, got {given[-1]}")
-        return offsets
-    if len(given) and given[-1] > count:
-        raise ValueError(
-            f"offsets must not lie beyond the {count} ids, the last one is {given[-1]}"
-        )
-    return _from_numpy(np.append(given, given.dtype.type(count)))
-
-
-def _lengths(ends: Tensor) -> Tensor:
-    return ends[1:] - ends[:-1]
-
-
 def _bag(
     table: Tensor,
     ids: Tensor,
@@ -353,12 +349,10 @@ def _bag(
     include_last_offset: bool = False,
 ) -> Tensor:
     _check_bags(table, ids, offsets, mode, include_last_offset)
-    return _pooled(table, ids, _ends(ids, offsets, include_last_offset), mode)
-
-
-def _pooled(table: Tensor, ids: Tensor, ends: Tensor, mode: str) -> Tensor:
-    pooled = _from_numpy(ops.mean_pool(view(table), view(ids), view(ends)))
-    return pooled if mode == "mean" else pooled.mul_(_lengths(ends)[:, None])
+    rows = table.detach().numpy()
+    return _from_numpy(
+        ops.embedding_bag(rows, ids.numpy(), offsets.numpy(), mode, include_last_offset)
+    )
 
 
 def _bag_fake(
@@ -373,24 +367,25 @@ def _bag_fake(
     return table.new_empty((offsets.shape[0] - int(include_last_offset), table.shape[1]))
 
 
-def _shares(dy: Tensor, ends: Tensor, mode: str) -> Tensor:
-    """What a row gets of its bag's gradient."""
-    return dy / _lengths(ends).clamp(min=1)[:, None] if mode == "mean" else dy
-
-
-def _number_of_bag(ends: Tensor, count: int) -> Tensor:
-    """The bag of each id."""
-    lengths = _lengths(ends)
-    return torch.repeat_interleave(torch.arange(len(lengths)), lengths, output_size=count)
+def _second_derivative(
+    dy: Tensor, ids: Tensor, offsets: Tensor, mode: str, rows: int, include_last_offset: bool
+) -> Tensor:
+    """The gradient by operations that have gradients of their own; forward has checked the bags."""
+    begins = offsets[: offsets.shape[0] - int(include_last_offset)]
+    lengths = torch.diff(begins, append=begins.new_full((1,), ids.shape[0]))
+    shares = dy / lengths.clamp(min=1)[:, None] if mode == "mean" else dy
+    bags = torch.repeat_interleave(torch.arange(len(lengths)), lengths, output_size=ids.shape[0])
+    return dy.new_zeros((rows, dy.shape[1])).index_add(0, ids, shares[bags])
 
 
 def _bag_backward(
     dy: Tensor, ids: Tensor, offsets: Tensor, mode: str, rows: int, include_last_offset: bool
 ) -> Tensor:
-    ends = _ends(ids, offsets, include_last_offset)
-    if mode == "sum":
-        dy = dy * _lengths(ends)[:, None]
-    return _from_numpy(ops.mean_pool_backward(view(dy), view(ids), view(ends), rows))
+    return _from_numpy(
+        ops.embedding_bag_backward(
+            view(dy), view(ids), view(offsets), rows, mode, include_last_offset
+        )
+    )
 
 
 def _bag_backward_fake(
@@ -403,8 +398,14 @@ def _bag_rows(
     dy: Tensor, ids: Tensor, offsets: Tensor, mode: str, rows: int, include_last_offset: bool
 ) -> tuple[Tensor, Tensor]:
     """The rows that occur, and their gradients."""
-    ends = _ends(ids, offsets, include_last_offset)
-    at, values = ops.pool_backward_rows(view(dy), view(ids), view(ends), rows, mode=mode)
+    at, values = ops.pool_backward_rows(
+        view(dy),
+        view(ids),
+        view(offsets),
+        rows,
+        mode=mode,
+        include_last_offset=include_last_offset,
+    )
     return _from_numpy(at), _from_numpy(values)
 
 
@@ -420,33 +421,26 @@ class _EmbeddingBag(torch.autograd.Function):  # type: ignore[misc]
     def forward(
         ctx: Any, table: Tensor, ids: Tensor, offsets: Tensor, mode: str, sparse: bool, last: bool
     ) -> Tensor:
-        ctx.rows, ctx.mode, ctx.sparse, ctx.last = table.shape[0], mode, sparse, last
-        if not _is_plain(table):
-            ctx.save_for_backward(ids, offsets)
-            return embedding_bag(table, ids, offsets, mode, sparse, last)
-        _check_bags(table, ids, offsets, mode, last)
-        ends = _ends(ids, offsets, last)
-        ctx.last = True
-        ctx.save_for_backward(ids, ends)
-        return _pooled(table, ids, ends, mode)
+        ctx.settings = mode, table.shape[0], last, sparse
+        ctx.save_for_backward(ids, offsets)
+        run = _bag if _is_plain(table) else embedding_bag
+        return run(table, ids, offsets, mode, sparse, last)
 
     @staticmethod
     def backward(ctx: Any, dy: Tensor) -> Grads:
         ids, offsets = ctx.saved_tensors
+        *settings, sparse = ctx.settings
         plain = _is_plain(dy)
         if torch.is_grad_enabled() and dy.requires_grad:  # a second derivative is wanted
-            ends = _ends(ids, offsets, ctx.last)
-            bags = _number_of_bag(ends, ids.shape[0])
-            rows = _shares(dy, ends, ctx.mode)[bags]
-            grad = dy.new_zeros((ctx.rows, dy.shape[1])).index_add(0, ids, rows)
-        elif ctx.sparse:
+            grad = _second_derivative(dy, ids, offsets, *settings)
+        elif sparse:
             run = _bag_rows if plain else _rows_of_bags
-            at, values = run(dy, ids, offsets, ctx.mode, ctx.rows, ctx.last)
-            size = (ctx.rows, dy.shape[1])
+            at, values = run(dy, ids, offsets, *settings)
+            size = (settings[1], dy.shape[1])
             grad = torch.sparse_coo_tensor(at[None], values, size, check_invariants=False)
         else:
             run = _bag_backward if plain else _backward_of_bags
-            grad = run(dy, ids, offsets, ctx.mode, ctx.rows, ctx.last)
+            grad = run(dy, ids, offsets, *settings)
         return grad, None, None, None, None, None
 
 

@@ -7,7 +7,7 @@ from typing import Any, TypeAlias
 import torch
 from numpy.typing import NDArray
 
-__all__ = ["check_floats", "check_ids", "check_rank", "is_readable", "view"]
+__all__ = ["FLOATS", "IDS", "check_floats", "check_ids", "check_rank", "is_readable", "view"]
 
 Tensor: TypeAlias = torch.Tensor
 FLOATS = (torch.float32, torch.float64)
