@@ -83,6 +83,23 @@ def test_any_text(documents):
     same(counts, ours.CountVectorizer().fit_transform(documents))
 
 
+@pytest.mark.parametrize("isa", pyffnn.available_isas())
+def test_ascii_of_every_length(isa):
+    """Words are found 64 bytes at a time: texts that end on each byte of a block, words over its end, every ASCII character."""
+    rng = np.random.default_rng(0)
+    letters = [chr(c) for c in range(128)] + list("aZ09_ ") * 20
+    documents = ["".join(rng.choice(letters, n)) for n in range(200)]
+    documents += ["x" * n + " " + "Yz" * 40 for n in range(60, 70)]
+    for setting in (
+        {},
+        {"ngram_range": (1, 2), "lowercase": False},
+        {"token_pattern": r"(?u)\b\w+\b", "ngram_range": (2, 2), "n_features": 1009},
+    ):
+        expected = theirs.HashingVectorizer(norm=None, **setting).transform(documents)
+        with pyffnn.use_isa(isa):
+            same(expected, ours.HashingVectorizer(norm=None, **setting).transform(documents))
+
+
 @settings(max_examples=60, deadline=None)
 @given(
     st.lists(st.text("aB \t\n\x1cé\u3000中", max_size=12), min_size=1, max_size=4),

@@ -22,6 +22,8 @@ struct TextKernels {
   void (*byte_masks)(const unsigned char* p, Index blocks, ByteMasks* masks);
   // base + the number of each bit set in words[0..n), in order; returns how many. `out` has room for 64 more than that.
   Index (*bit_positions)(const std::uint64_t* words, Index n, std::uint32_t base, std::uint32_t* out);
+  // Of p[0..64 * blocks), a bit for each byte that is an ASCII letter, a digit or _, and a copy, with `lower` its letters in lower case.
+  void (*ascii_words)(const unsigned char* p, Index blocks, bool lower, std::uint64_t* words, unsigned char* copy);
 };
 
 // Products on bf16 tiles (kernels/gemm_amx.cpp); all null where the ISA has no tiles. Packed operands are bf16 in tiles of 16 x 32, padded

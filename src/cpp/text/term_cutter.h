@@ -1,10 +1,12 @@
 // Documents cut into terms as scikit-learn's vectorizers do it: runs of word characters and n-grams of them with a space between, or
 // n-grams of characters.
 #pragma once
+#include <cstring>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "core/dispatch.h"
 #include "core/types.h"
 #include "text/term_table.h"
 
@@ -31,22 +33,29 @@ struct TermOptions {
   const std::uint8_t* members;
 };
 
-// CutWords of one document, one after another with a space between, or its characters without, in UTF-8.
+// Words of one document, or its characters, in UTF-8. Where terms of several are wanted, words stand one after another with a space
+// between, and characters without.
 struct CutWords {
   struct Span {
     std::size_t begin, end;
   };
+  const char* text = nullptr;  // what spans are of
   std::string bytes;
   std::vector<Span> spans;
   std::vector<std::size_t> runs;  // of characters: where each run of them ends
+  // of ASCII documents; these only grow
+  std::vector<std::uint64_t> edges;
+  std::vector<std::uint32_t> bounds;
+  std::vector<char> copy, close;
 
   void clear() {
     bytes.clear();
+    text = nullptr;
     spans.clear();
     runs.clear();
   }
   std::string_view between(std::size_t first, std::size_t last) const {
-    return {bytes.data() + spans[first].begin, spans[last].end - spans[first].begin};
+    return {text + spans[first].begin, spans[last].end - spans[first].begin};
   }
 };
 
@@ -71,10 +80,12 @@ inline void append_utf8(std::string& to, std::uint32_t c) {
 // What an ASCII byte is in a word, 0 where it is in none; for other kinds of terms unused.
 struct AsciiTable {
   char of[128];
+  bool usual = true;  // letters, digits and _ are in words
   explicit AsciiTable(const TermOptions& options) {
     for (int c = 0; c < 128; ++c) {
       const bool word = (options.members[c >> 3] >> (c & 7) & 1) != 0;
-      const bool upper = options.lowercase && c >= 'A' && c <= 'Z';
+      const bool upper = options.lowercase && c >= 'A' && c <= 'Z', digit = c >= '0' && c <= '9';
+      usual &= word == ((c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || digit || c == '_');
       of[c] = static_cast<char>(!word ? 0 : upper ? c + 32 : c);
     }
   }
@@ -82,14 +93,15 @@ struct AsciiTable {
 
 class TermCutter {
  public:
-  TermCutter(const TermOptions& options, const TermTable& stop) : options_(options), stop_(stop), ascii_(options) {}
+  TermCutter(const TermOptions& options, const TermTable& stop)
+      : options_(options), stop_(stop), ascii_(options), kernels_(dispatch::active().text) {}
 
   // f(term) for each term of the document.
   template <class F>
   void each(const Characters& document, CutWords& words, F f) const {
     words.clear();
     const bool lower = document.ascii && options_.lowercase;
-    if (document.ascii && options_.kind == TermKind::word)
+    if (document.ascii && options_.kind == TermKind::word && ascii_.usual && document.length < Index{1} << 31)
       cut_ascii(static_cast<const char*>(document.data), document.length, words);
     else if (document.width == 1)
       cut(static_cast<const std::uint8_t*>(document.data), document.length, lower, words);
@@ -97,6 +109,8 @@ class TermCutter {
       cut(static_cast<const std::uint16_t*>(document.data), document.length, lower, words);
     else
       cut(static_cast<const std::uint32_t*>(document.data), document.length, lower, words);
+    if (words.spans.empty()) return;
+    if (words.text == nullptr) words.text = words.bytes.data();
     if (options_.kind != TermKind::bounded) {
       grams(words, 0, words.spans.size(), f);
       return;
@@ -121,7 +135,7 @@ class TermCutter {
   template <class C>
   void cut(const C* p, Index length, bool lower, CutWords& words) const {
     if (options_.kind == TermKind::word)
-      cut_wide(p, length, words);
+      cut_wide(p, length, lower, words);
     else
       cut_characters(p, length, lower, words);
   }
@@ -166,28 +180,58 @@ class TermCutter {
     words.bytes.push_back(' ');
   }
 
+  // Where words begin and end is found 64 bytes at a time.
   void cut_ascii(const char* p, Index length, CutWords& words) const {
-    words.bytes.reserve(static_cast<std::size_t>(length) + 16);
-    for (Index i = 0; i < length;) {
-      if (ascii_.of[static_cast<unsigned char>(p[i])] == 0) {
-        ++i;
-        continue;
-      }
-      Index end = i + 1;
-      while (end < length && ascii_.of[static_cast<unsigned char>(p[end])] != 0) ++end;
-      if (end - i >= options_.min_length) {
-        const std::size_t begin = words.bytes.size();
-        words.bytes.resize(begin + static_cast<std::size_t>(end - i));
-        char* to = words.bytes.data() + begin;
-        for (Index k = i; k < end; ++k) *to++ = ascii_.of[static_cast<unsigned char>(p[k])];
-        keep(words, begin);
-      }
-      i = end;
+    constexpr std::size_t kStep = 16;  // bytes of a word that are copied at a time
+    const Index blocks = (length + 63) / 64, whole = length / 64;
+    const std::size_t room = static_cast<std::size_t>(64 * blocks);
+    if (words.copy.size() < room + kStep) {
+      words.edges.resize(room / 64);
+      words.bounds.resize(room + 65);
+      words.copy.resize(room + kStep);
+      words.close.resize(room + 2 * kStep);
     }
+    const auto* const from = reinterpret_cast<const unsigned char*>(p);
+    auto* const copy = reinterpret_cast<unsigned char*>(words.copy.data());
+    std::uint64_t* const edges = words.edges.data();
+    kernels_.ascii_words(from, whole, options_.lowercase, edges, copy);
+    if (whole < blocks) {
+      unsigned char last[64] = {};
+      std::memcpy(last, from + 64 * whole, static_cast<std::size_t>(length - 64 * whole));
+      kernels_.ascii_words(last, 1, options_.lowercase, edges + whole, copy + 64 * whole);
+    }
+    std::uint64_t before = 0;
+    for (Index b = 0; b < blocks; ++b) {
+      const std::uint64_t inside = edges[b];
+      edges[b] = inside ^ (inside << 1 | before);
+      before = inside >> 63;
+    }
+    std::uint32_t* const bounds = words.bounds.data();
+    Index found = kernels_.bit_positions(edges, blocks, 0, bounds);
+    if (before != 0) bounds[found++] = static_cast<std::uint32_t>(64 * blocks);
+    const bool alone = options_.max_n == 1;
+    char* const close = words.close.data();
+    std::size_t at = 0, kept = 0;
+    words.spans.resize(static_cast<std::size_t>(found / 2));
+    for (Index i = 0; i < found; i += 2) {
+      const std::size_t begin = bounds[i], size = bounds[i + 1] - begin;
+      if (size < static_cast<std::size_t>(options_.min_length)) continue;
+      const char* const word = words.copy.data() + begin;
+      if (stop_.size() > 0 && stop_.find({word, size}) >= 0) continue;
+      CutWords::Span& span = words.spans[kept++];
+      span.begin = alone ? begin : at;
+      span.end = span.begin + size;
+      if (alone) continue;
+      for (std::size_t k = 0; k < size; k += kStep) std::memcpy(close + at + k, word + k, kStep);
+      at += size;
+      close[at++] = ' ';
+    }
+    words.spans.resize(kept);
+    words.text = alone ? words.copy.data() : close;
   }
 
   template <class C>
-  void cut_wide(const C* p, Index length, CutWords& words) const {
+  void cut_wide(const C* p, Index length, bool lower, CutWords& words) const {
     for (Index i = 0; i < length;) {
       if (!is_member(p[i])) {
         ++i;
@@ -197,7 +241,7 @@ class TermCutter {
       while (end < length && is_member(p[end])) ++end;
       if (end - i >= options_.min_length) {
         const std::size_t begin = words.bytes.size();
-        for (Index k = i; k < end; ++k) append_utf8(words.bytes, p[k]);
+        for (Index k = i; k < end; ++k) append_utf8(words.bytes, lower ? static_cast<unsigned char>(ascii_.of[p[k] & 127]) : p[k]);
         keep(words, begin);
       }
       i = end;
@@ -207,6 +251,7 @@ class TermCutter {
   const TermOptions& options_;
   const TermTable& stop_;
   AsciiTable ascii_;
+  const TextKernels& kernels_;
 };
 
 }  // namespace pyffnn::text

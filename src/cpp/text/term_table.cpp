@@ -6,15 +6,45 @@
 #include "text/hash.h"
 
 namespace pyffnn::text {
+namespace {
+
+template <class T>
+std::uint64_t loaded(const char* p) {
+  T x;
+  std::memcpy(&x, p, sizeof x);
+  return x;
+}
+
+// The first n < 8 bytes as a number, of which each is read and none beyond.
+std::uint64_t load_few(const char* p, std::size_t n) {
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+  if (n >= 4) return loaded<std::uint32_t>(p) | loaded<std::uint32_t>(p + n - 4) << (8 * (n - 4));
+  if (n >= 2) return loaded<std::uint16_t>(p) | loaded<std::uint16_t>(p + n - 2) << (8 * (n - 2));
+  return n == 0 ? 0 : loaded<std::uint8_t>(p);
+#else
+  char rest[8] = {};
+  std::memcpy(rest, p, n);
+  return load_word(rest);
+#endif
+}
+
+bool equal(std::string_view a, std::string_view b) {
+  const std::size_t n = a.size();
+  if (n != b.size()) return false;
+  if (n < 8) return load_few(a.data(), n) == load_few(b.data(), n);
+  for (std::size_t i = 0; i + 8 < n; i += 8)
+    if (load_word(a.data() + i) != load_word(b.data() + i)) return false;
+  return load_word(a.data() + n - 8) == load_word(b.data() + n - 8);
+}
+
+}  // namespace
 
 std::uint64_t TermTable::hash_of(std::string_view term) {
   const char* p = term.data();
   std::size_t n = term.size();
   std::uint64_t h = static_cast<std::uint64_t>(n) * kHashA;
   for (; n >= 8; p += 8, n -= 8) h = fold(load_word(p) ^ h, kHashB);
-  char rest[8] = {};
-  std::memcpy(rest, p, n);
-  return fold(load_word(rest) ^ h ^ kHashC, kHashB);
+  return fold(load_few(p, n) ^ h ^ kHashC, kHashB);
 }
 
 Index TermTable::add(std::string_view term, std::uint64_t hash) {
@@ -48,7 +78,7 @@ std::size_t TermTable::place(std::string_view term_, std::uint64_t hash) const {
   const std::uint32_t check = static_cast<std::uint32_t>(hash >> 32);
   for (std::size_t at = home(check);; at = (at + 1) & mask) {
     const Slot& slot = slots_[at];
-    if (slot.number < 0 || (slot.check == check && term(slot.number) == term_)) return at;
+    if (slot.number < 0 || (slot.check == check && equal(term(slot.number), term_))) return at;
   }
 }
 

@@ -179,7 +179,8 @@ TermRows<double> hash_terms(const Characters* documents, Index n, const TermOpti
                             bool signs) {
   const TermCutter cut(options, stop);
   std::vector<TermRows<double>> parts(static_cast<std::size_t>(parts_for(documents, n)));
-  const std::uint64_t width = static_cast<std::uint64_t>(n_features);
+  const std::uint64_t width = static_cast<std::uint64_t>(n_features), low = width - 1;
+  const bool power = (width & low) == 0;  // then no division is needed
   in_parts(parts, n, [&](TermRows<double>& part, Index begin, Index end) {
     CutWords words;
     std::vector<std::uint64_t> entries;
@@ -188,7 +189,8 @@ TermRows<double> hash_terms(const Characters* documents, Index n, const TermOpti
       cut.each(documents[i], words, [&](std::string_view term) {
         const std::uint32_t h = murmur3_32(term, 0);
         const bool negative = h >> 31 != 0;
-        entries.push_back((negative ? std::uint64_t{0x100000000u} - h : h) % width << 1 | static_cast<std::uint64_t>(negative && signs));
+        const std::uint64_t size = negative ? std::uint64_t{0x100000000u} - h : h;
+        entries.push_back((power ? size & low : size % width) << 1 | static_cast<std::uint64_t>(negative && signs));
       });
       std::sort(entries.begin(), entries.end());
       for (std::size_t k = 0; k < entries.size();) {
@@ -202,6 +204,11 @@ TermRows<double> hash_terms(const Characters* documents, Index n, const TermOpti
     }
   });
   TermRows<double> rows;
+  if (parts.size() == 1) {
+    rows = std::move(parts.front());
+    rows.indptr.insert(rows.indptr.begin(), 0);
+    return rows;
+  }
   rows.indptr.push_back(0);
   for (const TermRows<double>& part : parts) {
     const Index start = static_cast<Index>(rows.columns.size());

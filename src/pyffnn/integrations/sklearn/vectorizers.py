@@ -102,7 +102,7 @@ class _Fast:
 
     def _strings(self: Any, documents: Iterable[Any]) -> list[str]:
         documents = list(documents)
-        if self.input != "content" or not all(type(d) is str for d in documents):
+        if self.input != "content" or not set(map(type, documents)) <= {str}:
             return [self.decode(d) for d in documents]
         return documents
 
