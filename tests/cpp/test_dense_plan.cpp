@@ -43,6 +43,8 @@ void test_dense_plans() {
               CHECK(k <= kMostShallow && m > tile.mr && !update && s.b.cs == 1 && p.mc == m);
               continue;
             }
+            CHECK((p.way == Way::turned) == (m == 1 && k >= 1 && s.b.rs == 1 && s.b.cs != 1 && !update));
+            if (p.way == Way::turned) continue;
             CHECK(p.way == Way::rows);
             // Register tiles are no fewer for being of one height.
             CHECK(p.a_rows >= 1 && p.a_rows <= tile.mr && ceil_div(m, p.a_rows) == ceil_div(m, tile.mr));
@@ -81,8 +83,9 @@ void test_dense_plans() {
 // What every plan promises its driver and kernel.
 void check_blocks(const DensePlan& p, const DenseShape& s, const GemmGeometry& tile, const cpu::Caches& cache) {
   if (p.whole) return;
-  CHECK(p.way == Way::shallow || (p.kc >= 1 && p.nc >= 1));
-  CHECK(!s.update || p.way == Way::shallow || p.kc >= s.k);
+  const bool whole = p.way == Way::shallow || p.way == Way::turned;  // all of k in one call
+  CHECK(whole || (p.kc >= 1 && p.nc >= 1));
+  CHECK(!s.update || p.kc >= s.k);
   if (p.way != Way::down && p.way != Way::copy) return;
   // Blocks of equal height are at least a tile high, so each of their tiles is more than half of one.
   CHECK(s.m > tile.mr && p.mc >= 1 && s.m / ceil_div(s.m, p.mc) >= tile.mr);

@@ -18,7 +18,7 @@ from pyffnn import ops, testing
 # One tile and more, blocks of rows and of k, whole panels and rests, powers of two, a k that stays in registers.
 SHAPES = (
     (1, 3, 5), (7, 1, 40), (15, 8, 33), (40, 6, 64), (100, 2, 300), (16, 40, 16), (29, 130, 65), (43, 129, 100), (85, 257, 31),
-    (60, 700, 96), (31, 1100, 70), (64, 64, 512), (900, 512, 40),
+    (60, 700, 96), (31, 1100, 70), (64, 64, 512), (900, 512, 40), (1, 300, 100), (1, 17, 70), (1, 1300, 33),
 )  # fmt: skip
 
 
@@ -95,6 +95,28 @@ def test_any_shape_layout_and_special_numbers(data):
         for way in testing.WAYS[1:]:
             with testing.product_way(way):
                 np.testing.assert_array_equal(ops.matmul(left, right), want)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("name", pyffnn.available_isas())
+def test_one_row_by_a_matrix_along_k(name, dtype):
+    """The way of one row: against the chain itself, with bias and activation, sums in C, and nothing written beyond n."""
+    rng = np.random.default_rng(3)
+    for k, n in [(1, 1), (7, 9), (8, 32), (33, 31), (100, 50), (64, 65), (300, 100)]:
+        x, w = rng.standard_normal((1, k)).astype(dtype), rng.standard_normal((n, k)).astype(dtype)
+        bias = rng.standard_normal(n).astype(dtype)
+        memory = np.full(n + 64, 7, dtype)
+        with pyffnn.use_isa(name):
+            found = ops.matmul(x, w.T, out=memory[32 : 32 + n].reshape(1, n)).copy()
+            layer = ops.linear(x, w.T, bias, activation="tanh")
+            plain = ops.linear(x, np.ascontiguousarray(w.T), bias, activation="tanh")
+        assert (memory[:32] == 7).all() and (memory[32 + n :] == 7).all()
+        np.testing.assert_array_equal(layer, plain)
+        if name != "sse2" and dtype == np.float32:  # which has no FMA, and what the oracle takes
+            np.testing.assert_array_equal(found, testing.fma_chain(x, w.T))
+        exact = x.astype(np.float64) @ w.T.astype(np.float64)
+        bound = (k + 1) * np.finfo(dtype).eps * (abs(x).astype(float) @ abs(w.T).astype(float))
+        assert (abs(found - exact) <= bound + 1e-300).all()
 
 
 def test_no_bytes_beyond_the_result():

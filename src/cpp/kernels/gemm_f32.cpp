@@ -1,6 +1,7 @@
 #include "kernels/gemm_impl.h"
 #include "kernels/gemm_shallow.h"
 #include "kernels/gemm_tall.h"
+#include "kernels/gemm_turned.h"
 #include "kernels/instantiate.h"
 
 namespace pyffnn {
@@ -9,6 +10,7 @@ namespace PYFFNN_ISA {
 void gemm(const GemmArgs<float>& args) { gemm_impl(args); }
 void gemm_tall(const TallGemm<float>& args) { gemm_tall_impl(args); }
 void gemm_shallow(const GemmArgs<float>& args) { gemm_shallow_impl(args); }
+void gemm_turned(const GemmArgs<float>& args, Index b_cs) { gemm_turned_impl(args, b_cs); }
 void pack_b(const float* b, Index rs, Index cs, Index k, Index n, float* out) { pack_b_impl(b, rs, cs, k, n, out); }
 void pack_a(const float* a, Index rs, Index cs, Index m, Index k, Index mr, float* out) { pack_a_impl(a, rs, cs, m, k, mr, out); }
 void col_sum(const float* x, Index ldx, Index m, Index n, bool accumulate, float* out) { col_sum_impl(x, ldx, m, n, accumulate, out); }

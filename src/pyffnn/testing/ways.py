@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 from pyffnn import _pyffnn
 
-WAYS = ("rows", "shallow", "down", "copy", "ahead")
+WAYS = ("rows", "shallow", "down", "copy", "ahead", "turned")
 """As docs/kernels.md explains them. Which one a product takes without being told is `ops/products/dense_plan.h`'s to say."""
 
 

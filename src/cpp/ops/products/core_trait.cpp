@@ -101,7 +101,7 @@ CoreTrait core_trait() {
 }
 
 bool tall_core_for(Index m, Index n, Index k) {
-  if (const std::optional<Way> way = forced_way(); way) return *way != Way::rows && *way != Way::shallow;
+  if (const std::optional<Way> way = forced_way(); way) return *way == Way::down || *way == Way::copy || *way == Way::ahead;
   const KernelTable& table = dispatch::active();
   if (const CoreTrait* t = known(table); t != nullptr) return t->tall;
   if (static_cast<double>(m) * static_cast<double>(n) * static_cast<double>(k) < kWorthwhile) return false;

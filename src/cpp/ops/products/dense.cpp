@@ -123,6 +123,8 @@ void planned(const Problem<T>& p, const DensePlan& plan, const Kernels<T>& kerne
   switch (plan.way) {
     case Way::shallow:
       return kernels.gemm_shallow(args_of(p, kernels.tile.mr, kernels.tile.nr));
+    case Way::turned:
+      return kernels.gemm_turned(args_of(p, 1, kernels.tile.nr), p.b.cs);
     case Way::down:
     case Way::copy:
       return walk_columns(p, plan, kernels);

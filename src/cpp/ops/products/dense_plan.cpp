@@ -78,7 +78,8 @@ bool crowded(Index distance_bytes, Index rows, const cpu::Caches& cache) {
 
 DensePlan plan_of_way(Way way, const DenseShape& s, const GemmGeometry& tile, const cpu::Caches& cache) {
   const bool shallow = s.k >= 1 && s.k <= kMostShallow && s.b.cs == 1 && !s.update;
-  if (way == Way::shallow && shallow) {
+  const bool turned = s.m == 1 && s.k >= 1 && s.b.rs == 1 && s.b.cs != 1 && !s.update;
+  if ((way == Way::shallow && shallow) || (way == Way::turned && turned)) {
     DensePlan r = by_rows_plan(s, tile, cache);
     r.way = way;
     r.whole = r.pack_a = r.pack_b = false;
@@ -91,6 +92,7 @@ DensePlan plan_of_way(Way way, const DenseShape& s, const GemmGeometry& tile, co
 
 DensePlan dense_plan(const DenseShape& s, const GemmGeometry& tile, const cpu::Caches& cache, bool tall_core) {
   const Index bytes = s.k * s.n * s.size, tiles = ceil_div(s.m, tile.mr), row_bytes = s.b.rs * s.size;
+  if (s.m == 1 && s.b.rs == 1 && s.b.cs != 1 && !s.update) return plan_of_way(Way::turned, s, tile, cache);
   // As many columns as stay in registers at once, or a few times that: more of them are a matter of writing C, whose rows want to be whole.
   // An A that runs along m has a line for each number then, and goes by rows.
   if (s.k <= kMostShallow && tiles > 1 && s.n <= 8 * tile.nr && s.a.cs == 1) return plan_of_way(Way::shallow, s, tile, cache);

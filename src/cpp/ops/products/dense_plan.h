@@ -14,9 +14,10 @@ namespace pyffnn::ops {
 //   down: column panel by column panel, tall tiles; B in place, fetched down the panel.
 //   copy: so too, and the first tile of a panel copies it, for the others to read out of L1 or L2 while they fetch the next panel.
 //   ahead: as rows, with blocks of both operands packed beforehand.
-enum class Way : int { rows = 0, shallow = 1, down = 2, copy = 3, ahead = 4 };
-constexpr int kWays = 5;
-constexpr const char* kWayNames[kWays] = {"rows", "shallow", "down", "copy", "ahead"};
+//   turned: one row by a B that runs along k, which is read once as it lies and transposed in registers.
+enum class Way : int { rows = 0, shallow = 1, down = 2, copy = 3, ahead = 4, turned = 5 };
+constexpr int kWays = 6;
+constexpr const char* kWayNames[kWays] = {"rows", "shallow", "down", "copy", "ahead", "turned"};
 
 struct DenseShape {
   Index m, n, k;
