@@ -33,7 +33,8 @@ void gemm_impl(const GemmArgs<T>& g) {
     const Micro<T> sums = micros.get(rows, vectors, row_a, tail);
     const Index b_panel = adjacent ? width : g.b_panel;
     const Index b_ahead = adjacent && !strip ? width : rows_ahead, b_back = strip ? rows_ahead : (1 - cols) * b_panel;
-    Tiles<T> t{a, a_panel, g.b + col / width * b_panel, g.c + row * g.ldc + col, g.ldc, count, cols, b_panel, b_ahead, b_back, tail};
+    Tiles<T> t{a,      a_panel, g.b + col / width * b_panel,      g.c + row * g.ldc + col, g.ldc, count, cols, b_panel, b_ahead,
+               b_back, tail,    whole_steps(g.k, g.b_rs, L, tail)};
     if (g.epilogue == Epilogue::store) {
       sums(g, t);
       return;

@@ -179,7 +179,24 @@ struct Tiles {
   const T* b;
   T* c;
   Index ldc, rows, cols, b_panel, b_ahead, b_back, tail;
+  // Steps whose last vector of B may be read whole: what lies behind its lanes is B, too (the next row, or what is between rows).
+  Index whole_steps;
 };
+
+// Where a masked load takes longer than all multiply-adds of a step (9 cycles on Zen 1), lanes beyond the tail are read and multiplied for
+// nothing: each lane is a chain of its own, and those are not stored.
+#if PYFFNN_VEC_BYTES == 32
+template <Tail kTail>
+constexpr bool kReadsOver = kTail == Tail::part;
+#else
+template <Tail kTail>
+constexpr bool kReadsOver = false;
+#endif
+constexpr Index whole_steps(Index k, Index b_rs, Index lanes, Index tail) {
+  if (b_rs <= 0) return 0;
+  const Index behind = (lanes - tail + b_rs - 1) / b_rs;  // rows at the end that have too little after them
+  return k > behind ? k - behind : 0;
+}
 
 // Where the next k lines ahead begin; null when all have been asked for.
 template <class T>
@@ -233,8 +250,7 @@ __attribute__((noinline)) void micro(const GemmArgs<T>& g, const Tiles<T>& t) {
       const char* far = next_ahead(g);
       const Index far_step = far == nullptr ? 0 : 64;
       if (far == nullptr) far = reinterpret_cast<const char*>(b);
-      for (Index p = 0; p < k; ++p) {
-        const typename End::V bl = End::load(bp + W * L, mask);
+      const auto step = [&](typename End::V bl) PYFFNN_LAMBDA_INLINE {
         if constexpr (W == 0) {
           PYFFNN_UNROLL for (int i = 0; i < MR; ++i) last[i] = End::mul_add(column.at(i), bl, last[i]);
         } else {
@@ -252,7 +268,12 @@ __attribute__((noinline)) void micro(const GemmArgs<T>& g, const Tiles<T>& t) {
         bp += b_rs;
         ahead += b_rs;
         far += far_step;
+      };
+      Index p = 0;
+      if constexpr (kReadsOver<kTail>) {
+        for (const Index stop = t.whole_steps; p < stop; ++p) step(load(bp + W * L));
       }
+      for (; p < k; ++p) step(End::load(bp + W * L, mask));
       T* row = c;
       PYFFNN_UNROLL for (int i = 0; i < MR; ++i) {
         PYFFNN_UNROLL for (int v = 0; v < W; ++v) store(row + v * L, acc[i][v]);
