@@ -81,6 +81,7 @@ class WordTable {
     reset(bits);
   }
 
+  std::size_t size() const { return size_; }
   void prefetch(const WordKey& key) const { __builtin_prefetch(slots_.data() + place(key)); }
   // The number of the word, or -1.
   template <class F>
@@ -94,7 +95,7 @@ class WordTable {
     const auto found = static_cast<Index>(at(key, word, word_of));
     if (slots_[found].id >= 0) return slots_[found].id;
     slots_[found] = {key.low, key.high, id};
-    if (++size_ * 2 > mask_) grow();
+    if (++size_ * 3 > mask_ * 2) grow();
     return id;
   }
 
