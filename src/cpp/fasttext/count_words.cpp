@@ -41,7 +41,7 @@ class Counter {
       others[num_others] = static_cast<std::int32_t>(i);
       num_others += found ? 0 : 1;
     }
-    for (Index i = 0; i < num_others; ++i) table_.prefetch(words[others[i]].key());
+    for (Index i = 0; i < num_others; ++i) __builtin_prefetch(table_.address(words[others[i]].key()));
     for (Index i = 0; i < num_others; ++i) {
       const Word& word = words[others[i]];
       const std::int32_t id = add(word.key(), word.text());

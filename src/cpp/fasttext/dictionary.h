@@ -36,6 +36,9 @@ inline bool next_word(const char*& at, const char* end, std::string_view& word, 
 struct Line {
   std::vector<std::int32_t> rows, labels;
   Index tokens = 0;
+  // The table where rows will be read, which are asked for as soon as they are known; or null.
+  const char* table = nullptr;
+  Index row_bytes = 0;
   // scratch
   std::vector<std::uint32_t> hashes;
   std::string bracketed;
