@@ -28,10 +28,12 @@ Bags::Bags(const Dictionary& dictionary, std::string_view text, const WordStream
     NoInterrupt none;  // on all threads but the caller's
     for (auto i = static_cast<std::size_t>(begin); i < static_cast<std::size_t>(end); ++i) {
       Interrupt& mine = i == 0 ? interrupt : static_cast<Interrupt&>(none);
+      const Index orders = hashes > 0 ? std::max(1, dictionary.settings().word_ngrams) : 1;
       if (stream.complete)
-        read(WordStreamReader(dictionary, stream, stream.parts[i]), words_ + hashes, most, parts_[i], mine);
+        read(WordStreamReader(dictionary, stream, stream.parts[i]), std::min(most, stream.parts[i].words.size() * orders), words_ + hashes,
+             most, parts_[i], mine);
       else
-        read(LineReader(dictionary, texts[i]), words_ + hashes, most, parts_[i], mine);
+        read(LineReader(dictionary, texts[i]), 0, words_ + hashes, most, parts_[i], mine);
     }
   });
   Index rows = 0;
@@ -56,11 +58,12 @@ Bags::Bags(const Dictionary& dictionary, std::string_view text, const WordStream
 }
 
 template <class Lines>
-void Bags::read(Lines lines, Index all, Index most, Part& part, Interrupt& interrupt) {
+void Bags::read(Lines lines, Index expected, Index all, Index most, Part& part, Interrupt& interrupt) {
   part.seen.assign_zero(all);
   std::uint8_t* const seen = part.seen.data();
   Line line;
   std::int64_t tokens = 0;
+  part.rows.reserve(expected);
   for (Index i = 0; lines.next(line); ++i) {
     if (i % 1024 == 0) interrupt.poll();
     tokens += line.tokens;

@@ -82,7 +82,7 @@ class Bags {
   struct Folding;
 
   template <class Lines>
-  static void read(Lines lines, Index all, Index most, Part& part, Interrupt& interrupt);
+  static void read(Lines lines, Index expected, Index all, Index most, Part& part, Interrupt& interrupt);
   void add_up_seen();
   void name_rows(Interrupt& interrupt);
   void fold(Interrupt& interrupt);
