@@ -61,6 +61,7 @@ def test_what_one_network_can_every_network_can(kind: str, layers: str, output: 
 @pytest.mark.parametrize("layers", LAYERS)
 @pytest.mark.parametrize("hidden", [None, []])
 def test_tied(layers: str, output: str, hidden: Any) -> None:
+    """With direct connections the tied table, the output's matrix, is wider than the rows that its input reads."""
     more: dict[str, Any] = {"tied": True, "n_outputs": 31}
     if hidden is not None:
         more["hidden"] = hidden

@@ -124,7 +124,11 @@ def test_errors_of_json_lines_count_blank_lines(line: bytes, message: str) -> No
         (b"text,label\n\na,b,c\n", {}, "line 3: 3 columns, 2 are wanted"),
         (b'text,label\n"a,b\n', {}, "line 2: unexpected end of data"),
         (b"text,text\na,b\n", {"header": True}, "two columns have one name"),
-        (b"a,b,c\n1,2,3\n", {"format": "csv"}, "which column holds the text"),
+        (
+            b"a,b,c\n1,2,3\n",
+            {"format": "csv"},
+            r"which column holds the text.*: 1 \('a'\), 2 \('b'\), 3",
+        ),
         (b"a,b\n1,2\n", {"label_column": "c"}, "label_column is 'c'"),
         (b"a,b\n", {"format": "csv", "header": False, "text_column": 7}, "there are 2 columns"),
     ],

@@ -20,11 +20,14 @@ class Buffer {
   T* reserve_of(Index count) {
     return static_cast<T*>(reserve(count * static_cast<Index>(sizeof(T))));
   }
+  // The same of zeros, where it grows: what an earlier call asked for keeps its content, unless that was lost.
+  void* reserve_zeros(Index bytes);
   void* data() const { return block_.data; }
   Index capacity() const { return block_.bytes; }
 
  private:
   blocks::Block block_;
+  Index zeroed_ = 0;  // by reserve_zeros
 };
 
 // Per-thread scratch of an operation. Slots keep nested users apart (gemm inside linear_cross_entropy).

@@ -46,7 +46,7 @@ void Gradients<T>::plan(const ParamSet<T>& params, const std::vector<char>& want
     if (!slot.wanted) continue;
     const Index bytes = std::max<Index>(p->size(), 1) * static_cast<Index>(sizeof(T));
     // Padding is read with the rows, so it is zero from the start.
-    if (bytes > slot.memory.capacity()) std::memset(slot.memory.reserve(bytes), 0, static_cast<std::size_t>(bytes));
+    slot.memory.reserve_zeros(bytes);
     slot.squares.assign(static_cast<std::size_t>(p->rows), 0.0);
   }
 }

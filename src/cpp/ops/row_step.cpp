@@ -1,38 +1,22 @@
 #include "ops/row_step.h"
 
 #include <algorithm>
-#include <cstring>
 
 #include "core/dispatch.h"
 #include "core/math.h"
 
 namespace pyffnn::ops {
-namespace {
-
-void* cleared(Buffer& buffer, Index bytes) { return std::memset(buffer.reserve(bytes), 0, static_cast<std::size_t>(bytes)); }
-
-}  // namespace
 
 template <class T>
 void RowStepper<T>::reserve(Index rows, Index entries, Index d, int parts) {
-  // What is noted as reserved is noted once it is there: an allocation that fails spoils nothing that comes later.
-  if (rows > rows_) {
-    rows_ = 0;
-    cleared(slots_, rows * static_cast<Index>(sizeof(std::uint32_t)));
-    rows_ = rows;
-  }
-  if (d > d_) {
-    d_ = 0;
-    cleared(zeros_, padded_row(d) * static_cast<Index>(sizeof(T)));
-    d_ = d;
-  }
-  entries_ = std::max(entries, entries_);
+  slots_.reserve_zeros(rows * static_cast<Index>(sizeof(std::uint32_t)));
+  zeros_.reserve_zeros(padded_row(d) * static_cast<Index>(sizeof(T)));
   if (static_cast<int>(parts_.size()) < parts) parts_.resize(static_cast<std::size_t>(parts));
-  const Index most = std::max<Index>(std::min(entries_, rows_), 1);
-  for (Part& p : parts_) {
-    const Index bytes = most * static_cast<Index>(sizeof(std::int32_t));
-    if (bytes > p.rows.capacity()) cleared(p.rows, bytes);
-    p.sums.reserve(most * padded_row(d_) * static_cast<Index>(sizeof(T)));
+  const Index most = std::max<Index>(std::min(entries, rows), 1);
+  for (int i = 0; i < parts; ++i) {
+    Part& p = parts_[static_cast<std::size_t>(i)];
+    p.rows.reserve_zeros(most * static_cast<Index>(sizeof(std::int32_t)));
+    p.sums.reserve(most * padded_row(d) * static_cast<Index>(sizeof(T)));
   }
 }
 

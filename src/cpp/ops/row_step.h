@@ -49,7 +49,6 @@ class RowStepper {
 
   Buffer slots_;  // [rows]: the number that a row last had among the distinct rows of a batch
   Buffer zeros_;
-  Index rows_ = 0, entries_ = 0, d_ = 0;
   std::vector<Part> parts_;
 };
 

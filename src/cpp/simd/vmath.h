@@ -256,10 +256,11 @@ PYFFNN_INLINE void vlog(Vec<T> (&x)[N]) {
     return;
   }
   PYFFNN_UNROLL for (int v = 0; v < N; ++v) {
-    const auto tiny = x[v] < subnormal;
-    const Vec<T> y = log_of_normal<T>(tiny ? x[v] * set1<T>(C::scale) : x[v], tiny ? set1<T>(C::scale_log2) : zero<T>());
+    const auto tiny = x[v] < subnormal, usual = (x[v] > zero<T>()) & (x[v] < inf);
+    const Vec<T> positive = usual ? x[v] : set1<T>(1);
+    const Vec<T> y = log_of_normal<T>(tiny ? positive * set1<T>(C::scale) : positive, tiny ? set1<T>(C::scale_log2) : zero<T>());
     const Vec<T> special = x[v] == zero<T>() ? -inf : (x[v] == inf ? inf : x[v] - x[v] + set1<T>(T(__builtin_nan(""))));
-    x[v] = ((x[v] > zero<T>()) & (x[v] < inf)) ? y : special;
+    x[v] = usual ? y : special;
   }
 }
 template <class T>

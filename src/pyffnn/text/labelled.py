@@ -155,7 +155,8 @@ class LabelledFile:
         raise ValueError(
             f"{self.name!r}, line {number}: neither a word that begins with {prefix!r} nor a tab "
             "between label and text, nor a JSON object, nor a header of CSV that names a text and a "
-            "label; format (--format) says what it is (csv, tsv, jsonl, parquet, fasttext)"
+            "label; format (--format) says what it is (csv, tsv, jsonl, parquet, fasttext), text_column and "
+            "label_column (--text-column, --label-column) which columns of a table are meant"
         )
 
     def _names_columns(self, line: str) -> bool:

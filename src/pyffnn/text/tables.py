@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any, Literal, NamedTuple, TypeAlias
@@ -106,7 +106,7 @@ def read_rows(
     for number, row in rows:
         place = f"{name!r}, {where} {number}"
         if picked is None:
-            picked = _pick(list(row), columns, place, labelled)
+            picked = _pick(row, columns, place, labelled)
         text, label = picked
         for column in (text, label):
             if column is not None and column not in row:
@@ -171,6 +171,13 @@ def _list(names: Iterable[Any]) -> str:
     return ", ".join(repr(name) for name in names)
 
 
+def _shown_columns(row: Mapping[Any, Any]) -> str:
+    """The columns' names; of those that have numbers alone, what stands in them too."""
+    return ", ".join(
+        f"{name} ({row[name]!r:.40})" if isinstance(name, int) else repr(name) for name in row
+    )
+
+
 # which columns
 
 
@@ -182,8 +189,9 @@ def _found(names: Sequence[Any], wanted: Sequence[str]) -> Any:
     return None
 
 
-def _pick(names: list[Any], columns: Columns, place: str, labelled: bool) -> tuple[Any, Any]:
+def _pick(row: Mapping[Any, Any], columns: Columns, place: str, labelled: bool) -> tuple[Any, Any]:
     """The text's column and the label's (None: there is none), as the row has them."""
+    names = list(row)
     text = _asked(names, columns.text, "text_column", place)
     label = _asked(names, columns.label, "label_column", place)
     if text is None:
@@ -199,7 +207,7 @@ def _pick(names: list[Any], columns: Columns, place: str, labelled: bool) -> tup
         missing = "text" if text is None else "label"
         raise ValueError(
             f"{place}: which column holds the {missing}? Say it by --{missing}-column, in Python by "
-            f"pyffnn.data.LabelledFile(..., {missing}_column=...) in place of the path: {_list(names)}"
+            f"pyffnn.data.LabelledFile(..., {missing}_column=...) in place of the path: {_shown_columns(row)}"
         )
     return text, label
 
@@ -252,7 +260,8 @@ def _cells(
         if taken and note is not None:
             said = f"line {number} of {name!r} is taken for a header: {', '.join(first)}"
             if len(names) > 2:
-                text, label = _pick(names, columns, f"{name!r}, line {number}", labelled)
+                row = dict(zip(names, names, strict=True))
+                text, label = _pick(row, columns, f"{name!r}, line {number}", labelled)
                 said += f"; {text} is the text" + (f", {label} the label" if label else "")
             note(said)
     else:

@@ -41,7 +41,7 @@ template <class T>
 void Input<T>::plan_rows(Space<T>& space, const Plan& plan, Index entries) const {
   if (!plan.backward) return;
   space.segments.resize(static_cast<std::size_t>(plan.members) * static_cast<std::size_t>(plan.members));
-  space.stepper.reserve(table()->rows + 1, entries, table()->cols, plan.members);
+  space.stepper.reserve(table()->rows + 1, entries, row_width(), plan.members);
 }
 
 template <class T>
@@ -61,7 +61,7 @@ void Input<T>::step_rows(const Pass<T>& pass, const Rules<T>& rules) const {
 
 template <class T>
 void Input<T>::sum_rows(const Pass<T>& pass) const {
-  pass.space.stepper.sum(table()->cols, segments_of(pass), pass.crew.size(), pass.crew.member(), pass.crew.size());
+  pass.space.stepper.sum(row_width(), segments_of(pass), pass.crew.size(), pass.crew.member(), pass.crew.size());
 }
 
 template <class T>
@@ -79,7 +79,7 @@ void Input<T>::list_touched(const Pass<T>& pass) const {
   for (const auto& [id, sum] : rows) {
     touched.ids.push_back(id);
     touched.sums.push_back(sum);
-    touched.squares.push_back(squares_of(sum, table()->cols));
+    touched.squares.push_back(squares_of(sum, row_width()));
   }
 }
 

@@ -43,6 +43,8 @@ class Input {
  protected:
   // The gradients that member `i`'s examples send to the table.
   virtual RowGrads<T> gradients_of(const Pass<T>&, int /*member*/) const { return {}; }
+  // The numbers that a row has for this input, and a gradient of its: of a tied table the first columns alone.
+  virtual Index row_width() const { return table()->cols; }
   // Whether SGD may add a batch's gradients one after the other.
   virtual bool in_turn() const { return true; }
   void plan_rows(Space<T>& space, const Plan& plan, Index entries) const;

@@ -30,6 +30,7 @@ class WindowInput final : public Input<T> {
 
  protected:
   RowGrads<T> gradients_of(const Pass<T>& pass, int member) const override;
+  Index row_width() const override { return dim_; }
   bool in_turn() const override { return false; }
 
  private:

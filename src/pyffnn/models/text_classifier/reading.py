@@ -198,7 +198,7 @@ class Reader(NamedTuple):
             return Targets.of_sets(classes, texts, number[ids], counts.size)
         for wrong, what in (
             (counts == 0, "no label"),
-            (counts > 1, "several labels (see multilabel)"),
+            (counts > 1, "several labels (multilabel=True, --multilabel, learns them)"),
         ):
             if wrong.any():
                 raise ValueError(
