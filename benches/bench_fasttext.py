@@ -160,7 +160,12 @@ def scoring(
 
 def testing(theirs: Any, path: str, test: str, name: str, repeats: int) -> dict[str, Any]:
     a, b = theirs.load_model(path), ours.load_model(path)
-    times, _ = in_turn({"fastText": lambda: a.test(test), "pyffnn": lambda: b.test(test)}, repeats)
+
+    def own() -> Any:
+        with pyffnn.num_threads(1):
+            return b.test(test)
+
+    times, _ = in_turn({"fastText": lambda: a.test(test), "pyffnn": own}, repeats)
     return show(f"test, {name}", times, "fastText")
 
 

@@ -106,7 +106,7 @@ py::tuple predict_list(const Model& model, const py::list& texts, Index k, float
     return predict_all(n, bytes, interrupts, [&](Index i, PredictSpace& space) {
       const std::string_view text = lines[static_cast<std::size_t>(i)];
       const char* at = text.data();
-      model.dictionary().read_line(at, at + text.size(), true, space.line);
+      model.read_line(at, at + text.size(), true, space.line);
       model.predict(k, threshold, space);
     });
   }();
@@ -131,7 +131,7 @@ py::tuple predict_text(const Model& model, std::string_view line, Index k, float
   {
     const ReleaseGil release(line.size() > kShortText);
     const char* at = line.data();
-    model.dictionary().read_line(at, at + line.size(), true, space.line);
+    model.read_line(at, at + line.size(), true, space.line);
     model.predict(k, threshold, space);
   }
   // Out of the space, which is this thread's: what is made below may run Python code (a collection, a handler of errors) that predicts.
@@ -221,7 +221,7 @@ py::tuple predict_lines(const Model& model, py::handle file, Index k, float thre
     const Found found = predict_all(n, static_cast<double>(text.bytes().size()), interrupts, [&](Index i, PredictSpace& space) {
       const std::string_view line = lines[static_cast<std::size_t>(i)];
       const char* at = line.data();
-      model.dictionary().read_line(at, at + line.size(), false, space.line);
+      model.read_line(at, at + line.size(), false, space.line);
       space.found.clear();
       if (labelled_only && (space.line.labels.empty() || space.line.rows.empty())) return;
       counted[static_cast<std::size_t>(i)] = 1;

@@ -113,10 +113,15 @@ py::tuple train(py::handle file, const py::dict& given, double lr, Index min_cou
   return training([&] {
     const ReleaseGil release;
     const threads::ScopedNumThreads scope(std::min(n_threads, threads::get_num_threads()));
-    const fasttext::DictionaryPtr dictionary = fasttext::count_words(text.bytes(), settings, min_count_label, how.words);
+    fasttext::WordStream stream;
+    // Pieces of words are made from their letters.
+    const bool in_numbers = settings.supervised() && settings.maxn == 0;
+    const fasttext::DictionaryPtr dictionary =
+        fasttext::count_words(text.bytes(), settings, min_count_label, how.words, in_numbers ? &stream : nullptr, fasttext::kMostRows);
     const double bytes = (static_cast<double>(dictionary->words()) + settings.bucket) * settings.dim * 4;
     if (bytes > static_cast<double>(physical_memory())) throw std::bad_alloc();
-    return fasttext::train(text.bytes(), dictionary, how, interrupts, [&](const fasttext::Progress& p) { return watching(p); });
+    return fasttext::train(text.bytes(), dictionary, std::move(stream), how, interrupts,
+                           [&](const fasttext::Progress& p) { return watching(p); });
   });
 }
 

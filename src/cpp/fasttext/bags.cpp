@@ -9,53 +9,61 @@ namespace pyffnn::fasttext {
 namespace {
 
 constexpr Index kAhead = 16;
+constexpr std::uint8_t kMany = FewRow::kMost + 1;
 
-// Where each of `parts` parts of a text begins, which is behind a line feed.
-std::vector<std::string_view> cut_parts(std::string_view text, int parts) {
-  std::vector<std::string_view> found;
-  std::size_t begin = 0;
-  for (int i = 1; i <= parts && begin < text.size(); ++i) {
-    std::size_t end =
-        i == parts ? text.size() : std::max(begin, text.size() / static_cast<std::size_t>(parts) * static_cast<std::size_t>(i));
-    if (end < text.size()) end = std::min(text.find('\n', end), text.size() - 1) + 1;
-    found.push_back(text.substr(begin, end - begin));
-    begin = end;
-  }
-  return found;
-}
+// Place k among the rows that came a few times, where numbers of rows stand; and back.
+constexpr std::int32_t place_of_few(std::int32_t k) { return -2 - k; }
 
 }  // namespace
 
-Bags::Bags(const Dictionary& dictionary, std::string_view text, bool shared, Index most, Interrupt& interrupt) {
+Bags::Bags(const Dictionary& dictionary, std::string_view text, const WordStream& stream, Index most, Interrupt& interrupt)
+    : words_(dictionary.words()) {
+  const Index hashes = std::max<Index>(dictionary.settings().bucket, 0);
   constexpr double kWorkAByte = 10;
   const int threads = threads::threads_for(static_cast<double>(text.size()) * kWorkAByte);
-  const std::vector<std::string_view> texts = cut_parts(text, threads);
-  parts_.resize(texts.size());
-  threads::parallel_for(static_cast<Index>(texts.size()), threads, [&](Index begin, Index end) {
+  std::vector<std::string_view> texts;
+  if (!stream.complete) texts = cut_parts(text, threads);
+  parts_.resize(stream.complete ? stream.parts.size() : texts.size());
+  threads::parallel_for(static_cast<Index>(parts_.size()), threads, [&](Index begin, Index end) {
     NoInterrupt none;  // on all threads but the caller's
-    for (Index i = begin; i < end; ++i)
-      read(dictionary, texts[static_cast<std::size_t>(i)], most, parts_[static_cast<std::size_t>(i)],
-           i == 0 ? interrupt : static_cast<Interrupt&>(none));
+    for (auto i = static_cast<std::size_t>(begin); i < static_cast<std::size_t>(end); ++i) {
+      Interrupt& mine = i == 0 ? interrupt : static_cast<Interrupt&>(none);
+      const Index orders = hashes > 0 ? std::max(1, dictionary.settings().word_ngrams) : 1;
+      if (stream.complete)
+        read(WordStreamReader(dictionary, stream, stream.parts[i]), std::min(most, stream.parts[i].words.size() * orders), words_ + hashes,
+             most, parts_[i], mine);
+      else
+        read(LineReader(dictionary, texts[i]), 0, words_ + hashes, most, parts_[i], mine);
+    }
   });
   Index rows = 0;
-  for (const Part& part : parts_) rows += part.rows.size();
+  for (const Part& part : parts_) {
+    rows += part.rows.size();
+    bags_ += part.bags.size();
+  }
   complete_ = rows <= most;
   if (!complete_) {
     parts_.clear();
     return;
   }
-  row_of_hash_.assign(std::max<Index>(dictionary.settings().bucket, 0), -1);
-  fold(dictionary.words(), shared, interrupt);
+
+  row_of_hash_.assign(hashes, -1);
+
+  add_up_seen();
+  name_rows(interrupt);
+
+  fold(interrupt);
+
   list_chunks();
 }
 
-void Bags::read(const Dictionary& dictionary, std::string_view text, Index most, Part& part, Interrupt& interrupt) {
-  const auto words = static_cast<std::int32_t>(dictionary.words());
-  part.seen.assign_zero(std::max<Index>(dictionary.settings().bucket, 0));
+template <class Lines>
+void Bags::read(Lines lines, Index expected, Index all, Index most, Part& part, Interrupt& interrupt) {
+  part.seen.assign_zero(all);
   std::uint8_t* const seen = part.seen.data();
   Line line;
   std::int64_t tokens = 0;
-  LineReader lines(dictionary, text);
+  part.rows.reserve(expected);
   for (Index i = 0; lines.next(line); ++i) {
     if (i % 1024 == 0) interrupt.poll();
     tokens += line.tokens;
@@ -70,123 +78,177 @@ void Bags::read(const Dictionary& dictionary, std::string_view text, Index most,
     part.rows.append(line.rows.data(), size);
     if (part.rows.size() > most) return;
     part.labels.append(line.labels.data(), static_cast<Index>(line.labels.size()));
-    for (const std::int32_t row : line.rows)
-      if (row >= words) seen[row - words] = static_cast<std::uint8_t>(std::min(seen[row - words] + 1, 2));
+    for (const std::int32_t row : line.rows) seen[row] = static_cast<std::uint8_t>(seen[row] + (seen[row] < kMany ? 1 : 0));
   }
   part.tokens_left = tokens;
 }
 
+void Bags::add_up_seen() {
+  for (std::size_t p = 1; p < parts_.size(); ++p) {
+    std::uint8_t* const seen = parts_[0].seen.data();
+    const std::uint8_t* const more = parts_[p].seen.data();
+    for (Index h = 0; h < parts_[0].seen.size(); ++h) seen[h] = std::min(static_cast<std::uint8_t>(seen[h] + more[h]), kMany);
+    parts_[p].seen = {};
+  }
+}
+
+// Lines now hold numbers of rows of the table, and places among those that came a few times.
+void Bags::name_rows(Interrupt& interrupt) {
+  if (parts_.empty()) {
+    rows_ = words_;
+    return;
+  }
+  rows_ = words_ + 2 * bags_;
+  const std::uint8_t* const seen = parts_[0].seen.data();
+  text::Pages<std::int32_t> row_of_word;
+  row_of_word.assign(words_, -1);
+  std::int32_t bag = 0;
+  for (Part& part : parts_) {
+    std::int32_t* at = part.rows.data();
+    const std::int32_t* const end = part.rows.end();
+    for (const Bag& b : part.bags) {
+      if (bag % 4096 == 0) interrupt.poll();
+      const std::int32_t own = static_cast<std::int32_t>(own_row(bag));
+      for (const std::int32_t* const last = at + b.size; at < last; ++at) {
+        if (at + 2 * kAhead < end) {
+          const std::int32_t far = at[2 * kAhead], near = at[kAhead];
+          __builtin_prefetch(seen + far);
+          if (far >= words_) __builtin_prefetch(row_of_hash_.data() + (far - words_));
+          if (near >= words_ && row_of_hash_[near - words_] < -1)
+            __builtin_prefetch(few_.data() + place_of_few(row_of_hash_[near - words_]));
+        }
+        const bool word = *at < words_;
+        const std::uint8_t times = seen[*at];
+        if (word && times == kMany) continue;
+        std::int32_t& row = word ? row_of_word[*at] : row_of_hash_[*at - words_];
+        if (times == kMany) {
+          if (row < 0) row = static_cast<std::int32_t>(rows_++);
+        } else if (!word && times == 1) {
+          row = own;
+        } else {
+          if (row == -1) {
+            row = place_of_few(static_cast<std::int32_t>(few_.size()));
+            few_.push_back({word ? *at : -1, {-1, -1}});
+          }
+          std::int32_t* free = few_[place_of_few(row)].bags;
+          while (*free >= 0) ++free;
+          *free = bag;
+        }
+        *at = row;
+      }
+      ++bag;
+    }
+  }
+  parts_[0].seen = {};
+}
+
 // The bags of a part take the place of the lines.
 struct Bags::Folding {
-  Index words;
-  bool shared;
-  const std::uint8_t* seen;
-  std::int32_t* row_of_hash;
-  Index next_row;
+  const Bags& bags;
   // of the rows so far: in which of all entries it came last
   text::Pages<std::int32_t> last;
   std::int32_t entries = 0;
-  // of one bag
-  std::vector<std::int32_t> rows, counts, single, sorted;
+  // of one bag, whose different rows are `found`
+  std::int32_t found = 0;
+  std::vector<std::int32_t> rows, counts, sorted;
   std::vector<float> weight;
 
-  std::int32_t new_row() {
-    last.push_back(-1);
-    return static_cast<std::int32_t>(next_row++);
-  }
+  // Without a branch, for whether a row came before cannot be predicted.
   void count(std::int32_t row) {
     std::int32_t& at = last[row];
-    if (at >= entries) {
-      ++counts[static_cast<std::size_t>(at - entries)];
-      return;
-    }
-    at = entries + static_cast<std::int32_t>(rows.size());
-    rows.push_back(row);
-    counts.push_back(1);
+    const bool is_new = at < entries;
+    const std::int32_t place = is_new ? found : at - entries;
+    rows[static_cast<std::size_t>(found)] = row;
+    counts[static_cast<std::size_t>(found)] = 0;
+    ++counts[static_cast<std::size_t>(place)];
+    at = entries + place;
+    found += is_new ? 1 : 0;
   }
-  // `from`: the rows of the line. The bag's are appended to `to`, which may begin where `from` does.
-  void line(const std::int32_t* from, Bag& bag, std::int32_t* to, text::Pages<float>& weights) {
-    rows.clear();
-    counts.clear();
-    single.clear();
-    for (Index i = 0; i < bag.size; ++i) {
-      if (i + kAhead < bag.size && from[i + kAhead] >= words) {
-        __builtin_prefetch(row_of_hash + (from[i + kAhead] - words));
-        __builtin_prefetch(seen + (from[i + kAhead] - words));
+  void count_all(const std::int32_t* from, const std::int32_t* end, Index size, std::int32_t constant) {
+    const FewRow* const few = bags.few_.data();
+    const auto own = static_cast<std::int32_t>(bags.own_row(0));
+    bool has_constant = false;
+    for (Index i = 0; i < size; ++i) {
+      if (from + i + kAhead < end) {
+        const std::int32_t coming = from[i + kAhead];
+        __builtin_prefetch(coming >= 0 ? static_cast<const void*>(&last[coming]) : few + place_of_few(coming));
       }
-      if (from[i] < words) {
+      if (from[i] >= 0) {
         count(from[i]);
         continue;
       }
-      const Index hash = from[i] - words;
-      if (shared && seen[hash] == 1) {
-        single.push_back(static_cast<std::int32_t>(hash));
-        continue;
-      }
-      if (row_of_hash[hash] < 0) row_of_hash[hash] = new_row();
-      count(row_of_hash[hash]);
+      const FewRow& row = few[place_of_few(from[i])];
+      for (int j = 0; j < FewRow::kMost && row.bags[j] >= 0; ++j) count(own + row.bags[j]);
+      has_constant = has_constant || row.row >= 0;
     }
-    entries += static_cast<std::int32_t>(rows.size());
-    std::int32_t own = -1;
-    if (!single.empty()) {
-      own = new_row();
-      for (const std::int32_t hash : single) row_of_hash[hash] = own;
+    if (has_constant) count(constant);
+  }
+  // `from`: the rows of the line, behind which come those of others up to `end`. The bag's are appended to `to`.
+  void line(const std::int32_t* from, const std::int32_t* end, Index number, Bag& bag, text::Pages<std::int32_t>& to,
+            text::Pages<float>& weights) {
+    found = 0;
+    const std::size_t most = static_cast<std::size_t>(bag.size) * FewRow::kMost + 2;  // with the constant, and one to write to
+    if (rows.size() < most) {
+      rows.resize(2 * most);
+      counts.resize(2 * most);
     }
-    // In one pass without branches, for nothing of this can be predicted.
-    const std::size_t n = rows.size();
-    sorted.resize(2 * kShards * n);
-    weight.resize(kShards * n);
-    std::int32_t count_of[2 * kShards] = {};
+    count_all(from, end, bag.size, static_cast<std::int32_t>(bags.constant(number)));
+    entries += found;
+    // In one pass without branches, for nothing of this can be predicted. Kinds: read only, with a weight, own, without.
+    constexpr std::size_t kKinds = 4;
+    const auto n = static_cast<std::size_t>(found);
+    if (sorted.size() < kKinds * kShards * n) {
+      sorted.resize(2 * kKinds * kShards * n);
+      weight.resize(2 * kKinds * kShards * n);
+    }
+    std::int32_t count_of[kKinds * kShards] = {};
+    const auto own = static_cast<std::int32_t>(bags.own_row(number)), first = static_cast<std::int32_t>(bags.words_);
+    const auto own_rows = static_cast<std::uint32_t>(2 * bags.bags_);
     for (std::size_t i = 0; i < n; ++i) {
-      const auto shard = static_cast<std::size_t>(rows[i] & 1), kind = 2 * shard + (counts[i] == 1 ? 1 : 0);
-      weight[shard * n + static_cast<std::size_t>(count_of[2 * shard]) % n] = static_cast<float>(counts[i]);
-      sorted[kind * n + static_cast<std::size_t>(count_of[kind]++)] = rows[i];
+      const std::int32_t row = rows[i];
+      const bool read_only = static_cast<std::uint32_t>(row - first) < own_rows;
+      const std::size_t kind = read_only ? (row == own ? 2 : 0) : (counts[i] == 1 ? 3 : 1);
+      const std::size_t group = kKinds * static_cast<std::size_t>(row & 1) + kind;
+      const std::size_t at = group * n + static_cast<std::size_t>(count_of[group]++);
+      weight[at] = static_cast<float>(counts[i]);
+      sorted[at] = row;
     }
-    for (std::int32_t s = 0; s < kShards; ++s) {
-      const auto first = static_cast<std::size_t>(s) * 2;
-      bag.shards[s] = {count_of[first], count_of[first + 1]};
-      to = std::copy_n(sorted.data() + first * n, bag.shards[s].weighted, to);
-      weights.append(weight.data() + static_cast<std::size_t>(s) * n, bag.shards[s].weighted);
-      if (own >= 0 && (own & 1) == s) {
-        bag.own = s;
-        *to++ = own;
-        weights.push_back(static_cast<float>(single.size()));
+    for (std::size_t s = 0; s < kShards; ++s) {
+      const std::int32_t* const in_shard = count_of + kKinds * s;
+      bag.shards[s] = {in_shard[0], in_shard[1], in_shard[3]};
+      if (in_shard[2] > 0) bag.own = static_cast<std::int32_t>(s);
+      for (std::size_t kind = 0; kind < kKinds; ++kind) {
+        const std::size_t begin = (kKinds * s + kind) * n;
+        to.append(sorted.data() + begin, in_shard[kind]);
+        if (kind < 3) weights.append(weight.data() + begin, in_shard[kind]);
       }
-      to = std::copy_n(sorted.data() + (first + 1) * n, bag.shards[s].plain, to);
     }
   }
 };
 
-void Bags::fold(Index words, bool shared, Interrupt& interrupt) {
-  if (parts_.empty()) {
-    rows_ = words;
-    return;
-  }
-  for (std::size_t p = 1; p < parts_.size(); ++p) {
-    std::uint8_t* const seen = parts_[0].seen.data();
-    const std::uint8_t* const more = parts_[p].seen.data();
-    for (Index h = 0; h < parts_[0].seen.size(); ++h) seen[h] = static_cast<std::uint8_t>(std::min(seen[h] + more[h], 2));
-    parts_[p].seen = {};
-  }
-  Folding folding{words, shared, parts_[0].seen.data(), row_of_hash_.data(), words, {}, 0, {}, {}, {}, {}, {}};
-  folding.last.assign(words, -1);
+void Bags::fold(Interrupt& interrupt) {
+  Folding folding{*this, {}, 0, 0, {}, {}, {}, {}};
+  folding.last.assign(rows_, -1);
   std::int64_t before = 0;
+  Index number = 0;
   for (Part& part : parts_) {
-    Index from = 0, to = 0;
-    for (Index i = 0; i < part.bags.size(); ++i) {
-      if (i % 4096 == 0) interrupt.poll();
-      Bag& bag = part.bags[i];
+    const text::Pages<std::int32_t> lines = std::exchange(part.rows, {});
+    part.rows.reserve(lines.size());
+    const std::int32_t* from = lines.data();
+    for (Bag& bag : part.bags) {
+      if (number % 4096 == 0) interrupt.poll();
       bag.tokens = static_cast<std::int32_t>(std::min<std::int64_t>(bag.tokens + std::exchange(before, 0), INT32_MAX));
-      folding.line(part.rows.data() + from, bag, part.rows.data() + to, part.weights);
+      folding.line(from, lines.end(), number++, bag, part.rows, part.weights);
       from += bag.size;
-      to += bag.rows();
     }
-    part.rows.resize(to);
     before += part.tokens_left;
   }
   tokens_left_ = before;
-  parts_[0].seen = {};
-  rows_ = folding.next_row;
+  // Rows of hashes that came a few times stand behind all others.
+  for (FewRow& few : few_)
+    if (few.row < 0) few.row = static_cast<std::int32_t>(rows_++);
+  for (std::int32_t& row : row_of_hash_)
+    if (row < -1) row = few_[place_of_few(row)].row;
 }
 
 void Bags::list_chunks() {

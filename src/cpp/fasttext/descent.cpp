@@ -117,34 +117,27 @@ class Descent {
     if (member.schedule.count(tokens) && m == 0) member.schedule.tell(interrupt_, watch_);
   }
 
-  // The rows of one shard of a bag: `next` is the bag behind it.
-  BagRows<float> shard_of(const Bag& bag, const Bag* next, const Cursor& at, int shard, bool with_own) const {
-    const std::int32_t* rows = at.rows;
-    const float* weights = at.weights;
-    const auto count = [](const Bag& b, int s) { return b.shards[s].weighted + b.shards[s].plain + (b.own == s ? 1 : 0); };
-    if (shard > 0) {
-      rows += count(bag, 0);
-      weights += bag.shards[0].weighted + (bag.own == 0 ? 1 : 0);
-    }
-    const std::int32_t* coming = at.rows + bag.rows();
-    if (next != nullptr && shard > 0) coming += count(*next, 0);
+  // The rows of one shard of a bag, all or those that it moves: `next` is the bag behind it.
+  BagRows<float> shard_of(const Bag& bag, const Bag* next, const Cursor& at, int shard, bool moved) const {
     const Index own = bag.own == shard ? 1 : 0;
+    const Bag::Shard& rows = bag.shards[shard];
+    const Index before = shard > 0 ? bag.rows(0) : 0, weights_before = shard > 0 ? bag.weights(0) : 0, others = moved ? rows.others : 0;
     return {input_.numbers->data(),
             input_.ld,
             input_.dim,
-            rows,
-            weights,
-            bag.shards[shard].weighted + (with_own ? own : 0),
-            bag.shards[shard].plain + (with_own ? 0 : own),
-            coming,
-            next != nullptr ? count(*next, shard) : 0};
+            at.rows + before + others,
+            at.weights + weights_before + others,
+            rows.weighted + (moved ? 0 : rows.others + own),
+            rows.plain + (moved ? own : 0),
+            at.rows + bag.rows() + (next != nullptr && shard > 0 ? next->rows(0) : 0),
+            next != nullptr ? next->rows(shard) : 0};
   }
 
   void visit(threads::Team& team, Member& member, int m, int size, const Bag& bag, const Bag* next, const Cursor& at) {
     const Index ld = input_.ld, number = member.schedule.steps() + 1;
     float* const sums = sums_.data() + (number & 1) * kShards * ld;
     const int first = size > 1 ? m : 0, last = size > 1 ? m + 1 : kShards;
-    for (int s = first; s < last; ++s) kernels_.bag_sum(shard_of(bag, next, at, s, true), sums + s * ld);
+    for (int s = first; s < last; ++s) kernels_.bag_sum(shard_of(bag, next, at, s, false), sums + s * ld);
     if (size > 1) {
       told_[m].bags.store(number, std::memory_order_release);
       wait(team, told_[1 - m], number);
@@ -156,7 +149,7 @@ class Descent {
     member.schedule.learned(
         member.loss->step(hidden, at.labels, bag.labels, all ? -1 : chosen(number, bag.labels), member.schedule.rate(), gradient));
     for (Index j = 0; j < ld; ++j) gradient[j] *= scale;
-    for (int s = first; s < last; ++s) kernels_.bag_add(shard_of(bag, next, at, s, false), gradient);
+    for (int s = first; s < last; ++s) kernels_.bag_add(shard_of(bag, next, at, s, true), gradient);
   }
 
   static void wait(const threads::Team& team, const Told& told, Index number) {
@@ -195,8 +188,18 @@ class Descent {
 
 double descend(const Bags& bags, const Dictionary& dictionary, const TrainSettings& settings, Rows& input, Rows& output,
                Interrupt& interrupt, const Watch& watch) {
+  const Kernels<float>& kernels = dispatch::kernels<float>();
+  for (const FewRow& few : bags.few())
+    if (few.row < dictionary.words())
+      for (int j = 0; j < FewRow::kMost && few.bags[j] >= 0; ++j)
+        kernels.axpy(1.0f, input.row(few.row), input.row(bags.constant(few.bags[j])), input.dim);
+
   const double loss = Descent(bags, dictionary, settings, input, output, interrupt, watch).run();
   if (!std::isfinite(loss)) throw Diverged();
+
+  for (const FewRow& few : bags.few())
+    for (int j = 0; j < FewRow::kMost && few.bags[j] >= 0; ++j)
+      kernels.axpy(1.0f, input.row(bags.own_row(few.bags[j])), input.row(few.row), input.dim);
   return loss;
 }
 

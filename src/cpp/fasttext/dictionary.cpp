@@ -29,11 +29,18 @@ Dictionary::Dictionary(const Settings& settings, std::shared_ptr<const void> own
       bucket_(static_cast<std::uint32_t>(std::max(settings.bucket, 1))),
       table_(entries_.size()) {
   if (has_word_ngrams()) hashes_.reserve(static_cast<Index>(entries_.size()));
-  for (std::size_t i = 0; i < entries_.size(); ++i) {
-    const auto id = static_cast<std::int32_t>(i);
-    const WordKey key = key_of(entries_[i]);
-    table_.add(key, entries_[i], id, [this](std::int32_t j) { return entries_[static_cast<std::size_t>(j)]; });
-    if (has_word_ngrams()) hashes_.push_back(hash_of(entries_[i]));
+  constexpr std::size_t kAhead = 16;
+  WordKey keys[kAhead] = {};
+  for (std::size_t i = 0; i < entries_.size() + kAhead; ++i) {
+    const WordKey key = keys[i % kAhead];
+    if (i < entries_.size()) {
+      keys[i % kAhead] = key_of(entries_[i]);
+      __builtin_prefetch(table_.address(keys[i % kAhead]));
+    }
+    if (i < kAhead) continue;
+    const auto id = static_cast<std::int32_t>(i - kAhead);
+    table_.add(key, entry(id), id, [this](std::int32_t j) { return entries_[static_cast<std::size_t>(j)]; });
+    if (has_word_ngrams()) hashes_.push_back(hash_of(entry(id)));
   }
   // They come by falling count; of equal ones, which a file may have, the first is found.
   constexpr std::size_t kFrequent = 4096;
@@ -119,8 +126,15 @@ void Dictionary::add_word_ngrams(Line& line) const {
     const std::size_t before = line.rows.size();
     line.rows.resize(before + words - 1);
     std::int32_t* const rows = line.rows.data() + before;
-    for (std::size_t i = 0; i + 1 < words; ++i)
+    const char* const table = line.table;
+    const Index row_bytes = line.row_bytes;
+    for (std::size_t i = 0; i + 1 < words; ++i) {
       rows[i] = static_cast<std::int32_t>(words_) + static_cast<std::int32_t>(bucket_.of(widened(i) * 116049371u + widened(i + 1)));
+      if (table == nullptr) continue;
+      const char* const row = table + rows[i] * row_bytes;
+      __builtin_prefetch(row);
+      __builtin_prefetch(row + row_bytes - 1);
+    }
     return;
   }
   for (std::size_t i = 0; i < words; ++i) {
@@ -142,13 +156,24 @@ void Dictionary::find_all(const Word* words, Index n, std::int32_t* ids) const {
     others[num_others] = static_cast<std::int32_t>(i);
     num_others += found ? 0 : 1;
   }
-  for (Index i = 0; i < num_others; ++i) table_.prefetch(words[others[i]].key());
+  for (Index i = 0; i < num_others; ++i) __builtin_prefetch(table_.address(words[others[i]].key()));
+  // A long word is taken for the one that has its key; whether it is that one is asked when the memory has answered.
   const bool hashed = !hashes_.empty();
+  Index num_long = 0;
   for (Index i = 0; i < num_others; ++i) {
+    const std::int32_t at = others[i], id = table_.find_key(words[at].key());
+    ids[at] = id;
+    if (id < 0) continue;
+    if (hashed) __builtin_prefetch(&hashes_[id]);
+    if (words[at].key().is_short()) continue;
+    __builtin_prefetch(&entries_[static_cast<std::size_t>(id)]);
+    others[num_long++] = at;
+  }
+  for (Index i = 0; i < num_long; ++i) __builtin_prefetch(entries_[static_cast<std::size_t>(ids[others[i]])].data());
+  for (Index i = 0; i < num_long; ++i) {
     const Word& word = words[others[i]];
-    const std::int32_t id = find(word.key(), word.text());
-    ids[others[i]] = id;
-    if (hashed && id >= 0) __builtin_prefetch(&hashes_[id]);
+    std::int32_t& id = ids[others[i]];
+    if (entries_[static_cast<std::size_t>(id)] != word.text()) id = find(word.key(), word.text());
   }
 }
 

@@ -36,6 +36,9 @@ inline bool next_word(const char*& at, const char* end, std::string_view& word, 
 struct Line {
   std::vector<std::int32_t> rows, labels;
   Index tokens = 0;
+  // The table where rows will be read, which are asked for as soon as they are known; or null.
+  const char* table = nullptr;
+  Index row_bytes = 0;
   // scratch
   std::vector<std::uint32_t> hashes;
   std::string bracketed;
@@ -95,6 +98,7 @@ class Dictionary {
   bool has_word_ngrams() const { return settings_.word_ngrams > 1 && settings_.bucket > 0 && !(pruned_ && kept_.empty()); }
   void add_word_ngrams(Line& line) const;
   friend class LineReader;
+  friend class WordStreamReader;
   static void clear(Line& line);
   // The numbers of words, and what follows from them for a line that has all those words.
   void find_all(const Word* words, Index n, std::int32_t* ids) const;
@@ -132,10 +136,5 @@ class LineReader {
 };
 
 using DictionaryPtr = std::shared_ptr<const Dictionary>;
-
-// The words of [begin, end) that occur often enough, by type and falling count, those of equal count as they came. Throws
-// std::invalid_argument where none is left.
-DictionaryPtr count_words(std::string_view text, const Settings& settings, std::int64_t min_count_label,
-                          const std::vector<std::string_view>& extra);
 
 }  // namespace pyffnn::fasttext

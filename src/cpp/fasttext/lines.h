@@ -1,5 +1,6 @@
 // Where the lines of a text end, as fastText sees it.
 #pragma once
+#include <algorithm>
 #include <cstring>
 #include <string_view>
 #include <vector>
@@ -28,6 +29,20 @@ inline std::vector<std::string_view> cut_lines(std::string_view text, Interrupt&
     begin = end;
   }
   return lines;
+}
+
+// At most `parts` parts of a text, each of which ends behind a line feed.
+inline std::vector<std::string_view> cut_parts(std::string_view text, int parts) {
+  std::vector<std::string_view> found;
+  std::size_t begin = 0;
+  for (int i = 1; i <= parts && begin < text.size(); ++i) {
+    std::size_t end =
+        i == parts ? text.size() : std::max(begin, text.size() / static_cast<std::size_t>(parts) * static_cast<std::size_t>(i));
+    if (end < text.size()) end = std::min(text.find('\n', end), text.size() - 1) + 1;
+    found.push_back(text.substr(begin, end - begin));
+    begin = end;
+  }
+  return found;
 }
 
 }  // namespace pyffnn::fasttext

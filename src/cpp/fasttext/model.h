@@ -57,6 +57,12 @@ class Model {
   bool output_quantised() const { return output_quantised_; }
   const Tree& tree() const { return tree_; }
 
+  // dictionary().read_line() for predict().
+  void read_line(const char*& at, const char* end, bool closed, Line& line) const {
+    line.table = input_->flat();
+    line.row_bytes = input_->dim() * static_cast<Index>(sizeof(float));
+    dictionary_->read_line(at, end, closed, line);
+  }
   // The best labels of space.line.rows into space.found, best first; none for no rows. k is at least 1.
   void predict(Index k, float threshold, PredictSpace& space) const;
 

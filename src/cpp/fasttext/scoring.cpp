@@ -38,7 +38,7 @@ void predict_text(const Model& model, std::string_view text, Index k, float thre
     text = space.text;
   }
   const char* at = text.data();
-  model.dictionary().read_line(at, at + text.size(), true, space.predict.line);
+  model.read_line(at, at + text.size(), true, space.predict.line);
   model.predict(k, threshold, space.predict);
   for (Prediction& p : space.predict.found) p.score = probability(p);
 }

@@ -25,6 +25,8 @@ class Table {
   // out_i = row i of [begin, end) times x
   virtual void dots(const float* x, Index begin, Index end, float* out) const = 0;
   virtual void write(Writer& to) const = 0;
+  // The rows, where they are dim() numbers each, one after the other; or null.
+  virtual const char* flat() const { return nullptr; }
   // Whether its numbers stand for others.
   virtual bool quantised() const { return false; }
   // out = row
@@ -46,6 +48,7 @@ class DenseTable final : public Table {
   void add(Index row, float* x) const override;
   void dots(const float* x, Index begin, Index end, float* out) const override;
   void write(Writer& to) const override;
+  const char* flat() const override { return reinterpret_cast<const char*>(data_); }
 
  private:
   std::shared_ptr<const void> owner_;

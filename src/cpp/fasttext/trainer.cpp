@@ -155,9 +155,6 @@ void check_targets(const Dictionary& dictionary) {
   throw std::invalid_argument("the text has no labels: none of its words begins with \"" + dictionary.settings().label + "\"");
 }
 
-// Lines beyond so many rows are read anew in each epoch.
-constexpr Index kMostRows = Index{1} << 27;
-
 Trained train_rows(std::string_view text, const DictionaryPtr& dictionary, const TrainSettings& settings, Rows& input, Rows& output,
                    Interrupt& interrupt, const Watch& watch) {
   const double loss = Run(text, dictionary, settings, input, output, interrupt, watch).run();
@@ -169,8 +166,8 @@ Trained train_rows(std::string_view text, const DictionaryPtr& dictionary, const
 
 }  // namespace
 
-Trained train(std::string_view text, const DictionaryPtr& dictionary, const TrainSettings& settings, Interrupt& interrupt,
-              const Watch& watch) {
+Trained train(std::string_view text, const DictionaryPtr& dictionary, WordStream stream, const TrainSettings& settings,
+              Interrupt& interrupt, const Watch& watch) {
   const Settings& s = dictionary->settings();
   check_targets(*dictionary);
   // Words begin at random, all else at zero: a row that no text of the training has then adds nothing to a text that has it.
@@ -188,12 +185,17 @@ Trained train(std::string_view text, const DictionaryPtr& dictionary, const Trai
   };
   Rows output(dictionary->targets(), s.dim);
   if (s.supervised()) {
-    Bags bags(*dictionary, text, true, kMostRows, interrupt);
+    Bags bags(*dictionary, text, stream, kMostRows, interrupt);
+    stream = {};
     if (bags.complete()) {
       Rows input(bags.rows(), s.dim);
+
       start(input);
+
       const double loss = descend(bags, *dictionary, settings, input, output, interrupt, watch);
+
       input.check();
+
       auto table = std::make_shared<SharedTable>(dictionary->words(), s.dim, input.ld, input.numbers, input.numbers->data(),
                                                  bags.take_row_of_hash());
       return {std::make_shared<Model>(dictionary, std::move(table), output.finish(), false, false), loss};

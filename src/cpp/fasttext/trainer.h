@@ -6,6 +6,7 @@
 
 #include "core/interrupt.h"
 #include "fasttext/model.h"
+#include "fasttext/word_stream.h"
 
 namespace pyffnn::fasttext {
 
@@ -30,9 +31,13 @@ struct Trained {
   double loss;
 };
 
-// Throws Diverged (losses.h), std::invalid_argument where there is nothing to learn, Stopped.
-Trained train(std::string_view text, const DictionaryPtr& dictionary, const TrainSettings& settings, Interrupt& interrupt,
-              const Watch& watch);
+// Lines beyond so many rows are read anew in each epoch.
+constexpr Index kMostRows = Index{1} << 27;
+
+// `stream`: the words of the text, if they are known. Throws Diverged (losses.h), std::invalid_argument where there is nothing to learn,
+// Stopped.
+Trained train(std::string_view text, const DictionaryPtr& dictionary, WordStream stream, const TrainSettings& settings,
+              Interrupt& interrupt, const Watch& watch);
 // Goes on with the vectors of a model, which is not quantised.
 Trained train_on(std::string_view text, const Model& model, const TrainSettings& settings, Interrupt& interrupt, const Watch& watch);
 

@@ -81,12 +81,18 @@ class WordTable {
     reset(bits);
   }
 
-  void prefetch(const WordKey& key) const { __builtin_prefetch(slots_.data() + place(key)); }
+  // Where a word is looked for first, for fetching it ahead. (A function that does only that has no effect, GCC says, and drops its calls.)
+  const void* address(const WordKey& key) const { return slots_.data() + place(key); }
   // The number of the word, or -1.
   template <class F>
   std::int32_t find(const WordKey& key, std::string_view word, F&& word_of) const {
     const Slot& slot = slots_[static_cast<Index>(at(key, word, word_of))];
     return slot.id;
+  }
+  // The number of a word with that key, or -1. It may be another one where the key is not short.
+  std::int32_t find_key(const WordKey& key) const {
+    const auto is_here = [&](const Slot& slot) { return slot.id < 0 || key == WordKey{slot.low, slot.high}; };
+    return slots_[static_cast<Index>(search(place(key), is_here))].id;
   }
   // The number of the word; if it is new, `id`, which is then its.
   template <class F>
@@ -94,20 +100,28 @@ class WordTable {
     const auto found = static_cast<Index>(at(key, word, word_of));
     if (slots_[found].id >= 0) return slots_[found].id;
     slots_[found] = {key.low, key.high, id};
-    if (++size_ * 2 > mask_) grow();
+    if (++size_ * 3 > mask_ * 2) grow();
     return id;
   }
 
  private:
   using Slot = WordSlot;
   std::size_t place(const WordKey& key) const { return static_cast<std::size_t>(scattered(key) >> shift_); }
+  // f(slot) for the slots where a word may be, until it is true: those of one cache line, then those of the next.
+  template <class F>
+  std::size_t search(std::size_t place, F&& f) const {
+    constexpr std::size_t kInLine = 64 / sizeof(Slot);
+    for (std::size_t line = place & ~(kInLine - 1);; line = (line + kInLine) & mask_)
+      for (std::size_t i = 0; i < kInLine; ++i) {
+        const std::size_t at = line + ((place + i) & (kInLine - 1));
+        if (f(slots_[static_cast<Index>(at)])) return at;
+      }
+  }
   template <class F>
   std::size_t at(const WordKey& key, std::string_view word, F&& word_of) const {
-    for (std::size_t i = place(key);; i = (i + 1) & mask_) {
-      const Slot& slot = slots_[static_cast<Index>(i)];
-      if (slot.id < 0) return i;
-      if (key == WordKey{slot.low, slot.high} && (key.is_short() || word_of(slot.id) == word)) return i;
-    }
+    return search(place(key), [&](const Slot& slot) {
+      return slot.id < 0 || (key == WordKey{slot.low, slot.high} && (key.is_short() || word_of(slot.id) == word));
+    });
   }
   void reset(int bits) {
     slots_.assign(Index{1} << bits, Slot{});
@@ -119,9 +133,7 @@ class WordTable {
     reset(64 - shift_ + 1);
     for (const Slot& slot : old) {
       if (slot.id < 0) continue;
-      std::size_t i = place({slot.low, slot.high});
-      while (slots_[static_cast<Index>(i)].id >= 0) i = (i + 1) & mask_;
-      slots_[static_cast<Index>(i)] = slot;
+      slots_[static_cast<Index>(search(place({slot.low, slot.high}), [](const Slot& other) { return other.id < 0; }))] = slot;
     }
   }
 

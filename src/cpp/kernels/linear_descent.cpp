@@ -9,6 +9,9 @@ namespace {
 // Rows of the bag itself, which the bag before has asked for, come from the second-level cache.
 constexpr Index kAhead = 8;
 constexpr Index kLine = 64;
+// Of vectors of 256 bits sixteen registers hold seven packs, and a weight beside them: rows of a hundred numbers are read in one piece.
+template <class T>
+constexpr int kMostPacks = Pack<T>::kParts <= 2 ? 7 : 4;
 
 template <class T>
 PYFFNN_INLINE void fetch(const T* row, Index bytes) {
@@ -80,22 +83,30 @@ void add_block(const BagRows<T>& a, Index col, const T* g) {
   }
 }
 
+template <class T, int NP>
+void sum_rest(const BagRows<T>& a, Index col, T* out) {
+  if (a.d - col > (NP - 1) * kWide) return sum_block<T, NP>(a, col, out);
+  if constexpr (NP > 1) sum_rest<T, NP - 1>(a, col, out);
+}
+
 template <class T>
 void bag_sum_impl(const BagRows<T>& a, T* out) {
   Index col = 0;
-  for (; a.d - col > 3 * kWide; col += 4 * kWide) sum_block<T, 4>(a, col, out);
-  if (a.d - col > 2 * kWide) return sum_block<T, 3>(a, col, out);
-  if (a.d - col > kWide) return sum_block<T, 2>(a, col, out);
-  if (a.d > col) sum_block<T, 1>(a, col, out);
+  for (; a.d - col > kMostPacks<T> * kWide; col += kMostPacks<T> * kWide) sum_block<T, kMostPacks<T>>(a, col, out);
+  sum_rest<T, kMostPacks<T>>(a, col, out);
+}
+
+template <class T, int NP>
+void add_rest(const BagRows<T>& a, Index col, const T* g) {
+  if (a.d - col > (NP - 1) * kWide) return add_block<T, NP>(a, col, g);
+  if constexpr (NP > 1) add_rest<T, NP - 1>(a, col, g);
 }
 
 template <class T>
 void bag_add_impl(const BagRows<T>& a, const T* g) {
   Index col = 0;
-  for (; a.d - col > 3 * kWide; col += 4 * kWide) add_block<T, 4>(a, col, g);
-  if (a.d - col > 2 * kWide) return add_block<T, 3>(a, col, g);
-  if (a.d - col > kWide) return add_block<T, 2>(a, col, g);
-  if (a.d > col) add_block<T, 1>(a, col, g);
+  for (; a.d - col > kMostPacks<T> * kWide; col += kMostPacks<T> * kWide) add_block<T, kMostPacks<T>>(a, col, g);
+  add_rest<T, kMostPacks<T>>(a, col, g);
 }
 
 template <class T>

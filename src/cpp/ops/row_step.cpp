@@ -12,12 +12,11 @@ void RowStepper<T>::reserve(Index rows, Index entries, Index d, int parts) {
   slots_.reserve_zeros(rows * static_cast<Index>(sizeof(std::uint32_t)));
   zeros_.reserve_zeros(padded_row(d) * static_cast<Index>(sizeof(T)));
   if (static_cast<int>(parts_.size()) < parts) parts_.resize(static_cast<std::size_t>(parts));
-  const Index most = std::max<Index>(std::min(entries, rows), 1);
-  for (int i = 0; i < parts; ++i) {
-    Part& p = parts_[static_cast<std::size_t>(i)];
-    p.rows.reserve_zeros(most * static_cast<Index>(sizeof(std::int32_t)));
-    p.sums.reserve(most * padded_row(d) * static_cast<Index>(sizeof(T)));
-  }
+  const Index most = std::max<Index>(std::min(entries, rows), 1), numbers = std::max(most, numbers_);
+  for (Part& p : parts_) p.rows.reserve_zeros(numbers * static_cast<Index>(sizeof(std::int32_t)));
+  for (int i = 0; i < parts; ++i) parts_[static_cast<std::size_t>(i)].sums.reserve(most * padded_row(d) * static_cast<Index>(sizeof(T)));
+  // Not before all is there: a batch that has too little memory spoils nothing that comes later.
+  numbers_ = numbers;
 }
 
 template <class T>

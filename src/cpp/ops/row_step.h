@@ -49,6 +49,8 @@ class RowStepper {
 
   Buffer slots_;  // [rows]: the number that a row last had among the distinct rows of a batch
   Buffer zeros_;
+  // Numbers in slots_ are below it. They may come from any earlier batch, another part's too: every part has so many rows, to look there.
+  Index numbers_ = 0;
   std::vector<Part> parts_;
 };
 

@@ -54,14 +54,15 @@ def bigram_rows(tokens, words, bucket):
     ]
 
 
-def softmax_by_hand(lines, dim, epoch, lr, start, bucket=0):
+def softmax_by_hand(lines, dim, epoch, lr, start, bucket=0, min_count=1):
     """fastText's algorithm in float64: one step an example, the rate falls with the words read."""
     words, labels = {}, {}
     for line in lines:
         for token in [*line.split(), "</s>"]:
             table = labels if token.startswith("__label__") else words
             table[token] = table.get(token, 0) + 1
-    order = {w: i for i, w in enumerate(sorted(words, key=lambda w: -words[w]))}
+    kept = [w for w in words if words[w] >= min_count]
+    order = {w: i for i, w in enumerate(sorted(kept, key=lambda w: -words[w]))}
     classes = {w: i for i, w in enumerate(sorted(labels, key=lambda w: -labels[w]))}
     e, w = start.astype(np.float64), np.zeros((len(classes), dim))
     total = epoch * (sum(words.values()) + sum(labels.values()))
@@ -75,7 +76,7 @@ def softmax_by_hand(lines, dim, epoch, lr, start, bucket=0):
                 counted, waiting = counted + waiting, 0
                 rate = lr * (1 - counted / total)
             rows = [order[t] for t in tokens if t in order]
-            rows += bigram_rows([t for t in tokens if t in order], len(order), bucket)
+            rows += bigram_rows([t for t in tokens if t not in labels], len(order), bucket)
             target = next(classes[t] for t in tokens if t in classes)
             h = e[rows].mean(0)
             p = np.exp(w @ h - (w @ h).max())
@@ -100,6 +101,62 @@ def test_softmax_is_fasttexts_algorithm(options):
     e, w = softmax_by_hand(lines, 5, 3, 0.3, start, bucket)
     np.testing.assert_allclose(model.get_output_matrix(), w, atol=2e-5)
     np.testing.assert_allclose(model.get_input_matrix(), e, atol=2e-5)
+
+
+def lines_with_rare_words(count, seed):
+    """Words that come once, twice in a line, in two lines, in three; pairs that follow each other in two lines."""
+    draw = random.Random(seed)
+    lines = make_lines(count, seed)
+    for i, kind in enumerate(
+        [["one{}"], ["twice{}"] * 2, ["pair{}", "of{}"], ["pair{}", "of{}"]] * 12
+    ):
+        at = draw.randrange(count)
+        lines[at] += " " + " ".join(word.format(i // 4) for word in kind)
+        if i % 4 == 3 and i % 3 == 0:
+            lines[draw.randrange(count)] += f" pair{i // 4}"
+    return lines
+
+
+@pytest.mark.parametrize("options", [{}, {"wordNgrams": 2}, {"wordNgrams": 2, "minCount": 2}])
+@pytest.mark.parametrize("dim", [5, 100])
+def test_rare_rows_are_what_their_lines_moved(options, dim):
+    """Training visits lines in their place; words left out count in pairs."""
+    lines = lines_with_rare_words(60, 3)
+    options = {"dim": dim, "lr": 0.3, "verbose": 0, "bucket": 5000, **options}
+    start = fasttext.train_supervised(lines, epoch=0, **options).get_input_matrix()
+    model = fasttext.train_supervised(lines, epoch=3, **options)
+    bucket = options["bucket"] if "wordNgrams" in options else 0
+    e, w = softmax_by_hand(lines, dim, 3, 0.3, start, bucket, options.get("minCount", 1))
+    np.testing.assert_allclose(model.get_output_matrix(), w, atol=2e-5)
+    np.testing.assert_allclose(model.get_input_matrix(), e, atol=2e-5)
+
+
+def test_the_same_model_on_every_instruction_set(isa):
+    lines = lines_with_rare_words(60, 4)
+    for dim in (6, 40, 100):
+        options = {"dim": dim, "wordNgrams": 2, "bucket": 500, "verbose": 0, "thread": 1}
+        here = fasttext.train_supervised(lines, **options).get_input_matrix()
+        with pyffnn.use_isa("reference"):
+            there = fasttext.train_supervised(lines, **options).get_input_matrix()
+        if isa == "sse2":  # has no FMA
+            np.testing.assert_allclose(here, there, atol=1e-5)
+        else:
+            np.testing.assert_array_equal(here, there)
+
+
+@pytest.mark.parametrize("min_count", [1, 2])
+def test_a_text_in_parts_is_counted_as_one(min_count):
+    """Two threads count a half each."""
+    lines = [f"{line} word{i * 7919 % 15000}" for i, line in enumerate(make_lines(18000, 6))]
+    options = {"dim": 2, "epoch": 1, "wordNgrams": 2, "bucket": 1000, "verbose": 0}
+    options["minCount"] = min_count
+    one = fasttext.train_supervised(lines, thread=1, **options)
+    with pyffnn.num_threads(2):
+        two = fasttext.train_supervised(lines, thread=2, **options)
+    assert one.get_words(include_freq=True)[0] == two.get_words(include_freq=True)[0]
+    for a, b in zip(one.get_words(True)[1], two.get_words(True)[1], strict=True):
+        assert a == b
+    np.testing.assert_array_equal(one.get_input_matrix(), two.get_input_matrix())
 
 
 @pytest.mark.parametrize(
