@@ -92,6 +92,22 @@ def test_steps_of_large_outputs(output: str) -> None:
     follow(spec, Data(spec, 60, 2))
 
 
+def test_small_batches_on_more_threads_after_a_large_one() -> None:
+    """The numbers that rows had in the large batch are still noted, and looked up in lists of other threads."""
+    spec = spec_of(ngram_rows=400, ngram_heads=4, optimizer="adam", clip=0.5)
+    data = Data(spec, 900, 3)
+    runs = [np.arange(900), *np.split(np.arange(60), 10)]
+    trained = []
+    for counts in ([1] * 11, [1] + [3] * 10, [3] + [1] * 10):
+        net = build(spec, scale=0.5)
+        for order, n_threads in zip(runs, counts, strict=True):
+            net.train(data.examples, data.targets(), order, len(order), 0.1, n_threads)
+        trained.append({name: np.array(p) for name, p in net.parameters().items()})
+    for other in trained[1:]:
+        for name, p in trained[0].items():
+            np.testing.assert_array_equal(other[name], p, err_msg=name)
+
+
 @pytest.mark.parametrize("clip", [0.0, 0.5])
 @pytest.mark.parametrize("more", [{}, {"tied": True, "output": "vocabulary", "n_outputs": 3000}])
 def test_same_bits_at_any_number_of_threads(clip: float, more: dict[str, Any]) -> None:
