@@ -25,7 +25,8 @@ constexpr Kernels<double> kF64 = {
 #undef T
 #undef PYFFNN_KERNEL
 
-constexpr KernelTable kTable = {PYFFNN_STRING(PYFFNN_ISA), kLanes<float>, kFma, kF32, kF64, {&byte_masks, &bit_positions, &ascii_words}, {}};
+constexpr KernelTable kTable = {
+    PYFFNN_STRING(PYFFNN_ISA), kLanes<float>, kFma, kF32, kF64, {&byte_masks, &bit_positions, &ascii_words}, {}};
 
 }  // namespace
 
