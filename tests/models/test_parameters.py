@@ -183,6 +183,7 @@ def test_limits(cls: Any, name: str, right: list[Any], wrong: list[Any]) -> None
         (FFNNClassifier(n_threads="all"), "n_threads must be an integer or None, got 'all'"),
         (TextClassifier(pooling="most"), "pooling must be one of 'auto', 'mean', 'sqrtn', 'sum', 'max', 'min', 'weighted', 'concat' or a tuple of names among 'mean', 'sqrtn', 'sum', 'max', 'min', got 'most'"),
         (TextClassifier(windows=3, pooling="concat"), "windows=3 needs a pooling"),
+        (TextClassifier(windows=3, pooling="weighted"), "windows=3 needs pooling='auto' or one of mean"),
         (TextClassifier(lowercase=1), "lowercase must be True or False, got 1"),
         (TextClassifier(char_ngrams=(3, 2)), r"char_ngrams must be \(lo, hi\) with 1 <= lo <= hi <= 64, got \(3, 2\)"),
         (LanguageModel(hidden_layer_sizes=(5, 0)), r"hidden_layer_sizes must be a sequence of integers from 1 to 2147483647, got \(5, 0\)"),

@@ -370,9 +370,16 @@ def _concat_has_no_ngrams(model: Any, fitted: bool) -> None:
 
 
 def _windows_are_pooled(model: Any, fitted: bool) -> None:
-    if model.windows is not None and model.pooling == "concat":
+    if model.windows is None:
+        return
+    if model.pooling == "concat":
         raise ValueError(
             f"windows={model.windows} needs a pooling: pooling='concat' keeps the words apart"
+        )
+    if model.pooling == "weighted":
+        raise ValueError(
+            f"windows={model.windows} needs pooling='auto' or one of {', '.join(POOLINGS)}: "
+            "pooling='weighted' weighs the rows of a whole text"
         )
 
 
