@@ -62,6 +62,7 @@ MEANINGS = {
     "high": "The largest.",
     "history": "A model, its `history_`, several by name, or losses.",
     "ids": "Numbers of rows, int32 or int64.",
+    "include_last_offset": "Whether the number of ids stands behind the offsets, where the last bag ends.",
     "input_features": "Taken for scikit-learn's sake.",
     "inputs": "Arrays by name.",
     "k": "How many.",
