@@ -19,7 +19,9 @@ void gemm_impl(const GemmArgs<T>& g) {
   const bool adjacent = g.b_panel == kNR<T>;
   // A short row of B is all there is: what comes next in memory is the row after, not the rest of this one.
   const bool strip = adjacent && g.b_rs <= 2 * kNR<T>;
-  const Index rows_ahead = strip ? 32 * g.b_rs : 8 * kNR<T>;
+  constexpr Index kStripAhead = 32;
+  const Index rows_ahead = strip ? kStripAhead * g.b_rs : 8 * kNR<T>;
+  const Index steps_ahead = !strip ? g.k : g.k > kStripAhead ? g.k - kStripAhead : 0;
   // Where neither operand is packed, the rows of a tile are free.
   const bool wide = adjacent && !packed_a && g.m > kMR && g.k >= 32;
   const Index panel_rows = wide ? kInPlaceRows : given_rows, a_panel = wide ? kInPlaceRows * g.a_rs : g.a_panel;
@@ -33,8 +35,9 @@ void gemm_impl(const GemmArgs<T>& g) {
     const Micro<T> sums = micros.get(rows, vectors, row_a, tail);
     const Index b_panel = adjacent ? width : g.b_panel;
     const Index b_ahead = adjacent && !strip ? width : rows_ahead, b_back = strip ? rows_ahead : (1 - cols) * b_panel;
-    Tiles<T> t{a,      a_panel, g.b + col / width * b_panel,      g.c + row * g.ldc + col, g.ldc, count, cols, b_panel, b_ahead,
-               b_back, tail,    whole_steps(g.k, g.b_rs, L, tail)};
+    Tiles<T> t{a, a_panel, g.b + col / width * b_panel, g.c + row * g.ldc + col, g.ldc, count, cols, b_panel, b_ahead, b_back, tail, 0, 0};
+    t.whole_steps = whole_steps(g.k, g.b_rs, L, tail);
+    t.steps_ahead = steps_ahead;
     if (g.epilogue == Epilogue::store) {
       sums(g, t);
       return;

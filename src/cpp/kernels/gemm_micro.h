@@ -181,6 +181,9 @@ struct Tiles {
   Index ldc, rows, cols, b_panel, b_ahead, b_back, tail;
   // Steps whose last vector of B may be read whole: what lies behind its lanes is B, too (the next row, or what is between rows).
   Index whole_steps;
+  // Steps after which `ahead` begins at the tile's B again: from there on it would ask for what lies behind B, and where no page is there
+  // each such request takes a walk of the page table.
+  Index steps_ahead;
 };
 
 // Where a masked load takes longer than all multiply-adds of a step (9 cycles on Zen 1), lanes beyond the tail are read and multiplied for
@@ -270,10 +273,13 @@ __attribute__((noinline)) void micro(const GemmArgs<T>& g, const Tiles<T>& t) {
         far += far_step;
       };
       Index p = 0;
-      if constexpr (kReadsOver<kTail>) {
-        for (const Index stop = t.whole_steps; p < stop; ++p) step(load(bp + W * L));
+      for (Index stop = t.steps_ahead;; stop = k, ahead = b) {
+        if constexpr (kReadsOver<kTail>) {
+          for (const Index whole = t.whole_steps < stop ? t.whole_steps : stop; p < whole; ++p) step(load(bp + W * L));
+        }
+        for (; p < stop; ++p) step(End::load(bp + W * L, mask));
+        if (stop == k) break;
       }
-      for (; p < k; ++p) step(End::load(bp + W * L, mask));
       T* row = c;
       PYFFNN_UNROLL for (int i = 0; i < MR; ++i) {
         PYFFNN_UNROLL for (int v = 0; v < W; ++v) store(row + v * L, acc[i][v]);
