@@ -46,14 +46,10 @@ Bags::Bags(const Dictionary& dictionary, std::string_view text, const WordStream
     parts_.clear();
     return;
   }
-
   row_of_hash_.assign(hashes, -1);
-
   add_up_seen();
   name_rows(interrupt);
-
   fold(interrupt);
-
   list_chunks();
 }
 
