@@ -189,13 +189,9 @@ Trained train(std::string_view text, const DictionaryPtr& dictionary, WordStream
     stream = {};
     if (bags.complete()) {
       Rows input(bags.rows(), s.dim);
-
       start(input);
-
       const double loss = descend(bags, *dictionary, settings, input, output, interrupt, watch);
-
       input.check();
-
       auto table = std::make_shared<SharedTable>(dictionary->words(), s.dim, input.ld, input.numbers, input.numbers->data(),
                                                  bags.take_row_of_hash());
       return {std::make_shared<Model>(dictionary, std::move(table), output.finish(), false, false), loss};
