@@ -116,8 +116,8 @@ py::tuple train(py::handle file, const py::dict& given, double lr, Index min_cou
     fasttext::WordStream stream;
     // Pieces of words are made from their letters.
     const bool in_numbers = settings.supervised() && settings.maxn == 0;
-    const fasttext::DictionaryPtr dictionary =
-        fasttext::count_words(text.bytes(), settings, min_count_label, how.words, in_numbers ? &stream : nullptr, fasttext::kMostRows);
+    const fasttext::DictionaryPtr dictionary = fasttext::count_words(text.bytes(), settings, min_count_label, how.words,
+                                                                     in_numbers ? &stream : nullptr, fasttext::kMostRows, interrupts);
     const double bytes = (static_cast<double>(dictionary->words()) + settings.bucket) * settings.dim * 4;
     if (bytes > static_cast<double>(physical_memory())) throw std::bad_alloc();
     return fasttext::train(text.bytes(), dictionary, std::move(stream), how, interrupts,

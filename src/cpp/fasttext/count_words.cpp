@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <stdexcept>
 
+#include "core/interrupt.h"
 #include "core/thread_pool.h"
 #include "fasttext/lines.h"
 #include "fasttext/word_stream.h"
@@ -68,12 +69,13 @@ struct Part {
   std::int64_t tokens = 0;
   bool kept = true;
 
-  void read(std::string_view text, WordStream::Part* stream, Index most) {
+  void read(std::string_view text, WordStream::Part* stream, Index most, Interrupt& interrupt) {
     Cutter cutter(text.data(), text.data() + text.size());
     std::int32_t ids[Cutter::kMostWords];
     std::int32_t in_line = 0;
     if (stream != nullptr) stream->words.reserve(std::min<Index>(most, static_cast<Index>(text.size()) / 4));
-    while (cutter.next()) {
+    for (Index i = 0; cutter.next(); ++i) {
+      if (i % 4096 == 0) interrupt.poll();
       const Index n = cutter.end() - cutter.begin();
       counter.add_all(cutter.begin(), n, ids);
       tokens += n;
@@ -129,7 +131,7 @@ std::vector<std::int32_t> sorted(const std::vector<Counted>& found) {
 }  // namespace
 
 DictionaryPtr count_words(std::string_view text, const Settings& settings, std::int64_t min_count_label,
-                          const std::vector<std::string_view>& extra, WordStream* stream, Index most) {
+                          const std::vector<std::string_view>& extra, WordStream* stream, Index most, Interrupt& interrupt) {
   if (!extra.empty()) stream = nullptr;
   constexpr double kWorkAByte = 10;
   const int threads = threads::threads_for(static_cast<double>(text.size()) * kWorkAByte);
@@ -139,8 +141,9 @@ DictionaryPtr count_words(std::string_view text, const Settings& settings, std::
   for (const std::string_view t : texts) parts.emplace_back(t.size());
   if (stream != nullptr) stream->parts.resize(texts.size());
   threads::parallel_for(static_cast<Index>(texts.size()), threads, [&](Index begin, Index end) {
+    NoInterrupt none;  // on all threads but the caller's
     for (auto i = static_cast<std::size_t>(begin); i < static_cast<std::size_t>(end); ++i)
-      parts[i].read(texts[i], stream != nullptr ? &stream->parts[i] : nullptr, most);
+      parts[i].read(texts[i], stream != nullptr ? &stream->parts[i] : nullptr, most, i == 0 ? interrupt : static_cast<Interrupt&>(none));
   });
 
   Counter& counter = parts[0].counter;

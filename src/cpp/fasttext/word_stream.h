@@ -3,6 +3,7 @@
 #pragma once
 #include <vector>
 
+#include "core/interrupt.h"
 #include "fasttext/dictionary.h"
 #include "text/pages.h"
 
@@ -37,8 +38,8 @@ class WordStreamReader {
 
 // The words of a text that occur often enough, by type and falling count, those of equal count as they came; `extra`: words that stand in
 // the dictionary however rare they are. Throws std::invalid_argument where none is left. `stream`: filled where that is possible with at
-// most `most` words; null: not wanted. The same for any number of threads.
+// most `most` words; null: not wanted. Throws Stopped, too. The same for any number of threads.
 DictionaryPtr count_words(std::string_view text, const Settings& settings, std::int64_t min_count_label,
-                          const std::vector<std::string_view>& extra, WordStream* stream, Index most);
+                          const std::vector<std::string_view>& extra, WordStream* stream, Index most, Interrupt& interrupt);
 
 }  // namespace pyffnn::fasttext
