@@ -183,10 +183,13 @@ void gemm_tiles(const TileProduct& p) {
 
 // What the numbers of the small product are made of: part `q` of number (i, p), so that the split finds these very parts and all sums are
 // exact in float32. Of two parts: whole numbers in [64, 127], and eighths, which are below half a unit of bf16 there. Of three: plus or
-// minus 3/2, 3/2 of 2^-9, and 2^-18; the signs of the first change every two p's of A, so that no sum is large.
+// minus 3/2, 3/2 of 2^-9, and 2^-18, of which the last alone may be 0, or the split would find it as the second; the signs of the first
+// change every two p's of A, so that no sum is large.
 float known_part(bool is_a, int parts, Index i, Index p, int q) {
   const float vary = static_cast<float>((i * 7 + p * 5 + q * 11) % 3 - 1);
-  if (parts == 3) return q == 0 ? (is_a && (i + p / 2) % 2 == 0 ? -1.5f : 1.5f) : vary * (q == 1 ? 0x1.8p-9f : 0x1p-18f);
+  if (parts == 3 && q == 0) return is_a && (i + p / 2) % 2 == 0 ? -1.5f : 1.5f;
+  if (parts == 3 && q == 1) return (i * 3 + p * 5) % 7 < 3 ? -0x1.8p-9f : 0x1.8p-9f;
+  if (parts == 3) return vary * 0x1p-18f;
   return q == 0 ? static_cast<float>(64 + (i * 31 + p * 17) % 64) : vary * 0.125f;
 }
 
