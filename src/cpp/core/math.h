@@ -7,7 +7,7 @@
 
 namespace pyffnn {
 
-constexpr Index ceil_div(Index a, Index b) { return (a + b - 1) / b; }
+constexpr Index ceil_div(Index a, Index b) { return div_sizes(a + b - 1, b); }
 constexpr Index round_up(Index x, Index unit) { return ceil_div(x, unit) * unit; }
 
 // Row distance of a matrix whose rows kernels read whole: a multiple of kRowUnit.

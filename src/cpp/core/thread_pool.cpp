@@ -264,8 +264,8 @@ ScopedNumThreads::ScopedNumThreads(int n) : previous_(t_override) {
 }
 ScopedNumThreads::~ScopedNumThreads() { t_override = previous_; }
 
-int threads_for(double work) {
-  if (t_inside || work < 2 * kGrain) return 1;
+int threads_for_long(double work) {
+  if (t_inside) return 1;
   const int limit = get_num_threads();
   if (limit == 1) return 1;
   const Pool* p = g_pool.load(std::memory_order_acquire);

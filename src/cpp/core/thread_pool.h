@@ -29,8 +29,9 @@ constexpr double kGrain = 2.0e5;
 // close succession.
 constexpr double kColdGrain = 1.0e7;
 
+int threads_for_long(double work);
 // How many threads `work` flops or bytes are worth at this moment, at most get_num_threads(); 1 inside a worker.
-int threads_for(double work);
+inline int threads_for(double work) { return work < 2 * kGrain ? 1 : threads_for_long(work); }
 
 using Task = void (*)(void* context, int part, int parts);
 

@@ -8,6 +8,12 @@ namespace pyffnn {
 // Every size, stride and id is 64-bit: element counts beyond 2^31 are ordinary (vocabulary x dimension).
 using Index = std::int64_t;
 
+// a / b of sizes of at least 0, which seldom leave 32 bits: many cores take twice to four times as long to divide 64. Inlined everywhere,
+// since kernels are compiled for CPUs that others are not.
+__attribute__((always_inline)) constexpr Index div_sizes(Index a, Index b) {
+  return (a | b) >> 32 == 0 ? static_cast<Index>(static_cast<std::uint32_t>(a) / static_cast<std::uint32_t>(b)) : a / b;
+}
+
 enum class Act : int { identity = 0, sigmoid = 1, tanh = 2, relu = 3 };
 constexpr int kActs = 4;
 

@@ -11,7 +11,6 @@ namespace {
 
 template <class T>
 void gemm_impl(const GemmArgs<T>& g) {
-  static constexpr MicroTable<T> micros = make_micro_table<T>();
   constexpr Index L = kLanes<T>;
   const Index given_rows = g.a_rows > 0 ? g.a_rows : kMR;
   const bool row_a = g.a_cs == 1, packed_a = g.a_panel != given_rows * g.a_rs;
@@ -25,17 +24,20 @@ void gemm_impl(const GemmArgs<T>& g) {
   // Where neither operand is packed, the rows of a tile are free.
   const bool wide = adjacent && !packed_a && g.m > kMR && g.k >= 32;
   const Index panel_rows = wide ? kInPlaceRows : given_rows, a_panel = wide ? kInPlaceRows * g.a_rs : g.a_panel;
-  const Index panels = g.m / panel_rows, rest = g.m % panel_rows;
+  // A short product is told by branches, which are foreseen; the kernel to call would wait for a division.
+  const Index panels = g.m < panel_rows ? 0 : div_sizes(g.m, panel_rows), rest = g.m - panels * panel_rows;
   const Index nv = adjacent ? nv_max(static_cast<int>(panels > 0 ? panel_rows : rest)) : kNV;
-  const Index width = nv * L, whole = g.n / width;
+  const Index width = nv * L, whole = g.n < width ? 0 : div_sizes(g.n, width);
 
-  // `count` panels of `rows` rows from `row` on, over `cols` panels of `width` columns, the last vector of each with `tail` lanes.
-  const auto run = [&](const T* a, Index row, Index rows, Index count, Index col, Index cols, Index vectors,
+  // `count` panels of `rows` rows from `row` on, over `cols` panels of `width` columns, `first` panels from the left, the last vector of
+  // each with `tail` lanes.
+  const auto run = [&](const T* a, Index row, Index rows, Index count, Index first, Index cols, Index vectors,
                        Index tail) PYFFNN_LAMBDA_INLINE {
-    const Micro<T> sums = micros.get(rows, vectors, row_a, tail);
+    const Index col = first * width;
+    const Micro<T> sums = kMicros<T>.get(rows, vectors, row_a, tail);
     const Index b_panel = adjacent ? width : g.b_panel;
     const Index b_ahead = adjacent && !strip ? width : rows_ahead, b_back = strip ? rows_ahead : (1 - cols) * b_panel;
-    Tiles<T> t{a, a_panel, g.b + col / width * b_panel, g.c + row * g.ldc + col, g.ldc, count, cols, b_panel, b_ahead, b_back, tail, 0, 0};
+    Tiles<T> t{a, a_panel, g.b + first * b_panel, g.c + row * g.ldc + col, g.ldc, count, cols, b_panel, b_ahead, b_back, tail, 0, 0};
     t.whole_steps = whole_steps(g.k, g.b_rs, L, tail);
     t.steps_ahead = steps_ahead;
     if (g.epilogue == Epilogue::store) {
@@ -47,7 +49,7 @@ void gemm_impl(const GemmArgs<T>& g) {
     for (; count > 0; --count, t.a += a_panel, row += rows) {
       for (Index q = 0; q < cols; ++q) {
         const Index at = col + q * width;
-        t.b = g.b + at / width * b_panel;
+        t.b = g.b + (first + q) * b_panel;
         t.b_back = q + 1 < cols ? b_ahead : b_back;  // a tile at a time, each is the last of its panels
         t.c = g.c + row * g.ldc + at;
         if (g.epilogue == Epilogue::update) {
@@ -71,7 +73,7 @@ void gemm_impl(const GemmArgs<T>& g) {
     if (whole > 0) run(a, row, rows, count, 0, whole, nv, L);
     if (const Index left = g.n - whole * width; left > 0) {
       const Index vectors = (left + L - 1) / L;
-      run(a, row, rows, count, whole * width, 1, vectors, left - (vectors - 1) * L);
+      run(a, row, rows, count, whole, 1, vectors, left - (vectors - 1) * L);
     }
   };
   if (panels > 0 && rest > 0 && 2 * rest <= panel_rows && !packed_a) {

@@ -323,6 +323,8 @@ constexpr MicroTable<T> make_micro_table() {
   fill_micro<T, 1, 1>(t);
   return t;
 }
+template <class T>
+constexpr MicroTable<T> kMicros = make_micro_table<T>();
 
 }  // namespace
 }  // namespace PYFFNN_ISA

@@ -2,6 +2,7 @@
 // block of vectors at a time.
 #pragma once
 #include "kernels/gemm_micro.h"
+#include "simd/transpose.h"
 
 namespace pyffnn {
 namespace PYFFNN_ISA {
@@ -14,27 +15,6 @@ PYFFNN_INLINE void store_over(T* p, const T* end, Vec<T> v, Index count) {
     store(p, v);
   else
     store_tail(p, v, count < kLanes<T> ? count : Index{kLanes<T>});
-}
-
-// Rows r0 .. r0 + L of a matrix whose rows run along memory, L columns (or `cols`, fewer) from p on, transposed; rows from `rows` on are 0.
-template <class T>
-PYFFNN_INLINE void load_transposed(const T* p, Index ld, Index rows, Index cols, Vec<T> (&x)[kLanes<T>]) {
-  constexpr Index L = kLanes<T>;
-  if (rows >= L && cols >= L) {
-    if constexpr (kTwoLanes<T>) {
-      PYFFNN_UNROLL for (Index i = 0; i < L / 2; ++i) {
-        const T *const upper = p + i * ld, *const lower = upper + L / 2 * ld;
-        x[i] = load_halves(upper, lower);
-        x[i + L / 2] = load_halves(upper + L / 2, lower + L / 2);
-      }
-      transpose_lanes<T>(x);
-      return;
-    }
-    PYFFNN_UNROLL for (Index i = 0; i < L; ++i) x[i] = load(p + i * ld);
-  } else {
-    for (Index i = 0; i < L; ++i) x[i] = i < rows ? load_v(p + i * ld, cols < L, cols) : zero<T>();
-  }
-  transpose<T>(x);
 }
 
 template <class T>

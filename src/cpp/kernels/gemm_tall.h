@@ -54,9 +54,9 @@ struct StepsOfA<T, MR, false> {
   }
 };
 
-template <class T, int MR, int NV, bool kRowA, Source kSource>
+template <class T, int MR, bool kRowA, Source kSource>
 __attribute__((noinline)) void tall_micro(const TallTile<T>& t) {
-  constexpr int L = kLanes<T>, kLine = 64 / static_cast<int>(sizeof(T)), kDown = 8, kUnroll = kSource == Source::copy ? 2 : 1;
+  constexpr int L = kLanes<T>, NV = kNV, kLine = 64 / static_cast<int>(sizeof(T)), kDown = 8, kUnroll = kSource == Source::copy ? 2 : 1;
   // Lines of C are asked for so many steps before they are written; earlier they would leave L1 again.
   constexpr Index kBeforeEnd = 64;
   const Index k = t.k, b_rs = kSource == Source::copy ? kNR<T> : t.b_rs;
@@ -125,19 +125,16 @@ template <class T>
 using TallMicro = void (*)(const TallTile<T>&);
 template <class T>
 struct TallTable {
-  TallMicro<T> place[kMR - kLeastTall + 1][2], copying[kMR - kLeastTall + 1][2];  // rows - kLeastTall, row A
-  TallMicro<T> copy[kMR - kLeastTall + 1][2][kNV];                                // and vectors - 1
+  TallMicro<T> at[kMR - kLeastTall + 1][2][3];  // rows - kLeastTall, row A, source
+
+  TallMicro<T> get(Index rows, bool row_a, Source source) const { return at[rows - kLeastTall][row_a][static_cast<int>(source)]; }
 };
-template <class T, int MR, bool kRowA, int NV>
-constexpr void fill_tall_copy(TallTable<T>& t) {
-  t.copy[MR - kLeastTall][kRowA][NV - 1] = &tall_micro<T, MR, NV, kRowA, Source::copy>;
-  if constexpr (NV > 1) fill_tall_copy<T, MR, kRowA, NV - 1>(t);
-}
 template <class T, int MR, bool kRowA>
 constexpr void fill_tall(TallTable<T>& t) {
-  t.place[MR - kLeastTall][kRowA] = &tall_micro<T, MR, kNV, kRowA, Source::place>;
-  t.copying[MR - kLeastTall][kRowA] = &tall_micro<T, MR, kNV, kRowA, Source::copying>;
-  fill_tall_copy<T, MR, kRowA, kNV>(t);
+  TallMicro<T>* const at = t.at[MR - kLeastTall][kRowA];
+  at[static_cast<int>(Source::place)] = &tall_micro<T, MR, kRowA, Source::place>;
+  at[static_cast<int>(Source::copying)] = &tall_micro<T, MR, kRowA, Source::copying>;
+  at[static_cast<int>(Source::copy)] = &tall_micro<T, MR, kRowA, Source::copy>;
   if constexpr (MR > kLeastTall) fill_tall<T, MR - 1, kRowA>(t);
 }
 template <class T>
@@ -148,27 +145,21 @@ constexpr TallTable<T> make_tall_table() {
   return t;
 }
 
-// A tile's sums, beside C where C has no whole vectors for them, and what becomes of them.
+// A tile's sums, beside C where they are an update, and what becomes of them.
 template <class T, class F>
 PYFFNN_INLINE void finish_tile(const GemmArgs<T>& g, Index row, Index col, Index rows, Index cols, F sums) {
-  constexpr Index L = kLanes<T>;
-  const Index width = (cols + L - 1) / L * L;
-  const bool update = g.epilogue == Epilogue::update, beside = update || width != cols;
   T* const c = g.c + row * g.ldc + col;
-  if (!beside) {
-    sums(c, g.ldc);
-  } else {
+  if (g.epilogue == Epilogue::update) {
     alignas(64) T tile[kMR * kNR<T>];
-    const std::size_t bytes = static_cast<std::size_t>(cols) * sizeof(T);
     if (g.load_c) {
-      std::memset(tile, 0, sizeof tile);
-      for (Index i = 0; i < rows; ++i) std::memcpy(tile + i * width, c + i * g.ldc, bytes);
+      for (Index i = 0; i < rows; ++i) std::memcpy(tile + i * kNR<T>, c + i * g.ldc, static_cast<std::size_t>(cols) * sizeof(T));
     }
-    if (update) prefetch_update(g, row, col, rows, cols);
-    sums(tile, width);
-    if (update) return finish_update(g, tile, width, row, col, rows, cols);
-    for (Index i = 0; i < rows; ++i) std::memcpy(c + i * g.ldc, tile + i * width, bytes);
+    prefetch_update(g, row, col, rows, cols);
+    sums(tile, kNR<T>);
+    finish_update(g, tile, kNR<T>, row, col, rows, cols);
+    return;
   }
+  sums(c, g.ldc);
   if (g.epilogue == Epilogue::bias_act)
     finish_bias_act(g, row, col, rows, cols);
   else if (g.epilogue == Epilogue::times_dact)
@@ -186,8 +177,9 @@ void gemm_tall_impl(const TallGemm<T>& t) {
     const Index cols = g.n - j < NR ? g.n - j : NR, vectors = (cols + L - 1) / L;
     const T* const b = g.b + j * t.b_cs;
     const bool along = t.b_cs == 1;
-    // A panel that runs along k, or has a rest of a vector, is copied beforehand.
-    const bool prepared = !along || cols < NR;
+    // A panel that runs along k, or is narrower, is copied beforehand. Of the narrower one the micro-kernels of the other way make no more
+    // than its vectors, the last of them by half or masked.
+    const bool narrow = cols < NR, prepared = !along || narrow;
     if (prepared) pack_b_impl(b, g.b_rs, t.b_cs, g.k, cols, t.b_room);
     Source source = prepared ? Source::copy : t.copy_b ? Source::copying : Source::place;
     Index row = 0;
@@ -200,10 +192,7 @@ void gemm_tall_impl(const TallGemm<T>& t) {
         tile.a = own;
         tile.a_cs = rows;
       }
-      const Index at = rows - kLeastTall;
-      TallMicro<T> micro = source == Source::place ? micros.place[at][row_a] : micros.copying[at][row_a];
       if (source == Source::copy) {
-        micro = micros.copy[at][row_a][vectors - 1];
         tile.b = t.b_room;
         // The other tiles share the next panel between them, half of one line's column each.
         const Index share = prepared ? q : q - 1;
@@ -215,9 +204,19 @@ void gemm_tall_impl(const TallGemm<T>& t) {
         }
       }
       finish_tile(g, row, j, rows, cols, [&](T* c, Index ldc) PYFFNN_LAMBDA_INLINE {
+        if (narrow) {
+          GemmArgs<T> part = g;
+          part.a_rs = tile.a_rs;
+          part.a_cs = tile.a_cs;
+          part.b_rs = NR;
+          const Index tail = cols - (vectors - 1) * L;
+          Tiles<T> only{tile.a, 0, t.b_room, c, ldc, 1, 1, 0, 0, 0, tail, whole_steps(g.k, NR, L, tail), g.k};
+          kMicros<T>.get(rows, vectors, row_a, tail)(part, only);
+          return;
+        }
         tile.c = c;
         tile.ldc = ldc;
-        micro(tile);
+        micros.get(rows, row_a, source)(tile);
       });
       if (source == Source::copying) source = Source::copy;
       row += rows;

@@ -4,6 +4,7 @@
 #include "kernels/gemm_epilogue.h"
 #include "kernels/gemm_micro.h"
 #include "kernels/gemm_pack.h"
+#include "simd/transpose.h"
 
 namespace pyffnn {
 namespace PYFFNN_ISA {

@@ -34,6 +34,20 @@ PYFFNN_INLINE VecF lookup8(const float (&table)[8], VecI32 i) {
   return (VecF)_mm512_maskz_permutexvar_ps(0xffff, (__m512i)i, _mm512_maskz_broadcast_f32x8(0xffff, _mm256_loadu_ps(table)));
 }
 
+// The 16-byte lanes at p, p + apart, ..., each put in its place by the load.
+PYFFNN_INLINE VecF insert_lanes(const float* p, Index apart) {
+  __m512 r = _mm512_castps128_ps512(_mm_loadu_ps(p));
+  r = _mm512_maskz_insertf32x4(0xffff, r, _mm_loadu_ps(p + apart), 1);
+  r = _mm512_maskz_insertf32x4(0xffff, r, _mm_loadu_ps(p + 2 * apart), 2);
+  return (VecF)_mm512_maskz_insertf32x4(0xffff, r, _mm_loadu_ps(p + 3 * apart), 3);
+}
+PYFFNN_INLINE VecD insert_lanes(const double* p, Index apart) {
+  __m512d r = _mm512_castpd128_pd512(_mm_loadu_pd(p));
+  r = _mm512_maskz_insertf64x2(0xff, r, _mm_loadu_pd(p + apart), 1);
+  r = _mm512_maskz_insertf64x2(0xff, r, _mm_loadu_pd(p + 2 * apart), 2);
+  return (VecD)_mm512_maskz_insertf64x2(0xff, r, _mm_loadu_pd(p + 3 * apart), 3);
+}
+
 // n in [0, lanes]; a masked lane is never touched in memory.
 PYFFNN_INLINE VecF load_tail(const float* p, Index n) { return (VecF)_mm512_maskz_loadu_ps(static_cast<__mmask16>((1u << n) - 1u), p); }
 PYFFNN_INLINE VecD load_tail(const double* p, Index n) { return (VecD)_mm512_maskz_loadu_pd(static_cast<__mmask8>((1u << n) - 1u), p); }

@@ -1,6 +1,5 @@
 #include "ops/products/core_trait.h"
 
-#include <atomic>
 #include <chrono>
 #include <cstdint>
 #include <cstdlib>
@@ -81,9 +80,9 @@ CoreTrait measure(const KernelTable& table) {
   return t;
 }
 
-std::atomic<int> g_forced{-1};
-
 }  // namespace
+
+std::atomic<int> g_forced_way{-1};
 
 CoreTrait core_trait() {
   const KernelTable& table = dispatch::active();
@@ -114,7 +113,7 @@ bool tall_core_for(Index m, Index n, Index k) {
 }
 
 std::optional<Way> forced_way() {
-  const int way = g_forced.load(std::memory_order_relaxed);
+  const int way = g_forced_way.load(std::memory_order_relaxed);
   return way < 0 ? std::nullopt : std::optional<Way>(static_cast<Way>(way));
 }
 
@@ -126,7 +125,7 @@ void force_way(const std::string& name, const char* source) {
     names += std::string(", ") + kWayNames[w];
   }
   if (found == kWays) throw std::invalid_argument(std::string(source) + " must be one of " + names + ", got '" + name + "'");
-  g_forced.store(found, std::memory_order_relaxed);
+  g_forced_way.store(found, std::memory_order_relaxed);
 }
 
 std::string forced_way_name() {

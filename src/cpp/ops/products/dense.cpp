@@ -41,18 +41,23 @@ Problem<T> part_of(Problem<T> p, Index r0, Index r1, Index c0, Index c1) {
   return p;
 }
 
+// Operands in place.
+template <class T>
+void set_operands(GemmArgs<T>& g, Index k, const ConstMat<T>& a, const ConstMat<T>& b, Index a_rows, Index nr) {
+  g.k = k;
+  g.a = a.p;
+  g.a_panel = a_rows * a.rs;
+  g.a_rows = a_rows;
+  g.a_rs = a.rs;
+  g.a_cs = a.cs;
+  g.b = b.p;
+  g.b_panel = nr;
+  g.b_rs = b.rs;
+}
 template <class T>
 GemmArgs<T> args_of(const Problem<T>& p, Index a_rows, Index nr) {
   GemmArgs<T> g = output_args(p.m, p.n, p.c, p.ldc, p.fuse, p.accumulate);
-  g.k = p.k;
-  g.a = p.a.p;
-  g.a_panel = a_rows * p.a.rs;
-  g.a_rows = a_rows;
-  g.a_rs = p.a.rs;
-  g.a_cs = p.a.cs;
-  g.b = p.b.p;
-  g.b_panel = nr;
-  g.b_rs = p.b.rs;
+  set_operands(g, p.k, p.a, p.b, a_rows, nr);
   return g;
 }
 
@@ -155,8 +160,17 @@ void gemm(Index m, Index n, Index k, ConstMat<T> a, ConstMat<T> b, T* c, Index l
       return tile_gemm(m, n, k, a, b, c, ldc, fuse, accumulate, parts_of(chosen));
   }
   const Kernels<T>& kernels = dispatch::kernels<T>();
-  const Problem<T> p{m, n, k, a, b, c, ldc, fuse, accumulate};
   const int parts = threads::threads_for(2.0 * static_cast<double>(m) * static_cast<double>(n) * static_cast<double>(k));
+  // Field by field: copied as a whole, a struct just written is read in wider pieces than it was written in, and each waits for the stores.
+  if (parts <= 1 &&
+      is_short({m, n, k, {a.rs, a.cs}, {b.rs, b.cs}, sizeof(T), fuse.epilogue == Epilogue::update}, kernels.tile, cpu::caches()) &&
+      !any_way_forced()) {
+    GemmArgs<T> g = output_args(m, n, c, ldc, fuse, accumulate);
+    set_operands(g, k, a, b, rows_of_tile(m, kernels.tile), kernels.tile.nr);
+    kernels.gemm(g);
+    return;
+  }
+  const Problem<T> p{m, n, k, a, b, c, ldc, fuse, accumulate};
   if (parts <= 1) return gemm_serial(p, kernels);
   if (by_rows(m, n, kernels.tile)) {
     threads::parallel_for(m, parts, [&](Index begin, Index end) { gemm_serial(part_of(p, begin, end, 0, n), kernels); }, kernels.tile.mr);

@@ -27,7 +27,7 @@ DensePlan by_rows_plan(const DenseShape& s, const GemmGeometry& tile, const cpu:
   DensePlan r{};
   r.way = Way::rows;
   r.mc = std::max<Index>(s.m, 1);
-  r.a_rows = std::max<Index>(1, ceil_div(s.m, panels));
+  r.a_rows = rows_of_tile(s.m, tile);
   r.whole = s.b.cs == 1 && s.k <= block_of_k(s.k) && bytes <= cache.l1d;
   if (r.whole) return r;
   // A weight update needs the whole sum in registers: one block of k, however long.

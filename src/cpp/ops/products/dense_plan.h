@@ -3,6 +3,7 @@
 #pragma once
 #include <optional>
 
+#include "core/math.h"
 #include "ops/products/choice.h"
 
 namespace pyffnn::ops {
@@ -46,6 +47,17 @@ struct DensePlan {
   bool whole, pack_a, pack_b;
   Index a_rows, mc, nc, kc;
 };
+
+// Rows of a register tile of `rows`: the panels are equally high.
+constexpr Index rows_of_tile(Index m, const GemmGeometry& tile) {
+  return m <= tile.mr ? (m > 0 ? m : 1) : ceil_div(m, ceil_div(m, tile.mr));
+}
+
+// Whether `whole` holds and no other way suits the shape better: the short call, which is told by the first look at it.
+inline bool is_short(const DenseShape& s, const GemmGeometry& tile, const cpu::Caches& cache) {
+  const bool stays = s.b.cs == 1 && s.k <= block_of_k(s.k) && s.k * s.n * s.size <= cache.l1d;
+  return stays && (s.m <= tile.mr || s.k > kMostShallow || s.a.cs != 1 || s.n > 8 * tile.nr);
+}
 
 // tall_core: the trait (core_trait.h). A core with two ports for 512-bit multiply-adds takes the tall tiles, whose steps read fewer lines
 // of B; one that splits those operations has the time to read more lines, and whole rows of B suit it better.
