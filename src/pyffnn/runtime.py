@@ -200,9 +200,9 @@ def config() -> Config:
 
 
 def _products() -> Products:
-    tall, rows, columns = _pyffnn.core_trait()
+    core, rows, columns = _pyffnn.core_trait()
     return {
-        "core": "tall" if tall else "rows",
+        "core": core,
         "rows_us": round(rows, 1),
         "columns_us": round(columns, 1),
         "way": _pyffnn.product_way(),

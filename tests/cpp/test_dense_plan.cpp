@@ -38,7 +38,7 @@ void test_dense_plans() {
             DenseShape s = dense(m, n, k, size);
             s.update = update;
             if (along_k) s.b = {1, k};
-            const DensePlan p = dense_plan(s, tile, cache, false);
+            const DensePlan p = dense_plan(s, tile, cache, CoreKind::rows);
             if (p.way == Way::shallow) {
               CHECK(k <= kMostShallow && m > tile.mr && !update && s.b.cs == 1 && p.mc == m);
               continue;
@@ -62,22 +62,24 @@ void test_dense_plans() {
       }
     });
   });
-  CHECK(dense_plan(dense(16, 1000, 1000), kAvx512, kZen, false).a_rows == 8);
-  CHECK(dense_plan(dense(28, 1000, 1000), kAvx512, kZen, false).a_rows == 14);
+  CHECK(dense_plan(dense(16, 1000, 1000), kAvx512, kZen, CoreKind::rows).a_rows == 8);
+  CHECK(dense_plan(dense(28, 1000, 1000), kAvx512, kZen, CoreKind::rows).a_rows == 14);
   // Rows of B that lie 4096 bytes apart share their cache sets; a few more bytes and they do not.
-  CHECK(dense_plan(dense(100, 1024, 500), kAvx512, kZen, false).pack_b && !dense_plan(dense(100, 1040, 500), kAvx512, kZen, false).pack_b);
+  CHECK(dense_plan(dense(100, 1024, 500), kAvx512, kZen, CoreKind::rows).pack_b &&
+        !dense_plan(dense(100, 1040, 500), kAvx512, kZen, CoreKind::rows).pack_b);
   // Two panels of rows do not repay the packing.
-  CHECK(!dense_plan(dense(12, 1024, 500), kAvx2, kZen, false).pack_b);
+  CHECK(!dense_plan(dense(12, 1024, 500), kAvx2, kZen, CoreKind::rows).pack_b);
   // Few rows over long rows of a B beyond L2: they stream.
-  const DensePlan few = dense_plan(dense(3, 100000, 500), kAvx2, kZen, false);
+  const DensePlan few = dense_plan(dense(3, 100000, 500), kAvx2, kZen, CoreKind::rows);
   CHECK(!few.pack_b && few.kc == 8 && few.nc == 100000);
-  CHECK(dense_plan(dense(100, 1000, 600), kAvx2, kZen, false).kc == 600 && dense_plan(dense(100, 1000, 800), kAvx2, kZen, false).kc == 512);
+  CHECK(dense_plan(dense(100, 1000, 600), kAvx2, kZen, CoreKind::rows).kc == 600 &&
+        dense_plan(dense(100, 1000, 800), kAvx2, kZen, CoreKind::rows).kc == 512);
   // A transposed A whose columns overfill sets is packed where enough columns of B use it.
   DenseShape s = dense(100, 1000, 500);
   s.a = {1, 1024};
-  CHECK(dense_plan(s, kAvx2, kZen, false).pack_a);
+  CHECK(dense_plan(s, kAvx2, kZen, CoreKind::rows).pack_a);
   s.n = 100;
-  CHECK(!dense_plan(s, kAvx2, kZen, false).pack_a);
+  CHECK(!dense_plan(s, kAvx2, kZen, CoreKind::rows).pack_a);
 }
 
 // What every plan promises its driver and kernel.
@@ -92,14 +94,15 @@ void check_blocks(const DensePlan& p, const DenseShape& s, const GemmGeometry& t
   CHECK(p.mc <= 2 * tile.mr || p.mc * p.kc * s.size <= cache.l2 / 2 + p.kc * s.size);
 }
 
-void test_plans_of_a_tall_core() {
+void test_plans_of_other_cores() {
   over_machines([](const GemmGeometry& tile, const cpu::Caches& cache) {
     over_shapes([&](Index m, Index n, Index k) {
       for (const Strides a : {Strides{k, 1}, Strides{1, m}}) {
         for (const Strides b : {Strides{n, 1}, Strides{1, k}}) {
           for (const bool update : {false, true}) {
             const DenseShape s{m, n, k, a, b, 4, update};
-            check_blocks(dense_plan(s, tile, cache, true), s, tile, cache);
+            for (const CoreKind core : {CoreKind::either, CoreKind::columns})
+              check_blocks(dense_plan(s, tile, cache, core), s, tile, cache);
             for (int w = 0; w < kWays; ++w) {
               const DensePlan p = plan_of_way(static_cast<Way>(w), s, tile, cache);
               CHECK(p.way == static_cast<Way>(w) || p.way == Way::rows);
@@ -110,28 +113,35 @@ void test_plans_of_a_tall_core() {
       }
     });
   });
-  const auto way = [](Index m, Index k, Index n, bool tall) { return dense_plan(dense(m, n, k), kAvx512, kSkylake, tall).way; };
-  // The shapes of `pyffnn bench` on either kind of core.
-  for (const bool tall : {false, true}) {
-    CHECK(way(1, 300, 100, tall) == Way::rows && way(16, 16, 16, tall) == Way::rows && way(64, 64, 64, tall) == Way::rows);
-    CHECK(way(1000, 6, 64, tall) == Way::shallow && way(64, 6, 16, tall) == Way::shallow);
-    CHECK(way(32, 100, 50, tall) == Way::rows);
-    CHECK(way(32, 300, 500, tall) == (tall ? Way::down : Way::rows));
-    CHECK(way(128, 300, 500, tall) == (tall ? Way::copy : Way::rows));
-    CHECK(way(256, 500, 10000, tall) == (tall ? Way::copy : Way::rows));
-    CHECK(way(512, 512, 512, tall) == (tall ? Way::copy : Way::rows));
-    CHECK(way(1024, 1024, 1024, tall) == (tall ? Way::ahead : Way::rows));
+  const auto way = [](Index m, Index k, Index n, CoreKind core) { return dense_plan(dense(m, n, k), kAvx512, kSkylake, core).way; };
+  // The shapes of `pyffnn bench` on each kind of core.
+  for (const CoreKind core : {CoreKind::rows, CoreKind::either, CoreKind::columns}) {
+    const bool rows = core == CoreKind::rows, columns = core == CoreKind::columns;
+    CHECK(way(1, 300, 100, core) == Way::rows && way(16, 16, 16, core) == Way::rows && way(64, 64, 64, core) == Way::rows);
+    CHECK(way(1000, 6, 64, core) == Way::shallow && way(64, 6, 16, core) == Way::shallow);
+    CHECK(way(32, 100, 50, core) == Way::rows);
+    CHECK(way(32, 300, 500, core) == (columns ? Way::down : Way::rows));
+    CHECK(way(128, 300, 100, core) == (columns ? Way::copy : Way::rows));
+    CHECK(way(128, 300, 500, core) == (rows ? Way::rows : Way::copy));
+    CHECK(way(256, 500, 10000, core) == (rows ? Way::rows : Way::copy));
+    CHECK(way(512, 512, 512, core) == (rows ? Way::rows : Way::copy));
+    CHECK(way(1024, 1024, 1024, core) == (rows ? Way::rows : columns ? Way::ahead : Way::copy));
+    // A B far beyond L2 goes by columns even for few rows, where they are even.
+    CHECK(way(32, 500, 10000, core) == (rows ? Way::rows : columns ? Way::down : Way::copy));
   }
+  // Tiles that are not tall have no wide ones beside them: even, they go by columns.
+  CHECK(dense_plan(dense(32, 500, 300), kAvx2, kZen, CoreKind::either).way == Way::copy);
   // A^T B: transposed where enough panels use it, else read as it lies.
   DenseShape s = dense(300, 500, 128);
   s.a = {1, 300};
-  CHECK(dense_plan(s, kAvx512, kSkylake, true).way == Way::copy && !dense_plan(s, kAvx512, kSkylake, true).pack_a);
+  CHECK(dense_plan(s, kAvx512, kSkylake, CoreKind::columns).way == Way::copy &&
+        !dense_plan(s, kAvx512, kSkylake, CoreKind::columns).pack_a);
   s.n = 512;
-  CHECK(dense_plan(s, kAvx512, kSkylake, true).way == Way::copy && dense_plan(s, kAvx512, kSkylake, true).pack_a);
+  CHECK(dense_plan(s, kAvx512, kSkylake, CoreKind::columns).way == Way::copy && dense_plan(s, kAvx512, kSkylake, CoreKind::columns).pack_a);
   // 256 rows of 500 stay one block of A; rows of A 2048 bytes apart crowd their sets, and are transposed.
-  CHECK(dense_plan(dense(256, 10000, 500), kAvx512, kSkylake, true).mc == 256);
-  CHECK(dense_plan(dense(512, 512, 512), kAvx512, kSkylake, true).pack_a &&
-        !dense_plan(dense(256, 500, 400), kAvx512, kSkylake, true).pack_a);
+  CHECK(dense_plan(dense(256, 10000, 500), kAvx512, kSkylake, CoreKind::columns).mc == 256);
+  CHECK(dense_plan(dense(512, 512, 512), kAvx512, kSkylake, CoreKind::columns).pack_a &&
+        !dense_plan(dense(256, 500, 400), kAvx512, kSkylake, CoreKind::columns).pack_a);
   CHECK(crowded(2048, 14, kSkylake) && crowded(4096, 14, kSkylake) && !crowded(2000, 14, kSkylake) && !crowded(64, 14, kSkylake));
 }
 
@@ -139,6 +149,6 @@ void test_plans_of_a_tall_core() {
 
 int main() {
   test_dense_plans();
-  test_plans_of_a_tall_core();
+  test_plans_of_other_cores();
   return g_failures;
 }

@@ -46,7 +46,7 @@ void register_runtime(py::module_& m) {
   });
   m.def("core_trait", [] {
     const ops::CoreTrait t = ops::core_trait();
-    return py::make_tuple(t.tall, t.rows_us, t.columns_us);
+    return py::make_tuple(ops::kCoreKindNames[static_cast<int>(t.kind)], t.rows_us, t.columns_us);
   });
   m.def("product_way", &ops::forced_way_name);
   m.def("set_product_way", [](const std::string& name) { ops::force_way(name, "way"); }, py::arg("name"));

@@ -151,7 +151,8 @@ void SweepProducts<T>::add_dh(const Table& u, Index word, Index words, Index blo
     return multiply_on_tiles(g, p, 1, ldp_, rows, parts());
   }
   // A core that wants tall tiles finds them in the dense products; the others fetch the next rows of U from memory meanwhile.
-  if (ops::tall_core_for(g.m, g.n, g.k)) return ops::gemm<T>(g.m, g.n, g.k, {p, 1, ldp_}, {u.p, u.ld, 1}, dh, lddh_, {}, accumulate);
+  if (ops::core_kind_for(g.m, g.n, g.k) != ops::CoreKind::rows)
+    return ops::gemm<T>(g.m, g.n, g.k, {p, 1, ldp_}, {u.p, u.ld, 1}, dh, lddh_, {}, accumulate);
   const T* const following = s_.u + (word + words) * s_.ld;
   Ahead ahead{reinterpret_cast<const char*>(following), reinterpret_cast<const char*>(following + next * s_.ld)};
   g.ahead = &ahead;

@@ -16,8 +16,8 @@ namespace {
 // in L2. Rows begin 16 bytes off a line, as NumPy's do.
 constexpr Index kTiles = 6, kPanels = 7, kDepth = 300, kOff = 4;
 constexpr int kRounds = 5;
-// Where both are even the tall tiles are taken: they lose nothing to strides that crowd the sets of a cache.
-constexpr double kEven = 1.05;
+// Even: columns take no less than the first and no more than the second part of the rows' time.
+constexpr double kEvenFrom = 0.9, kEvenTo = 1.05;
 // Multiply-adds that make the measurement worth its time.
 constexpr double kWorthwhile = 4e6;
 
@@ -46,7 +46,7 @@ double microseconds(F f) {
 }
 
 CoreTrait measure(const KernelTable& table) {
-  if (std::strcmp(table.isa, "reference") == 0) return {false, 0, 0};
+  if (std::strcmp(table.isa, "reference") == 0) return {CoreKind::rows, 0, 0};
   const Kernels<float>& kernels = table.f32;
   const Index m = kTiles * kernels.tile.mr, n = kPanels * kernels.tile.nr, a_size = m * kDepth + 16, b_size = kDepth * n + 16;
   // Not from the blocks of scratch memory, beside which it would count.
@@ -69,14 +69,14 @@ CoreTrait measure(const KernelTable& table) {
   g.b_panel = kernels.tile.nr;
   g.c = c;
   g.ldc = n;
-  CoreTrait t{false, 1e30, 1e30};
+  CoreTrait t{CoreKind::rows, 1e30, 1e30};
   for (int round = 0; round < kRounds; ++round) {
     const double rows = microseconds([&] { kernels.gemm(g); });
     const double columns = microseconds([&] { kernels.gemm_tall({g, 1, true, room, nullptr}); });
     t.rows_us = rows < t.rows_us ? rows : t.rows_us;
     t.columns_us = columns < t.columns_us ? columns : t.columns_us;
   }
-  t.tall = t.columns_us < kEven * t.rows_us;
+  if (t.columns_us <= kEvenTo * t.rows_us) t.kind = t.columns_us < kEvenFrom * t.rows_us ? CoreKind::columns : CoreKind::either;
   return t;
 }
 
@@ -99,17 +99,18 @@ CoreTrait core_trait() {
   return kept != nullptr ? *kept : found;
 }
 
-bool tall_core_for(Index m, Index n, Index k) {
-  if (const std::optional<Way> way = forced_way(); way) return *way == Way::down || *way == Way::copy || *way == Way::ahead;
+CoreKind core_kind_for(Index m, Index n, Index k) {
+  if (const std::optional<Way> way = forced_way(); way)
+    return *way == Way::down || *way == Way::copy || *way == Way::ahead ? CoreKind::columns : CoreKind::rows;
   const KernelTable& table = dispatch::active();
-  if (const CoreTrait* t = known(table); t != nullptr) return t->tall;
-  if (static_cast<double>(m) * static_cast<double>(n) * static_cast<double>(k) < kWorthwhile) return false;
+  if (const CoreTrait* t = known(table); t != nullptr) return t->kind;
+  if (static_cast<double>(m) * static_cast<double>(n) * static_cast<double>(k) < kWorthwhile) return CoreKind::rows;
   // One thread of a team measures; the others go on meanwhile.
   static std::atomic_flag first = ATOMIC_FLAG_INIT;
-  if (first.test_and_set(std::memory_order_acquire)) return false;
-  const bool tall = core_trait().tall;
+  if (first.test_and_set(std::memory_order_acquire)) return CoreKind::rows;
+  const CoreKind kind = core_trait().kind;
   first.clear(std::memory_order_release);
-  return tall;
+  return kind;
 }
 
 std::optional<Way> forced_way() {

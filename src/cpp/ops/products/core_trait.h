@@ -10,16 +10,16 @@
 namespace pyffnn::ops {
 
 struct CoreTrait {
-  bool tall;                   // the tall tiles won
+  CoreKind kind;
   double rows_us, columns_us;  // the least time of each; 0 where there is nothing to measure (the reference kernels)
 };
 
 // The trait with the active ISA; measured by the first call, in under a millisecond.
 CoreTrait core_trait();
 
-// Its `tall` for a product of these sizes: false for small ones until a large one, or a question, has had it measured. Where a way is
-// prescribed, whether it is one of tall tiles.
-bool tall_core_for(Index m, Index n, Index k);
+// Its kind for a product of these sizes: `rows` for small ones until a large one, or a question, has had it measured. Where a way is
+// prescribed, what it walks by.
+CoreKind core_kind_for(Index m, Index n, Index k);
 
 // The way that every dense product takes where it can; none: the plan's own choice. By name, "auto" for none; throws std::invalid_argument
 // naming `source` and the names there are.

@@ -145,7 +145,7 @@ void gemm_serial(const Problem<T>& p, const Kernels<T>& kernels) {
   const std::optional<Way> forced = forced_way();
   planned(p,
           forced ? plan_of_way(*forced, shape, kernels.tile, cpu::caches())
-                 : dense_plan(shape, kernels.tile, cpu::caches(), tall_core_for(p.m, p.n, p.k)),
+                 : dense_plan(shape, kernels.tile, cpu::caches(), core_kind_for(p.m, p.n, p.k)),
           kernels);
 }
 

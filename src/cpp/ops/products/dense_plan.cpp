@@ -16,6 +16,9 @@ constexpr Index kManyPanels = 64;
 // Column panels below which an A that runs along m is better read as it lies.
 constexpr Index kFewPanels = 16;
 
+// Rows of the tallest tile that leave registers for half as many rows over twice the columns (kInPlaceRows of the micro-kernels).
+constexpr Index kRowsForWide = 8;
+
 // Equal parts, since the walk by columns returns to C for each.
 Index equal_block_of_k(Index k) {
   const Index block = block_of_k(k);
@@ -90,13 +93,19 @@ DensePlan plan_of_way(Way way, const DenseShape& s, const GemmGeometry& tile, co
   return by_rows_plan(s, tile, cache);
 }
 
-DensePlan dense_plan(const DenseShape& s, const GemmGeometry& tile, const cpu::Caches& cache, bool tall_core) {
+DensePlan dense_plan(const DenseShape& s, const GemmGeometry& tile, const cpu::Caches& cache, CoreKind core) {
   const Index bytes = s.k * s.n * s.size, tiles = ceil_div(s.m, tile.mr), row_bytes = s.b.rs * s.size;
   if (s.m == 1 && s.b.rs == 1 && s.b.cs != 1 && !s.update) return plan_of_way(Way::turned, s, tile, cache);
   // As many columns as stay in registers at once, or a few times that: more of them are a matter of writing C, whose rows want to be whole.
   // An A that runs along m has a line for each number then, and goes by rows.
   if (s.k <= kMostShallow && tiles > 1 && s.n <= 8 * tile.nr && s.a.cs == 1) return plan_of_way(Way::shallow, s, tile, cache);
-  if (!tall_core || tiles <= 1 || (s.b.cs == 1 && bytes <= cache.l1d)) return plan_of_way(Way::rows, s, tile, cache);
+  if (core == CoreKind::rows || tiles <= 1 || (s.b.cs == 1 && bytes <= cache.l1d)) return plan_of_way(Way::rows, s, tile, cache);
+  if (core == CoreKind::either && tile.mr >= kRowsForWide) {
+    // Zen 4, AVX-512, GFLOP/s by rows and by columns: B of 600 kB, 32 rows 112 and 109; 256 kB, 512 rows 114 and 109; 1 MB, 512 rows 114
+    // and 112; 800 kB, 256 rows 112 and 114; 20 MB, 256 rows 106 and 112. Rows of B 8 kB apart, 8 MB, 64 rows: copied 111, packed ahead 94.
+    if (bytes <= cache.l2 / 2 || (tiles <= 3 && bytes <= 2 * cache.l2)) return plan_of_way(Way::rows, s, tile, cache);
+    return plan_of_way(Way::copy, s, tile, cache);
+  }
   if (s.b.cs == 1 && row_bytes % (kPage / 2) == 0 && bytes > 2 * cache.l2) return plan_of_way(Way::ahead, s, tile, cache);
   const bool in_place = tiles <= 3 && s.b.cs == 1 && !crowded(row_bytes, kTogether, cache);
   return plan_of_way(in_place ? Way::down : Way::copy, s, tile, cache);

@@ -59,9 +59,13 @@ inline bool is_short(const DenseShape& s, const GemmGeometry& tile, const cpu::C
   return stays && (s.m <= tile.mr || s.k > kMostShallow || s.a.cs != 1 || s.n > 8 * tile.nr);
 }
 
-// tall_core: the trait (core_trait.h). A core with two ports for 512-bit multiply-adds takes the tall tiles, whose steps read fewer lines
-// of B; one that splits those operations has the time to read more lines, and whole rows of B suit it better.
-DensePlan dense_plan(const DenseShape& s, const GemmGeometry& tile, const cpu::Caches& cache, bool tall_core);
+// What suits a core, as measured (core_trait.h). One with two ports for 512-bit multiply-adds takes the tall tiles of the ways by columns,
+// whose steps read fewer lines of B. One that splits those operations has the time to read more lines: both are even there, and the shape
+// decides.
+enum class CoreKind : int { rows = 0, either = 1, columns = 2 };
+constexpr const char* kCoreKindNames[] = {"rows", "either", "columns"};
+
+DensePlan dense_plan(const DenseShape& s, const GemmGeometry& tile, const cpu::Caches& cache, CoreKind core);
 
 // The plan of one way, whatever suits the shape; that of `rows` where the way cannot take it.
 DensePlan plan_of_way(Way way, const DenseShape& s, const GemmGeometry& tile, const cpu::Caches& cache);
