@@ -76,6 +76,8 @@ Activation: TypeAlias = Literal["identity", "sigmoid", "tanh", "relu"]
 
 ACTIVATIONS: dict[str | None, int] = {None: 0, "identity": 0, "sigmoid": 1, "tanh": 2, "relu": 3}
 _UNSAID = len(_precision.PRECISIONS)  # float32, or the precision that an operand was packed in
+# Names of this module: a small product takes no longer than ten look-ups in another one.
+_matmul, _linear = _pyffnn.matmul, _pyffnn.linear
 
 
 def _product_code(precision: Precision | None, operand: Any) -> int:
@@ -114,9 +116,9 @@ def matmul(
     another precision, `transpose_b`, an ISA that lacks the tiles it was packed for) and TypeError (neither float32 nor float64; float64
     beside a packed b of float32).
     """
-    ordinary = precision is None and _precision.default == "float32"
-    code = _UNSAID if ordinary else _product_code(precision, b)
-    return _pyffnn.matmul(a, b, transpose_a, transpose_b, out, code)
+    if precision is None and _precision.ordinary:
+        return _matmul(a, b, transpose_a, transpose_b, out, _UNSAID)
+    return _matmul(a, b, transpose_a, transpose_b, out, _product_code(precision, b))
 
 
 def linear(
@@ -134,9 +136,10 @@ def linear(
     stored as inputs by outputs; w may come from `pack`, as b of `matmul` may. Raises ValueError (shapes, an unknown activation or
     precision, an unusable `out`; with a packed w as `matmul`) and TypeError (dtype).
     """
-    ordinary = precision is None and _precision.default == "float32"
-    code = _UNSAID if ordinary else _product_code(precision, w)
-    return _pyffnn.linear(x, w, b, activation_code(activation), out, code)
+    act = activation_code(activation)
+    if precision is None and _precision.ordinary:
+        return _linear(x, w, b, act, out, _UNSAID)
+    return _linear(x, w, b, act, out, _product_code(precision, w))
 
 
 def pack(

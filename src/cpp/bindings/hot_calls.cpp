@@ -136,10 +136,14 @@ int code_of(PyObject* o) {
 }
 bool is_bool(PyObject* o) { return o == Py_True || o == Py_False; }
 
+// Of a number that is_precision() takes.
 template <class T>
-void product(const Matrix<T>& a, const Matrix<T>& b, T* c, const ops::Fuse<T>& fuse, Precision precision) {
-  const ReleaseGil release(2.0 * static_cast<double>(a.rows) * static_cast<double>(a.cols) * static_cast<double>(b.cols) > kWorthReleasing);
-  ops::gemm<T>(a.rows, b.cols, a.cols, a.mat, b.mat, c, b.cols, fuse, false, precision);
+void product(const Matrix<T>& a, const Matrix<T>& b, T* c, const ops::Fuse<T>& fuse, int precision) {
+  const Precision wanted = precision == kUnsaid ? Precision::float32 : static_cast<Precision>(precision);
+  const auto take = [&] { ops::gemm<T>(a.rows, b.cols, a.cols, a.mat, b.mat, c, b.cols, fuse, false, wanted); };
+  if (2.0 * static_cast<double>(a.rows) * static_cast<double>(a.cols) * static_cast<double>(b.cols) <= kWorthReleasing) return take();
+  const ReleaseGil release;
+  take();
 }
 template <class T>
 void product(const Matrix<T>& a, const ops::PackedMatrix<T>& b, T* c, const ops::Fuse<T>& fuse) {
@@ -177,7 +181,7 @@ struct Matmul {
     Result<T> c;
     const Py_ssize_t shape[] = {a.rows, b.cols};
     if (!c.take(args[4], 2, shape, {a.extent(), b.extent()})) return nullptr;
-    product(a, b, c.data, {}, precision_of(precision));
+    product(a, b, c.data, {}, precision);
     return c.owner.release().ptr();
   }
 };
@@ -208,7 +212,7 @@ struct Linear {
     if (packed != nullptr)
       product(x, *packed, y.data, fuse);
     else
-      product(x, w, y.data, fuse, precision_of(precision));
+      product(x, w, y.data, fuse, precision);
     return y.owner.release().ptr();
   }
 };
