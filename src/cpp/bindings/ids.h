@@ -96,7 +96,7 @@ class Ids {
       std::memcpy(stretch, from + i, static_cast<std::size_t>(n) * sizeof(From));
       const Index bad = ops::first_bad_id(stretch, n, rows);
       if (bad >= 0) refuse(i + bad, stretch[bad], rows);
-      for (Index j = 0; j < n; ++j) to[i + j] = static_cast<To>(stretch[j]);
+      ops::copy_ids(stretch, n, to + i);
     }
   }
 

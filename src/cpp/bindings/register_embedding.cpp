@@ -21,9 +21,8 @@ Index row_distance(const py::array& table) {
 
 py::array embedding(py::handle table_in, py::handle ids_in, py::handle out_in) {
   const py::array table = as_table(matrix(table_in, "table"));
-  const Ids ids(ids_in, "ids");
+  const Ids ids(ids_in, "ids", table.shape(0));
   const Index d = table.shape(1);
-  ids.check_below(table.shape(0));
   std::vector<Index> shape = shape_of(ids.array());
   shape.push_back(d);
   py::array y = result(out_in, shape, dtype_num(table), {&table, &ids.given()});
@@ -71,11 +70,10 @@ struct Bags {
   bool weighted;
 
   Bags(py::handle ids_in, py::handle offsets_in, py::handle w_in, Index rows, int num)
-      : ids(ids_in, "ids"), offsets(offsets_in, "offsets", Ids::Width::int64), weighted(!w_in.is_none()) {
+      : ids(ids_in, "ids", rows), offsets(offsets_in, "offsets", Ids::Width::int64), weighted(!w_in.is_none()) {
     check_rank(ids.array(), 1, "ids");
     check_rank(offsets.array(), 1, "offsets");
     offsets.check_bounds(ids.size());
-    ids.check_below(rows);
     weights = as_weights(w_in, ids.size(), num, "weights");
   }
   Index count() const { return offsets.size() - 1; }

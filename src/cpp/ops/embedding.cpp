@@ -49,25 +49,47 @@ T bag_scale(const T* weights, Index begin, Index end, bool mean) {
 
 }  // namespace
 
+namespace {
+
+// Ids that a compiler turns into vectors at any level that has them: of a number that is known, without a rest.
+constexpr Index kIdBlock = 64;
+
+// The sign is set if one of them is outside [0, top]: that of id | (top - id). Without a branch or a compare, so that the baseline's
+// vectors suffice.
+template <class U, class I>
+U signs(const I* ids, Index count, U top) {
+  U seen = 0;
+  if (count == kIdBlock) {
+    for (Index j = 0; j < kIdBlock; ++j) seen |= static_cast<U>(ids[j]) | (top - static_cast<U>(ids[j]));
+    return seen;
+  }
+  for (Index j = 0; j < count; ++j) seen |= static_cast<U>(ids[j]) | (top - static_cast<U>(ids[j]));
+  return seen;
+}
+
+}  // namespace
+
 template <class I>
 Index first_bad_id(const I* ids, Index count, Index rows) {
   using U = std::make_unsigned_t<I>;
-  // Without a branch or a compare, so that the baseline's vectors suffice: the sign of id | (rows - 1 - id) is set outside [0, rows).
-  constexpr Index kBlock = 256, kMost = std::numeric_limits<I>::max();
+  constexpr Index kMost = std::numeric_limits<I>::max();
   constexpr int kSign = 8 * sizeof(I) - 1;
   if (rows == 0) return count > 0 ? 0 : -1;
   const U top = static_cast<U>(std::min(rows - 1, kMost));
-  for (Index i = 0; i < count; i += kBlock) {
-    const Index n = count - i < kBlock ? count - i : kBlock;
-    U seen = 0;
-    for (Index j = 0; j < n; ++j) seen |= static_cast<U>(ids[i + j]) | (top - static_cast<U>(ids[i + j]));
-    const bool bad = (seen >> kSign) != 0;
-    if (bad) {
-      for (Index j = 0; j < n; ++j)
-        if (ids[i + j] < 0 || static_cast<Index>(ids[i + j]) >= rows) return i + j;
-    }
+  for (Index i = 0; i < count; i += kIdBlock) {
+    const Index n = std::min(kIdBlock, count - i);
+    if (signs(ids + i, n, top) >> kSign == 0) continue;
+    for (Index j = 0; j < n; ++j)
+      if (ids[i + j] < 0 || static_cast<Index>(ids[i + j]) >= rows) return i + j;
   }
   return -1;
+}
+
+template <class From, class To>
+void copy_ids(const From* from, Index count, To* __restrict to) {
+  for (; count >= kIdBlock; count -= kIdBlock, from += kIdBlock, to += kIdBlock)
+    for (Index j = 0; j < kIdBlock; ++j) to[j] = static_cast<To>(from[j]);
+  for (Index j = 0; j < count; ++j) to[j] = static_cast<To>(from[j]);
 }
 
 template <class T, class I>
@@ -129,6 +151,9 @@ void mean_pool_backward(const T* dy, const I* ids, const Index* offsets, const T
 
 template Index first_bad_id(const std::int32_t*, Index, Index);
 template Index first_bad_id(const std::int64_t*, Index, Index);
+template void copy_ids(const std::int32_t*, Index, std::int32_t*);
+template void copy_ids(const std::int64_t*, Index, std::int32_t*);
+template void copy_ids(const std::int64_t*, Index, std::int64_t*);
 #define PYFFNN_INSTANTIATE(T, I)                                                                             \
   template void embedding(const T*, Index, const I*, Index, Index, T*, Index);                               \
   template void embedding_backward(const T*, const I*, Index, Index, Index, T*);                             \

@@ -8,6 +8,10 @@ namespace pyffnn::ops {
 template <class I>
 Index first_bad_id(const I* ids, Index count, Index rows);
 
+// Ids to memory apart from theirs, as narrow as To.
+template <class From, class To>
+void copy_ids(const From* from, Index count, To* to);
+
 template <class T, class I>
 void embedding(const T* table, Index ld, const I* ids, Index count, Index d, T* out, Index ldo);
 
