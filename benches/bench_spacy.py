@@ -1,4 +1,4 @@
-"""Training of text categorisers in spaCy, words a second and accuracy: `textcat` on Thinc's and on pyffnn's operations, and `pyffnn_textcat`.
+"""Training of text categorisers in spaCy, words a second and accuracy: `textcat` on Thinc's and on pyffnn's operations (and with its optimizer), and `pyffnn_textcat`.
 
 python benches/bench_spacy.py --data DIR [--threads 1] [--texts 4000] [--passes 5]
 
@@ -54,11 +54,12 @@ def run(
     train: list[tuple[str, str]],
     test: list[tuple[str, str]],
     passes: int,
+    optimizer: str = "Adam.v1",
 ) -> None:
     fix_random_seed(0)
     labels = sorted({label for _, label in train})
     with use_ops(ops):
-        nlp = spacy.blank("en")
+        nlp = spacy.blank("en", config={"training": {"optimizer": {"@optimizers": optimizer}}})
         nlp.add_pipe(component, config=config)
         given, held = examples(nlp, train, labels), examples(nlp, test, labels)
         words = sum(len(example.predicted) for example in given)
@@ -110,9 +111,29 @@ def main() -> None:
             test,
             args.passes,
         )
+        run(
+            "textcat, bag of words, PyffnnOps and its Adam",
+            "pyffnn",
+            "textcat",
+            {"model": BOW},
+            train,
+            test,
+            args.passes,
+            "pyffnn.Adam.v1",
+        )
         run("pyffnn_textcat", "numpy", "pyffnn_textcat", {}, train, test, args.passes)
         run("textcat, ensemble, NumpyOps", "numpy", "textcat", {}, some, test[:200], 2)
         run("textcat, ensemble, PyffnnOps", "pyffnn", "textcat", {}, some, test[:200], 2)
+        run(
+            "textcat, ensemble, PyffnnOps and its Adam",
+            "pyffnn",
+            "textcat",
+            {},
+            some,
+            test[:200],
+            2,
+            "pyffnn.Adam.v1",
+        )
 
 
 if __name__ == "__main__":
