@@ -129,42 +129,23 @@ TermRows<T> joined(std::vector<TermRows<T>>& parts) {
   return all;
 }
 
-// The words' n-grams in numbers that all parts share, as those of the words are.
-std::vector<GramLevel> numbered_grams(std::vector<Part>& parts, Index n, Index words, Index most) {
+// The words' n-grams in numbers that all parts share, as those of the words are. By one thread: most of the time is that of the pairs met
+// for the first time, and to bring the tables of several threads together took longer than they saved.
+std::vector<GramLevel> numbered_grams(std::vector<Part>& parts, Index words, Index most) {
   std::vector<GramLevel> levels;
   for (Index length = 2; length <= most; ++length) {
     GramLevel level;
     level.prefixes = length == 2 ? words : levels.back().size();
-    std::vector<PairTable> tables(parts.size());
-    in_parts(parts, n, [&](Part& part, Index, Index) {
-      PairTable& table = tables[static_cast<std::size_t>(&part - parts.data())];
-      table = PairTable(std::max<Index>(level.prefixes, 1), std::max<Index>(words, 1), part.numbers.size() / 4);
-      part.grams.emplace_back();
-      const TermNumbers& prefixes = length == 2 ? part.numbers : part.grams[part.grams.size() - 2];
-      number_grams(table, part.numbers, prefixes, part.ends, length, part.grams.back());
-    });
-    PairTable& all = tables.front();
-    std::vector<TermNumbers> renumbered(parts.size());
-    for (std::size_t k = 1; k < parts.size(); ++k) {
-      std::vector<std::uint64_t> keys(static_cast<std::size_t>(tables[k].size()));
-      tables[k].keys(keys.data());
-      tables[k] = {};
-      for (const std::uint64_t key : keys)
-        renumbered[k].push_back(
-            static_cast<std::uint32_t>(all.intern(all.permute(static_cast<std::uint32_t>(key >> 32), static_cast<std::uint32_t>(key)))));
+    Index expected = 0;
+    for (const Part& part : parts) expected += part.numbers.size() / 4;
+    PairTable table(std::max<Index>(level.prefixes, 1), std::max<Index>(words, 1), expected);
+    for (Part& part : parts) {
+      TermNumbers grams;
+      number_grams(table, part.numbers, length == 2 ? part.numbers : part.grams.back(), part.ends, length, grams);
+      part.grams.push_back(std::move(grams));
     }
-    in_parts(parts, n, [&](Part& part, Index, Index) {
-      const std::size_t k = static_cast<std::size_t>(&part - parts.data());
-      if (k == 0) return;
-      TermNumbers& grams = part.grams.back();
-      Index begin = 0;
-      for (const Index end : part.ends) {
-        for (Index i = begin; i + length <= end; ++i) grams[i] = renumbered[k][grams[i]];
-        begin = end;
-      }
-    });
-    level.keys.resize(static_cast<std::size_t>(all.size()));
-    all.keys(level.keys.data());
+    level.keys.resize(static_cast<std::size_t>(table.size()));
+    table.keys(level.keys.data());
     levels.push_back(std::move(level));
   }
   return levels;
@@ -200,7 +181,7 @@ TermRows<T> count_terms(const Characters* documents, Index n, const TermOptions&
     if (k == 0) return;
     for (std::uint32_t& number : part.numbers) number = renumbered[k][number];
   });
-  const std::vector<GramLevel> levels = numbered_grams(parts, n, all.size(), most);
+  const std::vector<GramLevel> levels = numbered_grams(parts, all.size(), most);
   std::vector<TermNumbers> places;
   vocabulary = in_order(all, levels, least, places);
   std::vector<TermRows<T>> rows(parts.size());
