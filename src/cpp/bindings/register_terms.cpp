@@ -86,17 +86,20 @@ py::tuple rows_of(text::TermRows<T>& rows) {
   return py::make_tuple(indptr, columns, hand_over(std::move(rows.values)));
 }
 
-py::list names_of(const text::TermList& vocabulary) {
-  py::list names(vocabulary.size());
+// From each term to its column. A string goes into the dict while it is still in the caches.
+py::dict columns_of(const text::TermList& vocabulary) {
+  py::dict columns;
   std::size_t begin = 0;
   for (Index i = 0; i < vocabulary.size(); ++i) {
     const std::size_t end = vocabulary.ends[static_cast<std::size_t>(i)];
-    PyObject* const name = PyUnicode_DecodeUTF8(vocabulary.bytes.data() + begin, static_cast<Py_ssize_t>(end - begin), "surrogatepass");
-    if (name == nullptr) throw py::error_already_set();
-    PyList_SET_ITEM(names.ptr(), i, name);
+    const auto name = py::reinterpret_steal<py::object>(
+        PyUnicode_DecodeUTF8(vocabulary.bytes.data() + begin, static_cast<Py_ssize_t>(end - begin), "surrogatepass"));
+    if (!name) throw py::error_already_set();
+    const py::int_ column(i);
+    if (PyDict_SetItem(columns.ptr(), name.ptr(), column.ptr()) != 0) throw py::error_already_set();
     begin = end;
   }
-  return names;
+  return columns;
 }
 
 template <class T>
@@ -109,10 +112,10 @@ py::tuple count(const Documents& documents, const text::TermOptions& options, co
   auto* const result = &rows;
   const text::TermTable* const stops = &stop;
   released([=] { *result = text::count_terms<T>(views, n, options, *stops, *terms); });
-  return py::make_tuple(names_of(vocabulary), rows_of(rows));
+  return py::make_tuple(columns_of(vocabulary), rows_of(rows));
 }
 
-// (vocabulary in its order, (indptr, columns, counts)); `floats`: counts are float64, else int64.
+// (dict from term to column, in the order of the columns, (indptr, columns, counts)); `floats`: counts are float64, else int64.
 py::tuple count_terms(const py::list& given, py::handle prepare, const std::string& analyzer, bool lowercase, Index min_length, Index min_n,
                       Index max_n, py::handle stop_in, bool floats) {
   const text::TermOptions options = options_of(analyzer, lowercase, min_length, min_n, max_n);
