@@ -28,6 +28,7 @@ from sklearn.neural_network import MLPClassifier
 from threadpoolctl import threadpool_limits
 
 import pyffnn
+from pyffnn.bench.run import SETTLE
 from pyffnn.bench.timing import in_turn, median_ratio
 from pyffnn.integrations import sklearn as ours
 from pyffnn.integrations.sklearn import vectorizers
@@ -36,7 +37,8 @@ EPOCHS = 10
 
 
 def compare(name: str, calls: dict[str, Callable[[], Any]], seconds: float) -> None:
-    times = dict(in_turn(calls, seconds, sample=0.01).seconds)
+    settle = 0.0 if pyffnn.get_num_threads() == 1 else SETTLE
+    times = dict(in_turn(calls, seconds, sample=0.01, settle=settle).seconds)
     peer = times.pop("scikit-learn")
     line = f"{name:34} scikit-learn {statistics.median(peer) * 1e3:10.4f} ms"
     for who, mine in times.items():
@@ -68,6 +70,7 @@ def networks(seeds: int) -> None:
             )
             X = X.astype(dtype)
             for name, model in models(seed).items():
+                time.sleep(SETTLE)  # the other library's threads may still look for work
                 begin = time.perf_counter()
                 model.fit(X[:20_000], y[:20_000])
                 times.setdefault(name, []).append(time.perf_counter() - begin)

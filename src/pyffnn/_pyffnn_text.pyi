@@ -19,9 +19,10 @@ def count_terms(
     min_n: int,
     max_n: int,
     stop: Iterable[str],
+    floats: bool,
     /,
-) -> tuple[list[str], _Rows]:
-    """The vocabulary in its order, and counts; `prepare` makes of documents beyond ASCII what is to be cut."""
+) -> tuple[dict[str, int], _Rows]:
+    """From each term to its column, and counts (float64 if `floats`, else int64); `prepare` makes of documents beyond ASCII what is to be cut."""
 
 def count_known_terms(
     documents: list[str],

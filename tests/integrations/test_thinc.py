@@ -21,6 +21,7 @@ from thinc.api import (
 )
 
 import pyffnn
+from pyffnn.integrations import thinc as ours
 from pyffnn.integrations.thinc import LayerNorm, PyffnnOps
 
 OURS, THEIRS = PyffnnOps(), NumpyOps()
@@ -189,6 +190,36 @@ def test_layer_norm_is_thincs_in_one_pass():
     for name in ("G", "b"):
         np.testing.assert_allclose(ours.get_grad(name), theirs.get_grad(name), rtol=1e-4, atol=1e-5)
     theirs.from_bytes(ours.to_bytes())
+
+
+@pytest.mark.parametrize(
+    "setting", [{}, {"L2": 0.1}, {"L2": 0.1, "L2_is_weight_decay": False, "grad_clip": 0.5, "use_averages": False}]
+)  # fmt: skip
+def test_adam_is_thincs_with_steps_of_a_kernel(setting, monkeypatch):
+    steps = []
+    step = PyffnnOps.adam
+    monkeypatch.setattr(PyffnnOps, "adam", lambda *a: steps.append(1) or step(*a))
+    found = []
+    for make in (ours.Adam, Adam):
+        optimizer, w = make(0.01, **setting), floats(7, 5)
+        for i in range(5):
+            w, gradient = optimizer((0, "W"), w, floats(7, 5, seed=i), lr_scale=0.5)
+            assert not gradient.any()
+        found.append((w, optimizer.averages and optimizer.averages[0, "W"]))
+    assert len(steps) == 5
+    for mine, theirs in zip(*found, strict=True):
+        if theirs is not None:
+            np.testing.assert_allclose(mine, theirs, rtol=1e-4, atol=1e-6)
+
+
+def test_adam_in_a_config():
+    if "pyffnn.Adam.v1" not in registry.optimizers.get_all():
+        pytest.skip("pyffnn is not installed with its entry points")
+    text = '[it]\n@optimizers = "pyffnn.Adam.v1"\nbeta1 = 0.8\n[it.learn_rate]\n@schedules = "constant.v1"\nrate = 0.25'
+    made = registry.resolve(Config().from_str(text))["it"]
+    assert isinstance(made, ours._Optimizer)
+    made((0, "b"), floats(3), floats(3))
+    assert (made.b1, made.learn_rate) == (0.8, 0.25)
 
 
 def trained(ops, threads):

@@ -164,3 +164,46 @@ def test_wrong():
     with pytest.raises(ValueError, match="empty sequence"):
         ours.HashingVectorizer().transform([])
     assert ours.CountVectorizer().fit([b"caf\xc3\xa9"]).vocabulary_ == {"café": 0}
+
+
+def _many(count, words_of_each):
+    """Documents whose words' frequencies fall as Zipf's law has it; some are beyond ASCII, some longer than the 15 bytes that a key holds."""
+    rng = np.random.default_rng(1)
+    kinds = [
+        "ab{}",
+        "w{}",
+        "long_enough_to_be_hashed_{}",
+        "exactly_15_{:04d}",
+        "fifteen__by{:04d}",
+        "straße{}",
+        "中文{}",
+    ]
+    words = [kinds[i % len(kinds)].format(i) for i in range(2000)]
+    chosen = (2000 ** rng.random((count, words_of_each))).astype(int) - 1
+    lengths = rng.integers(0, words_of_each + 1, count)
+    return [" ".join(words[i] for i in row[:n]) for row, n in zip(chosen, lengths, strict=True)]  # fmt: skip
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+@pytest.mark.parametrize("ngram_range", [(1, 1), (1, 2), (1, 4), (2, 2), (2, 3), (3, 3)])
+def test_many_documents(ngram_range, threads):
+    """More entries than the rows that are sorted together hold, and n-grams met first by another thread."""
+    documents = _many(1500, 120)
+    expected, found = (home.CountVectorizer(ngram_range=ngram_range) for home in (theirs, ours))
+    with pyffnn.num_threads(threads):
+        same(expected.fit_transform(documents), found.fit_transform(documents))
+        assert dict(expected.vocabulary_) == dict(found.vocabulary_)
+        same(expected.transform(documents[:300]), found.transform(documents[:300]))
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+@pytest.mark.parametrize("n_features", [1, 2, 1000, 2**11, 2**20, 2**31 - 1])
+def test_columns_of_any_width(n_features, threads):
+    documents = _many(1500, 120) + [" ".join(f"v{i}" for i in range(40_000))]
+    for signs in (True, False):
+        setting = {"n_features": n_features, "norm": None, "alternate_sign": signs}
+        with pyffnn.num_threads(threads):
+            same(
+                theirs.HashingVectorizer(**setting).transform(documents),
+                ours.HashingVectorizer(**setting).transform(documents),
+            )

@@ -76,37 +76,52 @@ text::TermOptions options_of(const std::string& analyzer, bool lowercase, Index 
 }
 
 template <class T>
-py::tuple rows_of(const text::TermRows<T>& rows) {
+py::tuple rows_of(text::TermRows<T>& rows) {
   const bool wide = rows.indptr.back() > 0x7fffffff;
-  py::array columns = to_array(rows.columns), indptr = to_array(rows.indptr);
+  py::array columns = hand_over(std::move(rows.columns)), indptr = hand_over(std::move(rows.indptr));
   if (wide)
     columns = py::array(columns.attr("astype")("int64"));
   else
     indptr = py::array(indptr.attr("astype")("int32"));
-  return py::make_tuple(indptr, columns, to_array(rows.values));
+  return py::make_tuple(indptr, columns, hand_over(std::move(rows.values)));
 }
 
-// (vocabulary in its order, (indptr, columns, counts))
-py::tuple count_terms(const py::list& given, py::handle prepare, const std::string& analyzer, bool lowercase, Index min_length, Index min_n,
-                      Index max_n, py::handle stop_in) {
-  const text::TermOptions options = options_of(analyzer, lowercase, min_length, min_n, max_n);
-  const auto stop = table_of(stop_in);
-  const Documents documents(given, prepare);
-  std::vector<std::string> vocabulary;
-  text::TermRows<std::int64_t> rows;
+// From each term to its column. A string goes into the dict while it is still in the caches.
+py::dict columns_of(const text::TermList& vocabulary) {
+  py::dict columns;
+  std::size_t begin = 0;
+  for (Index i = 0; i < vocabulary.size(); ++i) {
+    const std::size_t end = vocabulary.ends[static_cast<std::size_t>(i)];
+    const auto name = py::reinterpret_steal<py::object>(
+        PyUnicode_DecodeUTF8(vocabulary.bytes.data() + begin, static_cast<Py_ssize_t>(end - begin), "surrogatepass"));
+    if (!name) throw py::error_already_set();
+    const py::int_ column(i);
+    if (PyDict_SetItem(columns.ptr(), name.ptr(), column.ptr()) != 0) throw py::error_already_set();
+    begin = end;
+  }
+  return columns;
+}
+
+template <class T>
+py::tuple count(const Documents& documents, const text::TermOptions& options, const text::TermTable& stop) {
+  text::TermList vocabulary;
+  text::TermRows<T> rows;
   const text::Characters* const views = documents.views.data();
   const Index n = static_cast<Index>(documents.views.size());
   auto* const terms = &vocabulary;
   auto* const result = &rows;
-  const text::TermTable* const stops = stop.get();
-  released([=] { *result = text::count_terms(views, n, options, *stops, *terms); });
-  py::list names(vocabulary.size());
-  for (std::size_t i = 0; i < vocabulary.size(); ++i) {
-    PyObject* const name = PyUnicode_DecodeUTF8(vocabulary[i].data(), static_cast<Py_ssize_t>(vocabulary[i].size()), "surrogatepass");
-    if (name == nullptr) throw py::error_already_set();
-    names[i] = py::reinterpret_steal<py::object>(name);
-  }
-  return py::make_tuple(names, rows_of(rows));
+  const text::TermTable* const stops = &stop;
+  released([=] { *result = text::count_terms<T>(views, n, options, *stops, *terms); });
+  return py::make_tuple(columns_of(vocabulary), rows_of(rows));
+}
+
+// (dict from term to column, in the order of the columns, (indptr, columns, counts)); `floats`: counts are float64, else int64.
+py::tuple count_terms(const py::list& given, py::handle prepare, const std::string& analyzer, bool lowercase, Index min_length, Index min_n,
+                      Index max_n, py::handle stop_in, bool floats) {
+  const text::TermOptions options = options_of(analyzer, lowercase, min_length, min_n, max_n);
+  const auto stop = table_of(stop_in);
+  const Documents documents(given, prepare);
+  return floats ? count<double>(documents, options, *stop) : count<std::int64_t>(documents, options, *stop);
 }
 
 // (indptr, columns, counts) of the terms of a dict from term to column
@@ -119,8 +134,9 @@ py::tuple count_known(const py::list& given, py::handle prepare, const std::stri
   for (const auto& [term, column] : known) {
     if (!PyUnicode_Check(term.ptr())) continue;  // no document has it
     const Index number = table.add(std::string_view(bytes_of(term)));
-    if (number == static_cast<Index>(columns.size()))
-      columns.push_back(py::cast<std::int32_t>(py::int_(py::reinterpret_borrow<py::object>(column))));
+    if (number != static_cast<Index>(columns.size())) continue;
+    columns.push_back(py::cast<std::int32_t>(py::int_(py::reinterpret_borrow<py::object>(column))));
+    if (columns.back() < 0) value_error("vocabulary", "must have columns from 0 on, got " + std::to_string(columns.back()));
   }
   const Documents documents(given, prepare);
   text::TermRows<std::int64_t> rows;
@@ -129,7 +145,7 @@ py::tuple count_known(const py::list& given, py::handle prepare, const std::stri
   auto* const result = &rows;
   const text::TermTable *const stops = stop.get(), *const all = &table;
   const auto* const places = &columns;
-  released([=] { *result = text::count_known(views, n, options, *stops, *all, *places); });
+  released([=] { *result = text::count_known<std::int64_t>(views, n, options, *stops, *all, *places); });
   return rows_of(rows);
 }
 

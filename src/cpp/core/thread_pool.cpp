@@ -229,13 +229,16 @@ Pool& pool() {
 }
 
 // Whether to wake a sleeping pool: work that came in close succession and ran on one thread has by now cost as much as waking would have.
-// Races between callers only make the sum vaguer.
+// Close: little time between where the last one ended, going by what its work usually takes, and where this one begins. Races between
+// callers only make the sum vaguer.
 bool worth_waking(double work) {
-  static std::atomic<std::int64_t> last{0};
+  constexpr double kWorkPerNanosecond = 16;
+  static std::atomic<std::int64_t> ended{0};
   static std::atomic<double> missed{0};
   const std::int64_t now = std::chrono::steady_clock::now().time_since_epoch() / std::chrono::nanoseconds(1);
-  if (now - last.exchange(now, std::memory_order_relaxed) > kWorkerPoll / std::chrono::nanoseconds(1))
-    missed.store(0, std::memory_order_relaxed);
+  const double lasts = std::min(work, kColdGrain) / kWorkPerNanosecond;
+  const std::int64_t before = ended.exchange(now + static_cast<std::int64_t>(lasts), std::memory_order_relaxed);
+  if (now - before > kWorkerPoll / std::chrono::nanoseconds(1)) missed.store(0, std::memory_order_relaxed);
   const double sum = missed.load(std::memory_order_relaxed) + work;
   missed.store(sum, std::memory_order_relaxed);
   return sum >= kColdGrain;

@@ -96,7 +96,7 @@ class TermCutter {
   TermCutter(const TermOptions& options, const TermTable& stop)
       : options_(options), stop_(stop), ascii_(options), kernels_(dispatch::active().text) {}
 
-  // f(term) for each term of the document.
+  // f(term) for each term of the document; 16 bytes from its first on are readable.
   template <class F>
   void each(const Characters& document, CutWords& words, F f) const {
     words.clear();
@@ -110,7 +110,10 @@ class TermCutter {
     else
       cut(static_cast<const std::uint32_t*>(document.data), document.length, lower, words);
     if (words.spans.empty()) return;
-    if (words.text == nullptr) words.text = words.bytes.data();
+    if (words.text == nullptr) {
+      words.bytes.append(16, ' ');
+      words.text = words.bytes.data();
+    }
     if (options_.kind != TermKind::bounded) {
       grams(words, 0, words.spans.size(), f);
       return;
@@ -172,7 +175,7 @@ class TermCutter {
   }
 
   void keep(CutWords& words, std::size_t begin) const {
-    if (stop_.size() > 0 && stop_.find({words.bytes.data() + begin, words.bytes.size() - begin}) >= 0) {
+    if (stop_.size() > 0 && stop_.find(std::string_view(words.bytes.data() + begin, words.bytes.size() - begin)) >= 0) {
       words.bytes.resize(begin);
       return;
     }
@@ -217,7 +220,7 @@ class TermCutter {
       const std::size_t begin = bounds[i], size = bounds[i + 1] - begin;
       if (size < static_cast<std::size_t>(options_.min_length)) continue;
       const char* const word = words.copy.data() + begin;
-      if (stop_.size() > 0 && stop_.find({word, size}) >= 0) continue;
+      if (stop_.size() > 0 && stop_.find(std::string_view(word, size)) >= 0) continue;
       CutWords::Span& span = words.spans[kept++];
       span.begin = alone ? begin : at;
       span.end = span.begin + size;

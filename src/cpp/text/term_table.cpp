@@ -2,62 +2,31 @@
 
 #include <algorithm>
 #include <cstring>
-
-#include "text/hash.h"
+#include <limits>
+#include <stdexcept>
 
 namespace pyffnn::text {
-namespace {
 
-template <class T>
-std::uint64_t loaded(const char* p) {
-  T x;
-  std::memcpy(&x, p, sizeof x);
-  return x;
-}
-
-// The first n < 8 bytes as a number, of which each is read and none beyond.
-std::uint64_t load_few(const char* p, std::size_t n) {
-#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
-  if (n >= 4) return loaded<std::uint32_t>(p) | loaded<std::uint32_t>(p + n - 4) << (8 * (n - 4));
-  if (n >= 2) return loaded<std::uint16_t>(p) | loaded<std::uint16_t>(p + n - 2) << (8 * (n - 2));
-  return n == 0 ? 0 : loaded<std::uint8_t>(p);
-#else
-  char rest[8] = {};
-  std::memcpy(rest, p, n);
-  return load_word(rest);
-#endif
-}
-
-bool equal(std::string_view a, std::string_view b) {
-  const std::size_t n = a.size();
-  if (n != b.size()) return false;
-  if (n < 8) return load_few(a.data(), n) == load_few(b.data(), n);
-  for (std::size_t i = 0; i + 8 < n; i += 8)
-    if (load_word(a.data() + i) != load_word(b.data() + i)) return false;
-  return load_word(a.data() + n - 8) == load_word(b.data() + n - 8);
-}
-
-}  // namespace
-
-std::uint64_t TermTable::hash_of(std::string_view term) {
-  const char* p = term.data();
-  std::size_t n = term.size();
-  std::uint64_t h = static_cast<std::uint64_t>(n) * kHashA;
-  for (; n >= 8; p += 8, n -= 8) h = fold(load_word(p) ^ h, kHashB);
-  return fold(load_few(p, n) ^ h ^ kHashC, kHashB);
-}
-
-Index TermTable::add(std::string_view term, std::uint64_t hash) {
-  std::size_t at = place(term, hash);
-  if (slots_[at].number >= 0) return slots_[at].number;
-  if ((ends_.size() + 1) * 2 > slots_.size()) {
-    grow();
-    at = place(term, hash);
+TermTable::Sought TermTable::sought_exactly(std::string_view term) {
+  char few[16] = {};
+  Key key;
+  if (term.size() > 15) {
+    key = long_key<false>(term.data(), term.size());
+  } else {
+    if (!term.empty()) std::memcpy(few, term.data(), term.size());
+    key = word_key<false>(few, term.size());
   }
+  return {term, key, text::hash(key)};
+}
+
+Index TermTable::append(const Sought& term) {
+  if (size() >= std::numeric_limits<std::int32_t>::max()) throw std::length_error("more than 2^31 - 1 different terms");
+  if ((ends_.size() + 1) * 2 > slots_.size()) grow();
   const Index number = size();
-  bytes_.insert(bytes_.end(), term.begin(), term.end());
+  bytes_.insert(bytes_.end(), term.term.begin(), term.term.end());
+  keys_.push_back(term.key);
   ends_.push_back(bytes_.size());
-  slots_[at] = {static_cast<std::uint32_t>(hash >> 32), static_cast<std::int32_t>(number)};
+  slots_[place(term)] = {static_cast<std::uint32_t>(term.hash >> 32), static_cast<std::int32_t>(number)};
   return number;
 }
 
@@ -73,33 +42,24 @@ void TermTable::grow() {
   }
 }
 
-std::size_t TermTable::place(std::string_view term_, std::uint64_t hash) const {
-  const std::size_t mask = slots_.size() - 1;
-  const std::uint32_t check = static_cast<std::uint32_t>(hash >> 32);
-  for (std::size_t at = home(check);; at = (at + 1) & mask) {
-    const Slot& slot = slots_[at];
-    if (slot.number < 0 || (slot.check == check && equal(term(slot.number), term_))) return at;
-  }
-}
-
-std::vector<std::int32_t> TermTable::in_order() const {
-  struct Key {
-    std::uint64_t start;  // the term's first eight bytes as a number: most terms differ there, and no other memory is read
-    std::int32_t number;
+std::vector<std::uint32_t> TermTable::in_order() const {
+  struct Start {
+    std::uint64_t bytes;  // the term's first eight as a number: most terms differ there, and no other memory is read
+    std::uint32_t number;
   };
-  std::vector<Key> keys;
-  keys.reserve(ends_.size());
+  std::vector<Start> starts;
+  starts.reserve(ends_.size());
   for (Index i = 0; i < size(); ++i) {
     const std::string_view t = term(i);
-    std::uint64_t start = 0;
-    for (std::size_t k = 0; k < 8; ++k) start = start << 8 | (k < t.size() ? static_cast<unsigned char>(t[k]) : 0u);
-    keys.push_back({start, static_cast<std::int32_t>(i)});
+    char first[8] = {};
+    if (!t.empty()) std::memcpy(first, t.data(), std::min<std::size_t>(t.size(), 8));
+    starts.push_back({__builtin_bswap64(load_word(first)), static_cast<std::uint32_t>(i)});
   }
-  std::sort(keys.begin(), keys.end(),
-            [&](const Key& a, const Key& b) { return a.start != b.start ? a.start < b.start : term(a.number) < term(b.number); });
-  std::vector<std::int32_t> order;
-  order.reserve(keys.size());
-  for (const Key& key : keys) order.push_back(key.number);
+  std::sort(starts.begin(), starts.end(),
+            [&](const Start& a, const Start& b) { return a.bytes != b.bytes ? a.bytes < b.bytes : term(a.number) < term(b.number); });
+  std::vector<std::uint32_t> order;
+  order.reserve(starts.size());
+  for (const Start& start : starts) order.push_back(start.number);
   return order;
 }
 

@@ -1,44 +1,21 @@
 #include "text/terms.h"
 
 #include <algorithm>
-#include <numeric>
+#include <cstring>
 #include <utility>
 
 #include "core/thread_pool.h"
+#include "text/key_sorter.h"
 
 namespace pyffnn::text {
 namespace {
 
-// What one thread counted: entries of its documents as (number << 32 | count), in the order of coming.
+// What one thread cut: the numbers of its documents' terms, or words, in the order of coming.
 struct Part {
   TermTable terms;
-  std::vector<std::uint64_t> entries;
-  std::vector<Index> ends;
-  Index begin = 0;
-};
-
-// Counts of one document at a time, of terms by number.
-class Counter {
- public:
-  // To be called with rising `document`.
-  void count(std::vector<std::uint64_t>& entries, Index document, Index number) {
-    const std::size_t k = static_cast<std::size_t>(number);
-    if (k >= seen_.size()) seen_.resize(k * 2 + 64, {-1, 0});
-    Seen& s = seen_[k];
-    if (s.document == document) {
-      ++entries[s.at];
-      return;
-    }
-    s = {document, entries.size()};
-    entries.push_back(static_cast<std::uint64_t>(number) << 32 | 1);
-  }
-
- private:
-  struct Seen {
-    Index document;
-    std::size_t at;
-  };
-  std::vector<Seen> seen_;
+  TermNumbers numbers;
+  std::vector<TermNumbers> grams;  // of each number of words from two on
+  Pages<Index> ends;
 };
 
 // Terms of one document on their way to a table: a term's slot is fetched when it comes and read sixteen terms later.
@@ -46,26 +23,21 @@ class Ahead {
  public:
   template <class F>
   void put(const TermTable& table, std::string_view term, F take) {
-    const std::uint64_t hash = TermTable::hash_of(term);
-    table.prefetch(hash);
-    Wanted& wanted = ring_[came_++ % kSize];
-    if (came_ > kSize) take(wanted.term, wanted.hash);
-    wanted = {term, hash};
+    TermTable::Sought& place = ring_[came_++ % kSize];
+    if (came_ > kSize) take(place);
+    place = TermTable::sought(term);
+    table.prefetch(place.hash);
   }
   // The rest, while the document is still there.
   template <class F>
   void empty(F take) {
-    for (std::size_t i = came_ > kSize ? came_ - kSize : 0; i < came_; ++i) take(ring_[i % kSize].term, ring_[i % kSize].hash);
+    for (std::size_t i = came_ > kSize ? came_ - kSize : 0; i < came_; ++i) take(ring_[i % kSize]);
     came_ = 0;
   }
 
  private:
   static constexpr std::size_t kSize = 16;
-  struct Wanted {
-    std::string_view term;
-    std::uint64_t hash = 0;
-  };
-  Wanted ring_[kSize];
+  TermTable::Sought ring_[kSize];
   std::size_t came_ = 0;
 };
 
@@ -84,95 +56,175 @@ void in_parts(std::vector<P>& parts, Index n, F work) {
   });
 }
 
-// The parts' entries as rows; columns[k][number] is the column of a part's term.
-TermRows<std::int64_t> joined(std::vector<Part>& parts, Index n, const std::vector<std::vector<std::int32_t>>& columns, bool same) {
-  TermRows<std::int64_t> rows;
-  rows.indptr.reserve(static_cast<std::size_t>(n) + 1);
-  rows.indptr.push_back(0);
-  std::vector<Index> starts;
-  Index total = 0;
-  for (const Part& part : parts) {
-    starts.push_back(total);
-    for (const Index end : part.ends) rows.indptr.push_back(total + end);
-    total += static_cast<Index>(part.entries.size());
+// A row of sorted columns, of which equal ones become one entry: columns are keys[i] >> shift, and with shift 1 an odd key counts -1.
+// Whether the next column is another one cannot be predicted, so there is no branch.
+template <class T>
+void append_row(TermRows<T>& rows, const std::uint32_t* begin, const std::uint32_t* end, int shift) {
+  std::int32_t* columns = rows.columns.extend(end - begin);
+  T* values = rows.values.extend(end - begin);
+  const std::int32_t* const first = columns;
+  const std::uint32_t odd = shift == 0 ? 0 : 1;
+  T value = 0;
+  for (const std::uint32_t* key = begin; key < end; ++key) {
+    value += static_cast<T>(1 - 2 * static_cast<int>(*key & odd));
+    *columns = static_cast<std::int32_t>(*key >> shift);
+    *values = value;
+    const bool last = key + 1 == end || key[1] >> shift != *key >> shift;
+    value = last ? T(0) : value;
+    columns += last;
+    values += last;
   }
-  rows.columns.resize(static_cast<std::size_t>(total));
-  rows.values.resize(static_cast<std::size_t>(total));
-  in_parts(parts, n, [&](Part& part, Index, Index) {
+  const Index surplus = (end - begin) - (columns - first);
+  rows.columns.resize(rows.columns.size() - surplus);
+  rows.values.resize(rows.values.size() - surplus);
+  rows.indptr.push_back(rows.columns.size());
+}
+
+// Keys of documents on their way to rows.
+template <class T>
+class RowMaker {
+ public:
+  RowMaker(TermRows<T>& rows, std::uint64_t keys, int shift) : rows_(rows), sorter_(keys), shift_(shift) {}
+  void add(std::uint32_t key) { sorter_.add(key); }
+  void end() {
+    if (sorter_.end()) flush();
+  }
+  void flush() {
+    sorter_.flush([&](const std::uint32_t* begin, const std::uint32_t* end) { append_row(rows_, begin, end, shift_); });
+  }
+
+ private:
+  TermRows<T>& rows_;
+  KeySorter sorter_;
+  int shift_;
+};
+
+// The parts' rows one after another.
+template <class T>
+TermRows<T> joined(std::vector<TermRows<T>>& parts) {
+  std::vector<Index> entries{0}, rows{0};
+  for (const TermRows<T>& part : parts) {
+    entries.push_back(entries.back() + part.columns.size());
+    rows.push_back(rows.back() + part.indptr.size());
+  }
+  TermRows<T> all;
+  all.indptr.resize(rows.back() + 1);
+  all.indptr[0] = 0;
+  if (parts.size() == 1) {
+    all.columns = std::move(parts[0].columns);
+    all.values = std::move(parts[0].values);
+  } else {
+    all.columns.resize(entries.back());
+    all.values.resize(entries.back());
+  }
+  in_parts(parts, 0, [&](TermRows<T>& part, Index, Index) {
     const std::size_t k = static_cast<std::size_t>(&part - parts.data());
-    const std::vector<std::int32_t>& column = columns[same ? 0 : k];
-    for (std::uint64_t& e : part.entries)
-      e = static_cast<std::uint64_t>(static_cast<std::uint32_t>(column[e >> 32])) << 32 | (e & 0xFFFFFFFFu);
-    Index begin = 0;
-    for (const Index end : part.ends) {
-      std::sort(part.entries.begin() + begin, part.entries.begin() + end);
-      begin = end;
-    }
-    std::size_t at = static_cast<std::size_t>(starts[k]);
-    for (const std::uint64_t e : part.entries) {
-      rows.columns[at] = static_cast<std::int32_t>(e >> 32);
-      rows.values[at++] = static_cast<std::int64_t>(e & 0xFFFFFFFFu);
-    }
-    std::vector<std::uint64_t>().swap(part.entries);
+    for (Index i = 0; i < part.indptr.size(); ++i) all.indptr[rows[k] + 1 + i] = entries[k] + part.indptr[i];
+    const std::size_t count = static_cast<std::size_t>(part.columns.size());
+    if (count == 0) return;
+    std::memcpy(all.columns.data() + entries[k], part.columns.data(), count * sizeof(std::int32_t));
+    std::memcpy(all.values.data() + entries[k], part.values.data(), count * sizeof(T));
+    part = {};
   });
-  return rows;
+  return all;
+}
+
+// The words' n-grams in numbers that all parts share, as those of the words are. By one thread: most of the time is that of the pairs met
+// for the first time, and to bring the tables of several threads together took longer than they saved.
+std::vector<GramLevel> numbered_grams(std::vector<Part>& parts, Index words, Index most) {
+  std::vector<GramLevel> levels;
+  for (Index length = 2; length <= most; ++length) {
+    GramLevel level;
+    level.prefixes = length == 2 ? words : levels.back().size();
+    Index expected = 0;
+    for (const Part& part : parts) expected += part.numbers.size() / 4;
+    PairTable table(std::max<Index>(level.prefixes, 1), std::max<Index>(words, 1), expected);
+    for (Part& part : parts) {
+      TermNumbers grams;
+      number_grams(table, part.numbers, length == 2 ? part.numbers : part.grams.back(), part.ends, length, grams);
+      part.grams.push_back(std::move(grams));
+    }
+    level.keys.resize(static_cast<std::size_t>(table.size()));
+    table.keys(level.keys.data());
+    levels.push_back(std::move(level));
+  }
+  return levels;
 }
 
 }  // namespace
 
-TermRows<std::int64_t> count_terms(const Characters* documents, Index n, const TermOptions& options, const TermTable& stop,
-                                   std::vector<std::string>& vocabulary) {
-  const TermCutter cut(options, stop);
+template <class T>
+TermRows<T> count_terms(const Characters* documents, Index n, const TermOptions& options, const TermTable& stop, TermList& vocabulary) {
+  // Of words only these are cut; their n-grams are made of their numbers.
+  TermOptions cut_options = options;
+  const Index most = options.kind == TermKind::word ? options.max_n : 1, least = options.kind == TermKind::word ? options.min_n : 1;
+  if (options.kind == TermKind::word) cut_options.min_n = cut_options.max_n = 1;
+  const TermCutter cut(cut_options, stop);
   std::vector<Part> parts(static_cast<std::size_t>(parts_for(documents, n)));
   in_parts(parts, n, [&](Part& part, Index begin, Index end) {
     CutWords words;
-    Counter counter;
     Ahead ahead;
+    const auto take = [&](const TermTable::Sought& term) { part.numbers.push_back(static_cast<std::uint32_t>(part.terms.add(term))); };
     for (Index i = begin; i < end; ++i) {
-      const auto take = [&](std::string_view term, std::uint64_t hash) { counter.count(part.entries, i, part.terms.add(term, hash)); };
       cut.each(documents[i], words, [&](std::string_view term) { ahead.put(part.terms, term, take); });
       ahead.empty(take);
-      part.ends.push_back(static_cast<Index>(part.entries.size()));
+      part.ends.push_back(part.numbers.size());
     }
   });
-  // One numbering for all parts, that of the first being its own; then the order of the bytes.
+  // One numbering for all parts, that of the first being its own.
   TermTable all = std::move(parts.front().terms);
-  std::vector<std::vector<std::int32_t>> columns(parts.size());
-  columns.front().resize(static_cast<std::size_t>(all.size()));
-  std::iota(columns.front().begin(), columns.front().end(), 0);
+  std::vector<TermNumbers> renumbered(parts.size());
   for (std::size_t k = 1; k < parts.size(); ++k)
-    for (Index i = 0; i < parts[k].terms.size(); ++i) columns[k].push_back(static_cast<std::int32_t>(all.add(parts[k].terms.term(i))));
-  const std::vector<std::int32_t> order = all.in_order();
-  std::vector<std::int32_t> rank(order.size());
-  vocabulary.clear();
-  for (std::size_t i = 0; i < order.size(); ++i) {
-    rank[static_cast<std::size_t>(order[i])] = static_cast<std::int32_t>(i);
-    vocabulary.emplace_back(all.term(order[i]));
-  }
-  for (auto& column : columns)
-    for (std::int32_t& c : column) c = rank[static_cast<std::size_t>(c)];
-  return joined(parts, n, columns, false);
+    for (Index i = 0; i < parts[k].terms.size(); ++i) renumbered[k].push_back(static_cast<std::uint32_t>(all.add(parts[k].terms.term(i))));
+  in_parts(parts, n, [&](Part& part, Index, Index) {
+    const std::size_t k = static_cast<std::size_t>(&part - parts.data());
+    if (k == 0) return;
+    for (std::uint32_t& number : part.numbers) number = renumbered[k][number];
+  });
+  const std::vector<GramLevel> levels = numbered_grams(parts, all.size(), most);
+  std::vector<TermNumbers> places;
+  vocabulary = in_order(all, levels, least, places);
+  std::vector<TermRows<T>> rows(parts.size());
+  in_parts(parts, n, [&](Part& part, Index, Index) {
+    RowMaker<T> maker(rows[static_cast<std::size_t>(&part - parts.data())], static_cast<std::uint64_t>(vocabulary.size()), 0);
+    Index begin = 0;
+    for (const Index end : part.ends) {
+      for (Index length = least; length <= most; ++length) {
+        const std::size_t k = static_cast<std::size_t>(length - 1);
+        const TermNumbers& numbers = k == 0 ? part.numbers : part.grams[k - 1];
+        for (Index i = begin; i + length <= end; ++i) maker.add(places[k][numbers[i]]);
+      }
+      maker.end();
+      begin = end;
+    }
+    maker.flush();
+    part = {};
+  });
+  return joined(rows);
 }
 
-TermRows<std::int64_t> count_known(const Characters* documents, Index n, const TermOptions& options, const TermTable& stop,
-                                   const TermTable& known, const std::vector<std::int32_t>& columns) {
+template <class T>
+TermRows<T> count_known(const Characters* documents, Index n, const TermOptions& options, const TermTable& stop, const TermTable& known,
+                        const std::vector<std::int32_t>& columns) {
   const TermCutter cut(options, stop);
-  std::vector<Part> parts(static_cast<std::size_t>(parts_for(documents, n)));
-  in_parts(parts, n, [&](Part& part, Index begin, Index end) {
+  const std::uint64_t width = columns.empty() ? 1 : static_cast<std::uint64_t>(*std::max_element(columns.begin(), columns.end())) + 1;
+  std::vector<TermRows<T>> parts(static_cast<std::size_t>(parts_for(documents, n)));
+  in_parts(parts, n, [&](TermRows<T>& part, Index begin, Index end) {
     CutWords words;
-    Counter counter;
     Ahead ahead;
+    RowMaker<T> maker(part, width, 0);
+    const auto take = [&](const TermTable::Sought& term) {
+      const Index number = known.find(term);
+      if (number >= 0) maker.add(static_cast<std::uint32_t>(columns[static_cast<std::size_t>(number)]));
+    };
     for (Index i = begin; i < end; ++i) {
-      const auto take = [&](std::string_view term, std::uint64_t hash) {
-        const Index number = known.find(term, hash);
-        if (number >= 0) counter.count(part.entries, i, number);
-      };
       cut.each(documents[i], words, [&](std::string_view term) { ahead.put(known, term, take); });
       ahead.empty(take);
-      part.ends.push_back(static_cast<Index>(part.entries.size()));
+      maker.end();
     }
+    maker.flush();
   });
-  return joined(parts, n, {columns}, true);
+  return joined(parts);
 }
 
 TermRows<double> hash_terms(const Characters* documents, Index n, const TermOptions& options, const TermTable& stop, Index n_features,
@@ -183,41 +235,28 @@ TermRows<double> hash_terms(const Characters* documents, Index n, const TermOpti
   const bool power = (width & low) == 0;  // then no division is needed
   in_parts(parts, n, [&](TermRows<double>& part, Index begin, Index end) {
     CutWords words;
-    std::vector<std::uint64_t> entries;
+    RowMaker<double> maker(part, 2 * width, 1);
     for (Index i = begin; i < end; ++i) {
-      entries.clear();
       cut.each(documents[i], words, [&](std::string_view term) {
         const std::uint32_t h = murmur3_32(term, 0);
         const bool negative = h >> 31 != 0;
         const std::uint64_t size = negative ? std::uint64_t{0x100000000u} - h : h;
-        entries.push_back((power ? size & low : size % width) << 1 | static_cast<std::uint64_t>(negative && signs));
+        maker.add(static_cast<std::uint32_t>((power ? size & low : size % width) << 1 | static_cast<std::uint64_t>(negative && signs)));
       });
-      std::sort(entries.begin(), entries.end());
-      for (std::size_t k = 0; k < entries.size();) {
-        const std::uint64_t column = entries[k] >> 1;
-        double value = 0;
-        for (; k < entries.size() && entries[k] >> 1 == column; ++k) value += (entries[k] & 1) != 0 ? -1 : 1;
-        part.columns.push_back(static_cast<std::int32_t>(column));
-        part.values.push_back(value);
-      }
-      part.indptr.push_back(static_cast<Index>(part.columns.size()));
+      maker.end();
     }
+    maker.flush();
   });
-  TermRows<double> rows;
-  if (parts.size() == 1) {
-    rows = std::move(parts.front());
-    rows.indptr.insert(rows.indptr.begin(), 0);
-    return rows;
-  }
-  rows.indptr.push_back(0);
-  for (const TermRows<double>& part : parts) {
-    const Index start = static_cast<Index>(rows.columns.size());
-    for (const Index end : part.indptr) rows.indptr.push_back(start + end);
-    rows.columns.insert(rows.columns.end(), part.columns.begin(), part.columns.end());
-    rows.values.insert(rows.values.end(), part.values.begin(), part.values.end());
-  }
-  return rows;
+  return joined(parts);
 }
+
+#define PYFFNN_INSTANTIATE(T)                                                                                        \
+  template TermRows<T> count_terms(const Characters*, Index, const TermOptions&, const TermTable&, TermList&);       \
+  template TermRows<T> count_known(const Characters*, Index, const TermOptions&, const TermTable&, const TermTable&, \
+                                   const std::vector<std::int32_t>&);
+PYFFNN_INSTANTIATE(std::int64_t)
+PYFFNN_INSTANTIATE(double)
+#undef PYFFNN_INSTANTIATE
 
 std::uint32_t murmur3_32(std::string_view bytes, std::uint32_t seed) {
   constexpr std::uint32_t c1 = 0xcc9e2d51u, c2 = 0x1b873593u;

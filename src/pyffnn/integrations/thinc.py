@@ -18,12 +18,13 @@ from pyffnn import _pyffnn, ops
 try:
     from thinc.backends.numpy_ops import NumpyOps
     from thinc.model import Model
+    from thinc.optimizers import ADAM_DEFAULTS, Optimizer
 except ImportError as error:
     raise ImportError(
         f"pyffnn.integrations.thinc needs Thinc 8.3 or newer: pip install 'pyffnn[thinc]' ({error})"
     ) from error
 
-__all__ = ["LayerNorm", "PyffnnOps"]
+__all__ = ["Adam", "LayerNorm", "PyffnnOps"]
 
 _F32, _F64 = np.dtype(np.float32), np.dtype(np.float64)
 _INTS = frozenset("iIlLqQ")
@@ -344,3 +345,35 @@ def _layer_norm_forward(model: Any, X: Any, is_train: bool) -> tuple[Any, Callab
         return dX
 
     return Y, backprop
+
+
+class _Optimizer(Optimizer):  # type: ignore[misc]
+    """Thinc's own takes `NumpyOps` for every array that is not on a GPU, whatever operations are current."""
+
+    def _adam(self, ops: Any, *rest: Any) -> Any:
+        return super()._adam(PyffnnOps() if type(ops) is NumpyOps else ops, *rest)
+
+
+def Adam(  # noqa: N802 (named as Thinc names it)
+    learn_rate: Any = ADAM_DEFAULTS["learn_rate"],
+    *,
+    L2: Any = ADAM_DEFAULTS["L2"],
+    beta1: Any = ADAM_DEFAULTS["beta1"],
+    beta2: Any = ADAM_DEFAULTS["beta2"],
+    eps: Any = ADAM_DEFAULTS["eps"],
+    grad_clip: Any = ADAM_DEFAULTS["grad_clip"],
+    L2_is_weight_decay: bool = bool(ADAM_DEFAULTS["L2_is_weight_decay"]),
+    use_averages: bool = True,
+) -> Optimizer:
+    """Thinc's optimizer `Adam.v1` whose steps are a kernel; "pyffnn.Adam.v1" in a config. Arguments as of Thinc's, numbers or schedules."""
+    return _Optimizer(
+        learn_rate,
+        L2=L2,
+        beta1=beta1,
+        beta2=beta2,
+        eps=eps,
+        grad_clip=grad_clip,
+        L2_is_weight_decay=L2_is_weight_decay,
+        use_averages=use_averages,
+        use_radam=False,
+    )

@@ -11,6 +11,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any, TypeAlias
 
+import numpy as np
+
 from pyffnn import _pyffnn
 from pyffnn.integrations.sklearn import host as _host
 
@@ -118,10 +120,11 @@ class _Counts(_Fast):
             vocabulary = self.vocabulary_
             rows = _pyffnn.count_known_terms(documents, *options, dict(vocabulary))
         else:
-            terms, rows = _pyffnn.count_terms(documents, *options)
-            if not terms:
+            vocabulary, rows = _pyffnn.count_terms(
+                documents, *options, np.dtype(self.dtype) == np.float64
+            )
+            if not vocabulary:
                 raise ValueError("empty vocabulary; perhaps the documents only contain stop words")
-            vocabulary = dict(zip(terms, range(len(terms)), strict=True))
         return vocabulary, _matrix(rows, (len(rows[0]) - 1, len(vocabulary)), self.dtype)
 
     def _sort_features(self: Any, X: Any, vocabulary: dict[str, int]) -> Any:
