@@ -243,7 +243,7 @@ void register_fasttext(py::module_& m) {
             Line read;
             const char* at = line.data();
             model.dictionary().read_line(at, at + line.size(), true, read);
-            return to_array(read.rows);
+            return to_array(std::vector<std::int32_t>(read.rows.begin(), read.rows.end()));
           },
           "text"_a)
       .def(

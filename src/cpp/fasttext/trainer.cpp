@@ -76,7 +76,7 @@ class Run {
   void unsupervised() {
     keep_.resize(static_cast<std::size_t>(dictionary_.words()));
     Line scratch;
-    std::vector<std::int32_t> rows;
+    RowIds rows;
     for (Index i = 0; i < dictionary_.words(); ++i) {
       const double f = static_cast<double>(dictionary_.count(i)) / static_cast<double>(dictionary_.tokens());
       keep_[static_cast<std::size_t>(i)] = std::sqrt(dictionary_.settings().t / f) + dictionary_.settings().t / f;
