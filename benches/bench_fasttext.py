@@ -1,10 +1,12 @@
 """fastText's module of pyffnn against fastText: training, prediction, scoring, and the memory of several processes on one model.
 
     python benches/bench_fasttext.py --data DIR [--lid lid.176.ftz --lines FILE] [--only train predict lid memory] [--repeats 3]
+        [--peer-python PATH ...]
 
 DIR holds AGNews/ and IMDB/ with train.tsv.gz and test.tsv.gz, a line `label<TAB>...<TAB>text`. Both sides run in one process, in turn, with
 one thread unless said; figures are medians, whole calls, reading included. FILE: lines of many languages. Which `fasttext` is imported
-is up to the environment (fasttext-numpy2, fasttext-turbo and fasttext-new share the name). At thread=1 fastText's `uniform` fills a tenth
+is up to the environment. --peer-python: interpreters of other environments, each with another package of that kind (fasttext-turbo, fasttext-new),
+which predicts the same lists and short texts in turn with the others. At thread=1 fastText's `uniform` fills a tenth
 of its input matrix: most of it starts at zero, as all of ours does beyond the words.
 
 `--memory GB`: makes a model file of that size and reads PSS from /proc/PID/smaps_rollup of four processes that predict with it.
@@ -26,6 +28,7 @@ from statistics import median
 from typing import Any
 
 import numpy as np
+from fasttext_peers import Peer, Timed
 
 import pyffnn
 import pyffnn.integrations.fasttext as ours
@@ -39,7 +42,7 @@ SETTINGS = {
 def seconds(run: Callable[[], Any]) -> tuple[float, Any]:
     start = time.perf_counter()
     result = run()
-    return time.perf_counter() - start, result
+    return result if isinstance(result, Timed) else (time.perf_counter() - start, result)
 
 
 def in_turn(
@@ -98,10 +101,14 @@ def training(theirs: Any, train: Path, test: Path, name: str, repeats: int) -> l
 
 
 def predicting(
-    theirs: Any, path: str, lines: list[str], name: str, repeats: int
+    theirs: Any, peers: list[Peer], path: str, lines: list[str], name: str, repeats: int
 ) -> list[dict[str, Any]]:
     a, b = theirs.load_model(path), ours.load_model(path)
+    short = lines[0][:60]
+    for peer in peers:
+        peer.load(path, lines, short, 1000)
     runs = {"fastText": lambda: a.predict(lines), "pyffnn": lambda: b.predict(lines, n_threads=1)}
+    runs |= {peer.name: peer.predict_list for peer in peers}
     times, results = in_turn(runs, repeats)
     other = sum(
         x[0] != y[0] for x, y in zip(results["fastText"][0], results["pyffnn"][0], strict=True)
@@ -109,11 +116,11 @@ def predicting(
     found = [
         show(f"predict, {name}, {len(lines)} texts", times, "fastText", f"; {other} labels differ")
     ]
-    short = lines[0][:60]
     runs = {
         "fastText": lambda: [a.predict(short) for _ in range(1000)],
         "pyffnn": lambda: [b.predict(short) for _ in range(1000)],
     }
+    runs |= {peer.name: peer.predict_short for peer in peers}
     found.append(
         show(
             f"predict, {name}, one text of {len(short)} characters, 1000 times",
@@ -226,6 +233,7 @@ def main() -> None:
     parser.add_argument("--lid")
     parser.add_argument("--lines", type=Path)
     parser.add_argument("--only", nargs="+", default=["train", "predict", "lid"])
+    parser.add_argument("--peer-python", type=Path, nargs="+", default=[])
     parser.add_argument("--memory", type=float, default=0)
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--json", type=Path)
@@ -235,6 +243,7 @@ def main() -> None:
         found.append(memory(args.memory))
     if args.data or args.lid:
         import fasttext as theirs
+    peers = [Peer(path) for path in args.peer_python]
     for name in args.corpora if args.data else []:
         with tempfile.TemporaryDirectory() as folder:
             train, test, model = (Path(folder) / part for part in ("train", "test", "model.bin"))
@@ -248,13 +257,15 @@ def main() -> None:
                 lines = [
                     line.split(" ", 1)[1] for line in test.read_text(encoding="utf-8").splitlines()
                 ]
-                found += predicting(theirs, str(model), lines, name, args.repeats)
+                found += predicting(theirs, peers, str(model), lines, name, args.repeats)
                 found += scoring(theirs, str(model), lines, name, True, args.repeats)
                 found.append(testing(theirs, str(model), str(test), name, args.repeats))
     if args.lid and "lid" in args.only:
         lines = args.lines.read_text(encoding="utf-8").splitlines()[:10000]
-        found += predicting(theirs, args.lid, lines, "lid.176.ftz", args.repeats)
+        found += predicting(theirs, peers, args.lid, lines, "lid.176.ftz", args.repeats)
         found += scoring(theirs, args.lid, lines, "lid.176.ftz", False, args.repeats)
+    for peer in peers:
+        peer.close()
     if args.json:
         about = {"numpy": np.__version__, "pyffnn": pyffnn.__version__, "isa": pyffnn.isa()}
         args.json.write_text(json.dumps({"about": about, "found": found}, indent=1))

@@ -118,6 +118,13 @@ def _cases() -> list[Case]:
         ]
     ready = partial(_loaded, FILE)
     cases += [
+        Case(
+            "fasttext: shorter numbers",
+            ready,
+            lambda x: [_all_of(x.model.astype(dtype)) for dtype in ("float16", "int8")],
+            _nothing,
+            prepare=_prepare,
+        ),
         Case("fasttext: score", ready, _scored, _nothing, prepare=_prepare),
         Case(
             "fasttext: save",

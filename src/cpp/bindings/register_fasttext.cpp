@@ -7,6 +7,7 @@
 
 #include "bindings/fasttext_input.h"
 #include "core/thread_pool.h"
+#include "fasttext/narrow_table.h"
 
 namespace pyffnn::bindings {
 namespace {
@@ -148,6 +149,16 @@ Held pruned(const Model& model, py::handle chosen) {
   return std::make_shared<Model>(dictionary, std::move(input), model.output_ptr(), false, false);
 }
 
+// A model whose input table has shorter numbers.
+Held narrowed(const Model& model, const std::string& dtype) {
+  if (dtype != "float16" && dtype != "int8") throw py::value_error("dtype must be 'float16' or 'int8', got '" + dtype + "'");
+  if (model.quantised()) throw py::value_error("the model is quantized already");
+  Interrupts interrupts;
+  const ReleaseGil release;
+  const auto kind = dtype == "int8" ? fasttext::Narrow::int8 : fasttext::Narrow::float16;
+  return unconst(model.with_tables(fasttext::narrowed(model.input(), kind, interrupts), model.output_ptr()));
+}
+
 py::list tokenize(py::handle text) {
   const std::string_view bytes = utf8(text, [] { return std::string("text"); });
   py::list words;
@@ -232,7 +243,7 @@ void register_fasttext(py::module_& m) {
             Line read;
             const char* at = line.data();
             model.dictionary().read_line(at, at + line.size(), true, read);
-            return to_array(read.rows);
+            return to_array(std::vector<std::int32_t>(read.rows.begin(), read.rows.end()));
           },
           "text"_a)
       .def(
@@ -270,6 +281,7 @@ void register_fasttext(py::module_& m) {
       .def("normalised_word_vectors", &normalised_word_vectors)
       .def("quantise", &quantise, "dsub"_a, "qnorm"_a, "qout"_a)
       .def("pruned", &pruned, "rows"_a)
+      .def("narrowed", &narrowed, "dtype"_a)
       .def("folded", [](const Model& model) {
         if (!model.settings().supervised()) throw py::value_error("only a supervised model can be folded");
         const ReleaseGil release;

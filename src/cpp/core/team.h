@@ -83,7 +83,7 @@ class Pace {
   void done(double seconds_a_step);
 
  private:
-  static constexpr Index kProbe = 4, kTogether = 32, kTrust = 512, kLeastPatience = 64, kMostPatience = 4096;
+  static constexpr Index kProbe = 4, kTogether = 32, kTrust = 512, kLeastPatience = 16, kMostPatience = 4096;
   Stretch next_{kProbe, false};
   double alone_ = 0;  // seconds a step; 0: not known
   Index since_probe_ = 0, patience_ = kLeastPatience;

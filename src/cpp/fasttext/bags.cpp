@@ -207,7 +207,7 @@ struct Bags::Folding {
       const std::size_t group = kKinds * static_cast<std::size_t>(row & 1) + kind;
       const std::size_t at = group * n + static_cast<std::size_t>(count_of[group]++);
       weight[at] = static_cast<float>(counts[i]);
-      sorted[at] = row;
+      sorted[at] = bags.places_.of(row);
     }
     for (std::size_t s = 0; s < kShards; ++s) {
       const std::int32_t* const in_shard = count_of + kKinds * s;
@@ -223,28 +223,42 @@ struct Bags::Folding {
 };
 
 void Bags::fold(Interrupt& interrupt) {
-  Folding folding{*this, {}, 0, 0, {}, {}, {}, {}};
-  folding.last.assign(rows_, -1);
+  // Rows of hashes that came a few times will stand behind all others.
+  places_ = Places(rows_ + std::count_if(few_.begin(), few_.end(), [](const FewRow& few) { return few.row < 0; }));
   std::int64_t before = 0;
-  Index number = 0;
+  std::vector<Index> first;
+  Index bags = 0;
   for (Part& part : parts_) {
-    const text::Pages<std::int32_t> lines = std::exchange(part.rows, {});
-    part.rows.reserve(lines.size());
-    const std::int32_t* from = lines.data();
-    for (Bag& bag : part.bags) {
-      if (number % 4096 == 0) interrupt.poll();
-      bag.tokens = static_cast<std::int32_t>(std::min<std::int64_t>(bag.tokens + std::exchange(before, 0), INT32_MAX));
-      folding.line(from, lines.end(), number++, bag, part.rows, part.weights);
-      from += bag.size;
-    }
+    if (!part.bags.empty())
+      part.bags[0].tokens = static_cast<std::int32_t>(std::min<std::int64_t>(part.bags[0].tokens + std::exchange(before, 0), INT32_MAX));
     before += part.tokens_left;
+    first.push_back(bags);
+    bags += part.bags.size();
   }
+  const auto parts = static_cast<Index>(parts_.size());
+  threads::parallel_for(parts, static_cast<int>(parts), [&](Index begin, Index end) {
+    NoInterrupt none;  // on all threads but the caller's
+    for (auto p = static_cast<std::size_t>(begin); p < static_cast<std::size_t>(end); ++p)
+      fold(parts_[p], first[p], p == 0 ? interrupt : static_cast<Interrupt&>(none));
+  });
   tokens_left_ = before;
-  // Rows of hashes that came a few times stand behind all others.
   for (FewRow& few : few_)
     if (few.row < 0) few.row = static_cast<std::int32_t>(rows_++);
   for (std::int32_t& row : row_of_hash_)
-    if (row < -1) row = few_[place_of_few(row)].row;
+    if (row != -1) row = places_.of(row < -1 ? few_[place_of_few(row)].row : row);
+}
+
+void Bags::fold(Part& part, Index number, Interrupt& interrupt) const {
+  Folding folding{*this, {}, 0, 0, {}, {}, {}, {}};
+  folding.last.assign(rows_, -1);
+  const text::Pages<std::int32_t> lines = std::exchange(part.rows, {});
+  part.rows.reserve(lines.size());
+  const std::int32_t* from = lines.data();
+  for (Bag& bag : part.bags) {
+    if (number % 4096 == 0) interrupt.poll();
+    folding.line(from, lines.end(), number++, bag, part.rows, part.weights);
+    from += bag.size;
+  }
 }
 
 void Bags::list_chunks() {

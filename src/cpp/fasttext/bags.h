@@ -8,11 +8,13 @@
 #include <vector>
 
 #include "core/interrupt.h"
+#include "fasttext/places.h"
 #include "fasttext/word_stream.h"
 
 namespace pyffnn::fasttext {
 
-// Rows of odd and of even number are summed apart, so that two threads can share a bag: each keeps to its own rows.
+// Rows of odd and of even number are summed apart, so that two threads can share a bag: each keeps to its own rows. They lie apart as
+// well: processors fetch what lies behind a row, and would take it out of the other core's cache.
 constexpr int kShards = 2;
 
 struct Bag {
@@ -60,10 +62,13 @@ class Bags {
   // Words and labels behind the last bag.
   std::int64_t tokens_left() const { return tokens_left_; }
 
-  // The rows of the table: words, the bags' own rows, their constants, rows of hashes. row_of_hash()[h] is the row of hash h, or -1.
+  // The rows of the table: words, the bags' own rows, their constants, rows of hashes. What bags and row_of_hash() hold are their places;
+  // row_of_hash()[h] is that of hash h, or -1.
   Index rows() const { return rows_; }
+  const Places& places() const { return places_; }
   Index own_row(Index bag) const { return words_ + bag; }
   Index constant(Index bag) const { return words_ + bags_ + bag; }
+  // Numbers, not places.
   const text::Pages<FewRow>& few() const { return few_; }
   text::Pages<std::int32_t> take_row_of_hash() { return std::move(row_of_hash_); }
 
@@ -86,6 +91,8 @@ class Bags {
   void add_up_seen();
   void name_rows(Interrupt& interrupt);
   void fold(Interrupt& interrupt);
+  // The bags of a part, the first of which has that number.
+  void fold(Part& part, Index number, Interrupt& interrupt) const;
   void list_chunks();
 
   static constexpr Index kChunk = 64;
@@ -93,6 +100,7 @@ class Bags {
   std::vector<Start> chunks_;
   text::Pages<std::int32_t> row_of_hash_;
   text::Pages<FewRow> few_;
+  Places places_;
   Index words_ = 0, bags_ = 0, rows_ = 0;
   std::int64_t tokens_left_ = 0;
   bool complete_ = true;

@@ -189,17 +189,17 @@ class Descent {
 double descend(const Bags& bags, const Dictionary& dictionary, const TrainSettings& settings, Rows& input, Rows& output,
                Interrupt& interrupt, const Watch& watch) {
   const Kernels<float>& kernels = dispatch::kernels<float>();
+  const auto row = [&](Index number) { return input.row(bags.places().of(static_cast<std::int32_t>(number))); };
   // What rare words began with is read from the constants of their bags,
   for (const FewRow& few : bags.few())
     if (few.row < dictionary.words())
       for (int j = 0; j < FewRow::kMost && few.bags[j] >= 0; ++j)
-        kernels.axpy(1.0f, input.row(few.row), input.row(bags.constant(few.bags[j])), input.dim);
+        kernels.axpy(1.0f, row(few.row), row(bags.constant(few.bags[j])), input.dim);
   const double loss = Descent(bags, dictionary, settings, input, output, interrupt, watch).run();
   if (!std::isfinite(loss)) throw Diverged();
   // and what the bags have moved is theirs in the end.
   for (const FewRow& few : bags.few())
-    for (int j = 0; j < FewRow::kMost && few.bags[j] >= 0; ++j)
-      kernels.axpy(1.0f, input.row(bags.own_row(few.bags[j])), input.row(few.row), input.dim);
+    for (int j = 0; j < FewRow::kMost && few.bags[j] >= 0; ++j) kernels.axpy(1.0f, row(bags.own_row(few.bags[j])), row(few.row), input.dim);
   return loss;
 }
 

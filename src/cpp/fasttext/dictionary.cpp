@@ -86,7 +86,7 @@ std::int32_t Dictionary::bucket_row(std::uint32_t bucket) const {
   return static_cast<std::int32_t>(words_) + kept_slots_[at].second;
 }
 
-void Dictionary::add_pieces(std::string_view word, std::vector<std::int32_t>& rows, std::vector<Piece>* pieces) const {
+void Dictionary::add_pieces(std::string_view word, RowIds& rows, std::vector<Piece>* pieces) const {
   if (settings_.maxn <= 0 || settings_.bucket <= 0 || (pruned_ && kept_.empty())) return;
   const std::size_t size = word.size();
   for (std::size_t i = 0; i < size; ++i) {
@@ -105,7 +105,7 @@ void Dictionary::add_pieces(std::string_view word, std::vector<std::int32_t>& ro
   }
 }
 
-void Dictionary::add_word(std::string_view word, std::int32_t id, std::string& scratch, std::vector<std::int32_t>& rows) const {
+void Dictionary::add_word(std::string_view word, std::int32_t id, std::string& scratch, RowIds& rows) const {
   if (id >= 0) rows.push_back(id);
   if (settings_.maxn <= 0 || word == kEndOfLine) return;
   scratch.assign(1, '<');
@@ -263,7 +263,7 @@ void Dictionary::read_line(const char*& at, const char* end, bool closed, Line& 
   add_word_ngrams(line);
 }
 
-void Dictionary::word_rows(std::string_view word, Line& scratch, std::vector<std::int32_t>& rows) const {
+void Dictionary::word_rows(std::string_view word, Line& scratch, RowIds& rows) const {
   rows.clear();
   add_word(word, find(word), scratch.bracketed, rows);
 }
@@ -272,7 +272,7 @@ std::vector<Piece> Dictionary::pieces(std::string_view word) const {
   std::vector<Piece> found;
   const std::int32_t id = find(word);
   if (id >= 0) found.push_back({std::string(word), id});
-  std::vector<std::int32_t> rows;
+  RowIds rows;
   if (word != kEndOfLine) add_pieces("<" + std::string(word) + ">", rows, &found);
   return found;
 }

@@ -32,15 +32,34 @@ inline bool next_word(const char*& at, const char* end, std::string_view& word, 
   return true;
 }
 
+// New elements of a vector are not set: they are written next.
+template <class T>
+struct Unset : std::allocator<T> {
+  template <class U>
+  struct rebind {
+    using other = Unset<U>;
+  };
+  template <class U>
+  void construct(U* at) noexcept {
+    ::new (static_cast<void*>(at)) U;
+  }
+  template <class U, class A>
+  void construct(U* at, A&& value) {
+    ::new (static_cast<void*>(at)) U(std::forward<A>(value));
+  }
+};
+using RowIds = std::vector<std::int32_t, Unset<std::int32_t>>;
+
 // What a line of text is to a model. Kept from line to line, for its memory.
 struct Line {
-  std::vector<std::int32_t> rows, labels;
+  RowIds rows;
+  std::vector<std::int32_t> labels;
   Index tokens = 0;
   // The table where rows will be read, which are asked for as soon as they are known; or null.
   const char* table = nullptr;
   Index row_bytes = 0;
   // scratch
-  std::vector<std::uint32_t> hashes;
+  std::vector<std::uint32_t, Unset<std::uint32_t>> hashes;
   std::string bracketed;
 };
 
@@ -83,7 +102,7 @@ class Dictionary {
   // Reads one line, up to and with its end. `closed`: text behind whose last word a line feed is to be thought.
   void read_line(const char*& at, const char* end, bool closed, Line& line) const;
   // The rows of a word alone: its own, and those of its n-grams.
-  void word_rows(std::string_view word, Line& scratch, std::vector<std::int32_t>& rows) const;
+  void word_rows(std::string_view word, Line& scratch, RowIds& rows) const;
   std::vector<Piece> pieces(std::string_view word) const;
   // The row that a piece of a word would have; -1 where the model has no such rows, or has pruned it.
   std::int32_t piece_row(std::string_view piece) const;
@@ -93,8 +112,8 @@ class Dictionary {
 
  private:
   std::int32_t bucket_row(std::uint32_t bucket) const;
-  void add_pieces(std::string_view bracketed, std::vector<std::int32_t>& rows, std::vector<Piece>* pieces) const;
-  void add_word(std::string_view word, std::int32_t id, std::string& scratch, std::vector<std::int32_t>& rows) const;
+  void add_pieces(std::string_view bracketed, RowIds& rows, std::vector<Piece>* pieces) const;
+  void add_word(std::string_view word, std::int32_t id, std::string& scratch, RowIds& rows) const;
   bool has_word_ngrams() const { return settings_.word_ngrams > 1 && settings_.bucket > 0 && !(pruned_ && kept_.empty()); }
   void add_word_ngrams(Line& line) const;
   friend class LineReader;

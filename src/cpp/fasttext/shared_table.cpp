@@ -3,13 +3,14 @@
 
 namespace pyffnn::fasttext {
 
-SharedTable::SharedTable(Index words, Index dim, Index ld, std::shared_ptr<const void> owner, const float* data,
+SharedTable::SharedTable(Index words, Index dim, Index ld, std::shared_ptr<const void> owner, const float* data, Places places,
                          text::Pages<std::int32_t> row_of_hash)
     : Table(words + row_of_hash.size(), dim),
       words_(words),
       ld_(ld),
       owner_(std::move(owner)),
       data_(data),
+      places_(places),
       row_of_hash_(std::move(row_of_hash)) {}
 
 void SharedTable::mean(const std::int32_t* ids, Index n, float* out) const {

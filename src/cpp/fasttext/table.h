@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "fasttext/file.h"
+#include "fasttext/places.h"
 #include "quant/product_quantiser.h"
 #include "text/pages.h"
 
@@ -59,8 +60,8 @@ class DenseTable final : public Table {
 // texts had no such hash.
 class SharedTable final : public Table {
  public:
-  // data: rows of ld; row_of_hash: -1 for zero
-  SharedTable(Index words, Index dim, Index ld, std::shared_ptr<const void> owner, const float* data,
+  // data: rows of ld, of which those of words are at their places; row_of_hash: -1 for zero
+  SharedTable(Index words, Index dim, Index ld, std::shared_ptr<const void> owner, const float* data, Places places,
               text::Pages<std::int32_t> row_of_hash);
   void mean(const std::int32_t* ids, Index n, float* out) const override;
   void add(Index row, float* x) const override;
@@ -68,11 +69,12 @@ class SharedTable final : public Table {
   void write(Writer& to) const override;
 
  private:
-  std::int32_t stored(Index row) const { return row < words_ ? static_cast<std::int32_t>(row) : row_of_hash_[row - words_]; }
+  std::int32_t stored(Index row) const { return row < words_ ? places_.of(static_cast<std::int32_t>(row)) : row_of_hash_[row - words_]; }
 
   Index words_, ld_;
   std::shared_ptr<const void> owner_;
   const float* data_;
+  Places places_;
   text::Pages<std::int32_t> row_of_hash_;
 };
 

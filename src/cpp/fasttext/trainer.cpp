@@ -6,6 +6,7 @@
 
 #include "core/dispatch.h"
 #include "core/math.h"
+#include "core/thread_pool.h"
 #include "fasttext/descent.h"
 #include "fasttext/examples.h"
 
@@ -75,7 +76,7 @@ class Run {
   void unsupervised() {
     keep_.resize(static_cast<std::size_t>(dictionary_.words()));
     Line scratch;
-    std::vector<std::int32_t> rows;
+    RowIds rows;
     for (Index i = 0; i < dictionary_.words(); ++i) {
       const double f = static_cast<double>(dictionary_.count(i)) / static_cast<double>(dictionary_.tokens());
       keep_[static_cast<std::size_t>(i)] = std::sqrt(dictionary_.settings().t / f) + dictionary_.settings().t / f;
@@ -171,16 +172,20 @@ Trained train(std::string_view text, const DictionaryPtr& dictionary, WordStream
   const Settings& s = dictionary->settings();
   check_targets(*dictionary);
   // Words begin at random, all else at zero: a row that no text of the training has then adds nothing to a text that has it.
-  const auto start = [&](const Rows& input) {
+  const auto start = [&](auto&& row) {
     const auto& kernels = dispatch::kernels<float>();
     const float scale = 1.0f / static_cast<float>(s.dim);
     const std::uint64_t key = random::key(settings.seed, 0, random::kInitialTable);
-    for (Index i = 0; i < dictionary->words(); ++i)
-      kernels.uniform(input.row(i), s.dim, scale, key, static_cast<std::uint64_t>(i) * static_cast<std::uint64_t>(s.dim));
+    const Index words = dictionary->words();
+    const int threads = threads::threads_for(4 * static_cast<double>(words) * s.dim);
+    threads::parallel_for(words, threads, [&](Index begin, Index end) {
+      for (Index i = begin; i < end; ++i)
+        kernels.uniform(row(i), s.dim, scale, key, static_cast<std::uint64_t>(i) * static_cast<std::uint64_t>(s.dim));
+    });
     for (std::size_t i = 0; i < settings.words.size(); ++i) {
       const std::int32_t word = dictionary->find(settings.words[i]);
       if (word < 0 || word >= dictionary->words()) continue;
-      std::memcpy(input.row(word), settings.vectors + static_cast<Index>(i) * s.dim, static_cast<std::size_t>(s.dim) * sizeof(float));
+      std::memcpy(row(word), settings.vectors + static_cast<Index>(i) * s.dim, static_cast<std::size_t>(s.dim) * sizeof(float));
     }
   };
   Rows output(dictionary->targets(), s.dim);
@@ -189,16 +194,16 @@ Trained train(std::string_view text, const DictionaryPtr& dictionary, WordStream
     stream = {};
     if (bags.complete()) {
       Rows input(bags.rows(), s.dim);
-      start(input);
+      start([&](Index word) { return input.row(bags.places().of(static_cast<std::int32_t>(word))); });
       const double loss = descend(bags, *dictionary, settings, input, output, interrupt, watch);
       input.check();
-      auto table = std::make_shared<SharedTable>(dictionary->words(), s.dim, input.ld, input.numbers, input.numbers->data(),
+      auto table = std::make_shared<SharedTable>(dictionary->words(), s.dim, input.ld, input.numbers, input.numbers->data(), bags.places(),
                                                  bags.take_row_of_hash());
       return {std::make_shared<Model>(dictionary, std::move(table), output.finish(), false, false), loss};
     }
   }
   Rows input(dictionary->words() + s.bucket, s.dim);
-  start(input);
+  start([&](Index word) { return input.row(word); });
   return train_rows(text, dictionary, settings, input, output, interrupt, watch);
 }
 

@@ -356,3 +356,64 @@ def test_score_command_on_parquet(model_file, tmp_path):
     assert found["label"].to_pylist() == ["__label__sport", "__label__food"]
     assert found["n"].to_pylist() == [1, 2]
     assert pq.read_table(out / "none.parquet").schema.names == ["text", "label", "score"]
+
+
+def rounded(matrix, dtype):
+    if dtype == "float16":
+        return matrix.astype(np.float16).astype(np.float32)
+    scale = np.abs(matrix).max(1, keepdims=True) / np.float32(127)
+    with np.errstate(invalid="ignore"):
+        codes = np.where(scale > 0, np.rint(matrix / scale), 0)
+    return scale * codes.clip(-127, 127).astype(np.float32)
+
+
+@pytest.mark.parametrize("dtype", ["float16", "int8"])
+@pytest.mark.parametrize("dim", [1, 5, 8, 10, 17, 100, 300])
+def test_shorter_numbers_are_the_nearest(dtype, dim, lines, texts, tmp_path):
+    model = trained(lines, dim=dim, wordNgrams=2, bucket=300)
+    rng = np.random.default_rng(dim)
+    shape = model.get_input_matrix().shape
+    matrix = (rng.normal(size=shape) * 10.0 ** rng.uniform(-9, 3, shape)).astype(np.float32)
+    matrix[::7] = 0
+    model.set_matrices(matrix, model.get_output_matrix())
+    shorter = model.astype(dtype)
+    want = rounded(matrix, dtype)
+    assert shorter.get_input_matrix().tobytes() == (want + np.float32(0)).tobytes()
+    assert shorter.get_input_vector(3).tolist() == (want[3] + np.float32(0)).tolist()
+    same = trained(lines, dim=dim, wordNgrams=2, bucket=300)
+    same.set_matrices(want, model.get_output_matrix())
+    shorter.save_model(tmp_path / "shorter.bin")
+    for other in (same, fasttext.load_model(tmp_path / "shorter.bin")):
+        (names, p), (others, q) = shorter.predict(texts, k=-1), other.predict(texts, k=-1)
+        assert names == others
+        for a, b in zip(p, q, strict=True):
+            np.testing.assert_array_equal(a, b)
+
+
+def test_shorter_numbers_predict_as_the_longer_ones(lines, texts):
+    model = trained(lines, dim=20, wordNgrams=2, bucket=3000)
+    for small in (model.astype("float16"), model.fold().astype("float16"), model.astype("int8")):
+        for p, q in zip(model.predict(texts)[1], small.predict(texts)[1], strict=True):
+            np.testing.assert_allclose(p, q, atol=0.01)
+
+
+def test_what_shorter_numbers_refuse(lines):
+    model = trained(lines, bucket=300)
+    with pytest.raises(ValueError, match=r"dtype must be 'float16' or 'int8', got 'float64'"):
+        model.astype("float64")
+    matrix = model.get_input_matrix()
+    for value, fits in ((65519.0, True), (65520.0, False), (np.inf, False), (np.nan, False)):
+        matrix[2, 1] = value
+        model.set_matrices(matrix, model.get_output_matrix())
+        if fits:
+            assert model.astype("float16").get_input_matrix()[2, 1] == 65504
+            continue
+        with pytest.raises(ValueError, match="float16 has no number"):
+            model.astype("float16")
+        if not np.isfinite(value):
+            with pytest.raises(ValueError, match="int8 has no number"):
+                model.astype("int8")
+    model = trained(lines, wordNgrams=2, bucket=500)
+    model.quantize(cutoff=300)
+    with pytest.raises(ValueError, match="quantized already"):
+        model.astype("int8")

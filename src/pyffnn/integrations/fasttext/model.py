@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Iterator
-from typing import TYPE_CHECKING, Any, NoReturn, overload
+from typing import TYPE_CHECKING, Any, Literal, NoReturn, overload
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -224,6 +224,17 @@ class _FastText:
         folded = _FastText(args=self._args)
         folded._set_core(self._model.folded())
         return folded
+
+    def astype(self, dtype: Literal["float16", "int8"]) -> _FastText:
+        """A model whose input matrix is held in shorter numbers, in memory of its own: half ("float16") or about a quarter ("int8").
+
+        Numbers are rounded to the nearest: to 11 bits, or to 1/127 of the largest number of their row. It predicts, scores and is saved
+        as before (in files numbers are float32, the rounded ones); `fold().astype("float16")` is the smallest model of few labels.
+        Raises ValueError for another dtype, for a quantized model, and for numbers that the dtype has none for (float16: beyond 65504).
+        """
+        shorter = _FastText(args=self._args)
+        shorter._set_core(self._model.narrowed(dtype))
+        return shorter
 
     # ---- words and labels
 
