@@ -76,6 +76,5 @@ def precision_code(precision: str | None) -> int:
 
 
 default = _check(os.environ.get("PYFFNN_PRECISION") or "float32", "PYFFNN_PRECISION")
-ordinary = (
-    default == "float32"
-)  # asked by each product, of which some take a tenth of a microsecond
+# Asked by each product, of which some take a tenth of a microsecond.
+ordinary = default == "float32"

@@ -101,8 +101,12 @@ void test_plans_of_other_cores() {
         for (const Strides b : {Strides{n, 1}, Strides{1, k}}) {
           for (const bool update : {false, true}) {
             const DenseShape s{m, n, k, a, b, 4, update};
-            for (const CoreKind core : {CoreKind::either, CoreKind::columns})
-              check_blocks(dense_plan(s, tile, cache, core), s, tile, cache);
+            for (const CoreKind core : {CoreKind::rows, CoreKind::either, CoreKind::columns}) {
+              const DensePlan p = dense_plan(s, tile, cache, core);
+              check_blocks(p, s, tile, cache);
+              // The short call goes as its plan would have it.
+              if (is_short(s, tile, cache)) CHECK(p.way == Way::rows && p.whole && p.a_rows == rows_of_tile(m, tile));
+            }
             for (int w = 0; w < kWays; ++w) {
               const DensePlan p = plan_of_way(static_cast<Way>(w), s, tile, cache);
               CHECK(p.way == static_cast<Way>(w) || p.way == Way::rows);

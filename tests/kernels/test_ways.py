@@ -137,9 +137,8 @@ def test_the_trait_is_told_and_can_be_prescribed():
     if pyffnn.isa() != "reference":
         part = found["columns_us"] / found["rows_us"]
         kind = "columns" if part < 0.9 else "either" if part <= 1.05 else "rows"
-        assert (
-            kind == found["core"] or min(abs(part - 0.9), abs(part - 1.05)) < 0.01
-        )  # the times are rounded
+        rounding = min(abs(part - 0.9), abs(part - 1.05)) < 0.01
+        assert kind == found["core"] or rounding
     code = "import pyffnn; print(pyffnn.config()['products']['way'])"
     for way in ("", "auto", *testing.WAYS):
         assert output_of(code, PYFFNN_GEMM=way).strip() == (way or "auto")
