@@ -204,7 +204,7 @@ constexpr Index whole_steps(Index k, Index b_rs, Index lanes, Index tail) {
 // What lives across this call cannot be in these registers, so they are left to the loop behind it. GCC gives registers to the variables
 // around that loop else and keeps the loop's own on the stack and in vectors (6 % of the time of 32 x 300 x 100).
 PYFFNN_INLINE void free_registers() {
-#if defined(__x86_64__)
+#if defined(__x86_64__) && !defined(__clang__)
   __asm__ volatile("" ::: "rbx", "r12", "r13", "r14", "r15");
 #endif
 }
