@@ -22,6 +22,9 @@ GROUP = 8
 """... and the runs of so many blocks among one another, so that a memory-mapped corpus is read from
 a few places at a time and no permutation of all of it exists."""
 
+_FEW = 32
+"""A shared weight that is not finite, or far too large, shows in any example."""
+
 
 class BatchGroup(ABC):
     """Some batches of an epoch, with their numbers of examples and their learning rates."""
@@ -36,6 +39,10 @@ class BatchGroup(ABC):
     @abstractmethod
     def order(self, begin: int, end: int) -> Order:
         """Batches ``begin .. end - 1`` as a network takes them."""
+
+    def last_few(self) -> Order:
+        """Examples of the last batch, enough of them to tell whether its update broke the weights that all examples share."""
+        return self.order(len(self) - 1, len(self))
 
 
 class Batches(ABC):
@@ -67,8 +74,11 @@ class _Numbers(BatchGroup):
         self._numbers = numbers
         self._batch_size = batch_size
 
-    def order(self, begin: int, end: int) -> Order:
+    def order(self, begin: int, end: int) -> NDArray[np.int64]:
         return self._numbers[begin * self._batch_size : end * self._batch_size]
+
+    def last_few(self) -> Order:
+        return self.order(len(self) - 1, len(self))[:_FEW]
 
 
 class Shuffled(Batches):

@@ -208,7 +208,7 @@ class Run:
     def _epoch(self) -> Record:
         plan, state = self._plan, self.state
         begin = time.perf_counter() - state.seconds
-        last: tuple[BatchGroup, int] | None = None
+        last: BatchGroup | None = None
         rate = 0.0
         for group, at in self._groups(state.epoch, state.batch):
             while at < len(group):
@@ -227,9 +227,9 @@ class Run:
                 self._keep_copy()
                 if self._checkpoints is not None and self._checkpoints.due(state):
                     self._write()
-            last, rate = (group, len(group)), float(group.rates[-1])
+            last, rate = group, float(group.rates[-1])
         if last is not None:
-            self._check_last_update(*last)
+            self._check_last_update(last)
         record: Record = {
             "epoch": plan.first_epoch + state.epoch + 1,
             "loss": state.loss / state.weight if state.weight else 0.0,
@@ -339,17 +339,19 @@ class Run:
 
     # divergence
 
-    def _check_last_update(self, group: BatchGroup, end: int) -> None:
-        # what the last update of an epoch broke must not be kept until the next epoch finds it
+    def _check_last_update(self, group: BatchGroup) -> None:
+        # What the last update of an epoch broke must not be kept until the next epoch finds it. Rows of a table belong to some examples;
+        # all weights of dense ones are everybody's.
+        shared = self._data.examples.kind == "dense"
         loss, _, _ = self.network.evaluate(
             self._data.examples,
             self._data.targets,
-            group.order(end - 1, end),
+            group.last_few() if shared else group.order(len(group) - 1, len(group)),
             self._plan.n_threads,
             accuracy=False,
         )
         if not math.isfinite(loss):
-            self._diverged("loss", float(group.rates[end - 1]))
+            self._diverged("loss", float(group.rates[-1]))
 
     def _keep_copy(self) -> None:
         """Copy the state, if that costs little beside the time since the last copy."""
