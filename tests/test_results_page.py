@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from pyffnn.bench import script
+
 ROOT = Path(__file__).parents[1]
 BENCHES = ROOT / "benches"
 pytestmark = pytest.mark.skipif(not BENCHES.is_dir(), reason="needs the repository")
@@ -92,3 +94,16 @@ def test_files_can_be_read_line_by_line():
         text = path.read_text(encoding="utf-8")
         assert json.loads(text)
         assert len(text.splitlines()) < 500, path.name
+
+
+def test_a_command_says_nothing_of_where_things_are_on_a_machine(files, tmp_path):
+    for file in files:
+        for run in file["runs"]:
+            for group in run["groups"]:
+                assert " /" not in group["command"], group["command"]
+    there = tmp_path / "file.txt"
+    there.touch()
+    argv = ["/somewhere/bench_x.py", "--data", str(tmp_path), "--lid", str(there), "--only", "a b"]
+    assert (
+        script.command_of(argv) == "python benches/bench_x.py --data DIR --lid file.txt --only a b"
+    )

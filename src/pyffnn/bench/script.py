@@ -86,10 +86,20 @@ class Session:
         """Puts a group into the file of --json, where there is one; with --only, its other cases stay there."""
         if self.args.json is None or not rows:
             return
-        given = " ".join(["python", f"benches/{Path(sys.argv[0]).name}", *sys.argv[1:]])
+        given = command_of(sys.argv)
         made = results.group_of(name, rows, command=given, watch=self.watch, threads=self.threads)
         partial = self.args.only is not None
         results.write(self.args.json, self.bench, self.threads, [made], partial=partial)
+
+
+def command_of(argv: list[str]) -> str:
+    """How a bench was called, without where things are on this machine: a folder is DIR, a file its name."""
+
+    def shown(given: str) -> str:
+        path = Path(given)
+        return given if not path.is_absolute() else "DIR" if path.is_dir() else path.name
+
+    return " ".join(["python", f"benches/{Path(argv[0]).name}", *map(shown, argv[1:])])
 
 
 def sessions(bench: str, args: argparse.Namespace) -> list[Session]:
