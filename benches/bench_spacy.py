@@ -102,47 +102,17 @@ def main() -> None:
     print(f"spaCy {spacy.__version__}, pyffnn {pyffnn.isa()}, {args.threads} threads")
     some = train[: args.ensemble_texts]
     with threadpool_limits(args.threads):
-        run(
-            "textcat, bag of words, NumpyOps",
-            "numpy",
-            "textcat",
-            {"model": BOW},
-            train,
-            test,
-            args.passes,
+        hosts = (
+            ("NumpyOps", "numpy", "Adam.v1"),
+            ("PyffnnOps", "pyffnn", "Adam.v1"),
+            ("PyffnnOps and its Adam", "pyffnn", "pyffnn.Adam.v1"),
         )
-        run(
-            "textcat, bag of words, PyffnnOps",
-            "pyffnn",
-            "textcat",
-            {"model": BOW},
-            train,
-            test,
-            args.passes,
-        )
-        run(
-            "textcat, bag of words, PyffnnOps and its Adam",
-            "pyffnn",
-            "textcat",
-            {"model": BOW},
-            train,
-            test,
-            args.passes,
-            "pyffnn.Adam.v1",
-        )
+        for title, ops, optimizer in hosts:
+            name = f"textcat, bag of words, {title}"
+            run(name, ops, "textcat", {"model": BOW}, train, test, args.passes, optimizer)
         run("pyffnn_textcat", "numpy", "pyffnn_textcat", {}, train, test, args.passes)
-        run("textcat, ensemble, NumpyOps", "numpy", "textcat", {}, some, test[:200], 2)
-        run("textcat, ensemble, PyffnnOps", "pyffnn", "textcat", {}, some, test[:200], 2)
-        run(
-            "textcat, ensemble, PyffnnOps and its Adam",
-            "pyffnn",
-            "textcat",
-            {},
-            some,
-            test[:200],
-            2,
-            "pyffnn.Adam.v1",
-        )
+        for title, ops, optimizer in hosts:
+            run(f"textcat, ensemble, {title}", ops, "textcat", {}, some, test[:200], 2, optimizer)
 
 
 if __name__ == "__main__":
