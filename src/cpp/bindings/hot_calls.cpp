@@ -136,11 +136,9 @@ int code_of(PyObject* o) {
 }
 bool is_bool(PyObject* o) { return o == Py_True || o == Py_False; }
 
-// Of a number that is_precision() takes.
 template <class T>
-void product(const Matrix<T>& a, const Matrix<T>& b, T* c, const ops::Fuse<T>& fuse, int precision) {
-  const Precision wanted = precision == kUnsaid ? Precision::float32 : static_cast<Precision>(precision);
-  const auto take = [&] { ops::gemm<T>(a.rows, b.cols, a.cols, a.mat, b.mat, c, b.cols, fuse, false, wanted); };
+void product(const Matrix<T>& a, const Matrix<T>& b, T* c, const ops::Fuse<T>& fuse, Precision precision) {
+  const auto take = [&] { ops::gemm<T>(a.rows, b.cols, a.cols, a.mat, b.mat, c, b.cols, fuse, false, precision); };
   if (2.0 * static_cast<double>(a.rows) * static_cast<double>(a.cols) * static_cast<double>(b.cols) <= kWorthReleasing) return take();
   const ReleaseGil release;
   take();
@@ -181,7 +179,7 @@ struct Matmul {
     Result<T> c;
     const Py_ssize_t shape[] = {a.rows, b.cols};
     if (!c.take(args[4], 2, shape, {a.extent(), b.extent()})) return nullptr;
-    product(a, b, c.data, {}, precision);
+    product(a, b, c.data, {}, known_precision(precision));
     return c.owner.release().ptr();
   }
 };
@@ -212,7 +210,7 @@ struct Linear {
     if (packed != nullptr)
       product(x, *packed, y.data, fuse);
     else
-      product(x, w, y.data, fuse, precision);
+      product(x, w, y.data, fuse, known_precision(precision));
     return y.owner.release().ptr();
   }
 };

@@ -52,10 +52,12 @@ inline const PyPacked* as_packed(py::handle o) { return py::isinstance<PyPacked>
 // Precisions as ops.py numbers them; kUnsaid: float32, or that of a packed operand.
 constexpr int kUnsaid = static_cast<int>(Precision::automatic) + 1;
 inline bool is_precision(int code) { return code >= 0 && code <= kUnsaid; }
+// Of a code that is_precision() takes.
+inline Precision known_precision(int code) { return code == kUnsaid ? Precision::float32 : static_cast<Precision>(code); }
 inline Precision precision_of(int code) {
   if (!is_precision(code))
     value_error("precision", "must be a number from 0 to " + std::to_string(kUnsaid) + ", got " + std::to_string(code));
-  return code == kUnsaid ? Precision::float32 : static_cast<Precision>(code);
+  return known_precision(code);
 }
 // Activations as ops.py numbers them.
 inline bool is_act(int code) { return code >= 0 && code < kActs; }

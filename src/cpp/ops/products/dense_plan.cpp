@@ -31,7 +31,7 @@ DensePlan by_rows_plan(const DenseShape& s, const GemmGeometry& tile, const cpu:
   r.way = Way::rows;
   r.mc = std::max<Index>(s.m, 1);
   r.a_rows = rows_of_tile(s.m, tile);
-  r.whole = s.b.cs == 1 && s.k <= block_of_k(s.k) && bytes <= cache.l1d;
+  r.whole = stays_in_l1(s, cache);
   if (r.whole) return r;
   // A weight update needs the whole sum in registers: one block of k, however long.
   r.kc = s.update ? std::max<Index>(s.k, 1) : block_of_k(s.k);
@@ -96,9 +96,7 @@ DensePlan plan_of_way(Way way, const DenseShape& s, const GemmGeometry& tile, co
 DensePlan dense_plan(const DenseShape& s, const GemmGeometry& tile, const cpu::Caches& cache, CoreKind core) {
   const Index bytes = s.k * s.n * s.size, tiles = ceil_div(s.m, tile.mr), row_bytes = s.b.rs * s.size;
   if (s.m == 1 && s.b.rs == 1 && s.b.cs != 1 && !s.update) return plan_of_way(Way::turned, s, tile, cache);
-  // As many columns as stay in registers at once, or a few times that: more of them are a matter of writing C, whose rows want to be whole.
-  // An A that runs along m has a line for each number then, and goes by rows.
-  if (s.k <= kMostShallow && tiles > 1 && s.n <= 8 * tile.nr && s.a.cs == 1) return plan_of_way(Way::shallow, s, tile, cache);
+  if (suits_shallow(s, tile)) return plan_of_way(Way::shallow, s, tile, cache);
   if (core == CoreKind::rows || tiles <= 1 || (s.b.cs == 1 && bytes <= cache.l1d)) return plan_of_way(Way::rows, s, tile, cache);
   if (core == CoreKind::either && tile.mr >= kRowsForWide) {
     // Zen 4, AVX-512, GFLOP/s by rows and by columns: B of 600 kB, 32 rows 112 and 109; 256 kB, 512 rows 114 and 109; 1 MB, 512 rows 114

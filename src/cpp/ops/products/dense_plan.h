@@ -53,10 +53,20 @@ constexpr Index rows_of_tile(Index m, const GemmGeometry& tile) {
   return m <= tile.mr ? (m > 0 ? m : 1) : ceil_div(m, ceil_div(m, tile.mr));
 }
 
+// Whether B stays in L1, in place and in one block of k.
+constexpr bool stays_in_l1(const DenseShape& s, const cpu::Caches& cache) {
+  return s.b.cs == 1 && s.k <= block_of_k(s.k) && s.k * s.n * s.size <= cache.l1d;
+}
+
+// As many columns as stay in registers at once, or a few times that: more of them are a matter of writing C, whose rows want to be whole.
+// An A that runs along m has a line for each number then, and goes by rows.
+constexpr bool suits_shallow(const DenseShape& s, const GemmGeometry& tile) {
+  return s.m > tile.mr && s.k <= kMostShallow && s.n <= 8 * tile.nr && s.a.cs == 1;
+}
+
 // Whether `whole` holds and no other way suits the shape better: the short call, which is told by the first look at it.
-inline bool is_short(const DenseShape& s, const GemmGeometry& tile, const cpu::Caches& cache) {
-  const bool stays = s.b.cs == 1 && s.k <= block_of_k(s.k) && s.k * s.n * s.size <= cache.l1d;
-  return stays && (s.m <= tile.mr || s.k > kMostShallow || s.a.cs != 1 || s.n > 8 * tile.nr);
+constexpr bool is_short(const DenseShape& s, const GemmGeometry& tile, const cpu::Caches& cache) {
+  return stays_in_l1(s, cache) && !suits_shallow(s, tile);
 }
 
 // What suits a core, as measured (core_trait.h). One with two ports for 512-bit multiply-adds takes the tall tiles of the ways by columns,
