@@ -259,8 +259,6 @@ __attribute__((noinline)) void micro(const GemmArgs<T>& g, const Tiles<T>& t) {
       ColumnOfA<T, MR, kRowA> column(a, g.a_rs, g.a_cs);
       const T* bp = b;
       const char* far = next_ahead(g);
-      const Index far_step = far == nullptr ? 0 : 64;
-      if (far == nullptr) far = reinterpret_cast<const char*>(b);
       free_registers();
       Index ahead = (cols > 1 ? t.b_ahead : t.b_back) * static_cast<Index>(sizeof(T));  // in bytes
       const auto step = [&](typename End::V bl) PYFFNN_LAMBDA_INLINE {
@@ -276,17 +274,31 @@ __attribute__((noinline)) void micro(const GemmArgs<T>& g, const Tiles<T>& t) {
           }
         }
         PYFFNN_UNROLL for (int j = 0; j < NV * L; j += kLine) prefetch(reinterpret_cast<const char*>(bp + j + kLine - 1) + ahead);
-        prefetch_l2(far);
+        // A branch that is foreseen: a request for L2 costs a narrow tile a tenth, even where the line is there.
+        if (far != nullptr) {
+          prefetch_l2(far);
+          far += 64;
+        }
         column.advance();
         bp += b_rs;
-        far += far_step;
       };
+      // The empty asm keeps each loop apart from the next: GCC makes one of them else, of two jumps a step (a tenth of a narrow tile).
       Index left = t.steps_ahead < k ? t.steps_ahead : k, then = k - left, whole = t.whole_steps;
       for (;;) {
         if constexpr (kReadsOver<kTail>) {
-          for (; left > 0 && whole > 0; --left, --whole) step(load(bp + W * L));
+          if (Index over = left < whole ? left : whole; over > 0) {
+            left -= over;
+            whole -= over;
+            do step(load(bp + W * L));
+            while (--over > 0);
+            __asm__ volatile("");
+          }
         }
-        for (; left > 0; --left) step(End::load(bp + W * L, mask));
+        if (left > 0) {
+          do step(End::load(bp + W * L, mask));
+          while (--left > 0);
+          __asm__ volatile("");
+        }
         if (then == 0) break;
         // From here on what is ahead begins at the tile's B again.
         left = then;

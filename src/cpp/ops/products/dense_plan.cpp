@@ -99,9 +99,10 @@ DensePlan dense_plan(const DenseShape& s, const GemmGeometry& tile, const cpu::C
   if (suits_shallow(s, tile)) return plan_of_way(Way::shallow, s, tile, cache);
   if (core == CoreKind::rows || tiles <= 1 || (s.b.cs == 1 && bytes <= cache.l1d)) return plan_of_way(Way::rows, s, tile, cache);
   if (core == CoreKind::either && tile.mr >= kRowsForWide) {
-    // Zen 4, AVX-512, GFLOP/s by rows and by columns: B of 600 kB, 32 rows 112 and 109; 256 kB, 512 rows 114 and 109; 1 MB, 512 rows 114
-    // and 112; 800 kB, 256 rows 112 and 114; 20 MB, 256 rows 106 and 112. Rows of B 8 kB apart, 8 MB, 64 rows: copied 111, packed ahead 94.
-    if (bytes <= cache.l2 / 2 || (tiles <= 3 && bytes <= 2 * cache.l2)) return plan_of_way(Way::rows, s, tile, cache);
+    // Zen 4, AVX-512, GFLOP/s by rows and by columns: B of 600 kB, 32 rows 112 and 109; 1 MB, 256 rows 115 and 114, 512 and 128 rows 115 and
+    // 112, 256 rows of k = 1024 116 and 108; 1.6 MB, 256 rows 115 and 115; 20 MB, 256 rows 106 and 112. Rows of B 8 kB apart, 8 MB, 64
+    // rows: copied 111, packed ahead 94.
+    if (bytes <= cache.l2 || (tiles <= 3 && bytes <= 2 * cache.l2)) return plan_of_way(Way::rows, s, tile, cache);
     return plan_of_way(Way::copy, s, tile, cache);
   }
   if (s.b.cs == 1 && row_bytes % (kPage / 2) == 0 && bytes > 2 * cache.l2) return plan_of_way(Way::ahead, s, tile, cache);
