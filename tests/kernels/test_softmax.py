@@ -84,6 +84,28 @@ def test_any_rank_and_layout(data):
     np.testing.assert_array_equal(ops.softmax(x, out=x), y)
 
 
+@DTYPE
+@pytest.mark.parametrize("n", [1, 2, 3, 7, 8, 9, 10, 15, 16, 17])
+def test_rows_together_and_alone_give_the_same_bits(n, dtype, isa):
+    """Short rows are taken many at once, which a single row is not."""
+    rng = np.random.default_rng(n)
+    for m in (2, 4, 5, 16, 17, 39):
+        x = rng.normal(0, 5, (m, n)).astype(dtype)
+        targets = rng.integers(0, n, m)
+        for i in range(m):
+            loss, dz = ops.cross_entropy(
+                x, targets, sample_weight=(np.arange(m) == i).astype(dtype)
+            )
+            alone, row = ops.cross_entropy(x[i : i + 1], targets[i : i + 1])
+            assert loss == alone
+            np.testing.assert_array_equal(dz[i], row[0])
+            assert not dz[np.arange(m) != i].any()
+        x[rng.random((m, n)) < 0.05] = -INF
+        x[m // 2] = rng.choice([INF, NAN, -INF])
+        for f in (ops.softmax, ops.log_softmax):
+            np.testing.assert_array_equal(f(x), np.stack([f(row) for row in x]))
+
+
 def test_a_scalar_has_no_last_axis():
     for call in (ops.softmax, ops.log_softmax):
         with pytest.raises(ValueError, match="x"):

@@ -1,5 +1,6 @@
 #include "kernels/instantiate.h"
 #include "simd/pack.h"
+#include "simd/transpose.h"
 #include "simd/vmath.h"
 
 namespace pyffnn {
@@ -87,8 +88,66 @@ PYFFNN_INLINE Index rows_at_a_time(Index n) {
   return fit < 1 ? 1 : fit < kRowBlock ? fit : kRowBlock;
 }
 
+// Rows of one pack at most, a vector's worth of them, turned round: vector j holds column j. A maximum or a sum of one row alone waits
+// for its own lanes to be folded, and its exponentials take all 16 lanes, however few columns there are; here each is one operation a
+// column for all rows. The sums have the pack's tree, so the bits are those of the rows taken one by one.
+template <class T>
+struct Turned {
+  static constexpr Index kRows = kLanes<T>;
+  Vec<T> column[kWide];
+  Index rows, n;
+
+  // Fewer rows, or a whole pack of columns in narrow vectors, are not worth the turning.
+  static bool suits(Index rows, Index n) { return n >= 1 && n <= (kRows == kWide ? kWide : kWide - 1) && 4 * rows >= kRows; }
+
+  Turned(const T* x, Index ldx, Index rows_, Index n_) : rows(rows_), n(n_) {
+    Vec<T> part[kRows];
+    for (Index j = 0; j < n; j += kRows) {
+      const Index cols = n - j < kRows ? n - j : kRows;
+      load_transposed(x + j, ldx, rows, cols, part);
+      for (Index c = 0; c < cols; ++c) column[j + c] = part[c];
+    }
+  }
+  template <class F>
+  PYFFNN_INLINE void map(F f) {
+    for (Index j = 0; j < n; ++j) column[j] = f(column[j]);
+  }
+  Vec<T> top() const {
+    Vec<T> best = column[0];
+    for (Index j = 1; j < n; ++j) best = larger(best, column[j]);
+    return best;
+  }
+  Vec<T> sum() const {
+    Vec<T> s[kWide];
+    PYFFNN_UNROLL for (int j = 0; j < kWide; ++j) s[j] = j < n ? column[j] : zero<T>();
+    PYFFNN_UNROLL for (int half = kWide / 2; half > 0; half /= 2) {
+      PYFFNN_UNROLL for (int j = 0; j < half; ++j) s[j] = s[j] + s[j + half];
+    }
+    return s[0];
+  }
+  void store(T* y, Index ldy) const {
+    alignas(64) T block[kRows * kRows];
+    Vec<T> part[kRows];
+    for (Index j = 0; j < n; j += kRows) {
+      const Index cols = n - j < kRows ? n - j : kRows;
+      for (Index c = 0; c < cols; ++c) PYFFNN_ISA::store(block + c * kRows, column[j + c]);
+      load_transposed(block, kRows, cols, kRows, part);
+      for (Index r = 0; r < rows; ++r) store_tail(y + r * ldy + j, part[r], cols);
+    }
+  }
+};
+
 template <class T>
 void softmax_impl(const T* x, Index ldx, T* y, Index ldy, Index m, Index n) {
+  for (Index rows = Turned<T>::kRows; Turned<T>::suits(m < rows ? m : rows, n); m -= rows, x += rows * ldx, y += rows * ldy) {
+    rows = m < rows ? m : rows;
+    Turned<T> t(x, ldx, rows, n);
+    const Vec<T> top = t.top();
+    t.map([top](Vec<T> v) PYFFNN_LAMBDA_INLINE { return vexp<T>(v - top); });
+    const Vec<T> inv = set1(T(1)) / t.sum();
+    t.map([inv](Vec<T> v) PYFFNN_LAMBDA_INLINE { return v * inv; });
+    t.store(y, ldy);
+  }
   const Index block = rows_at_a_time<T>(n);
   T ref[kRowBlock], sum[kRowBlock];
   for (Index i = 0; i < m; i += block, x += block * ldx, y += block * ldy) {
@@ -104,6 +163,15 @@ void softmax_impl(const T* x, Index ldx, T* y, Index ldy, Index m, Index n) {
 
 template <class T>
 void log_softmax_impl(const T* x, Index ldx, T* y, Index ldy, Index m, Index n) {
+  for (Index rows = Turned<T>::kRows; Turned<T>::suits(m < rows ? m : rows, n); m -= rows, x += rows * ldx, y += rows * ldy) {
+    rows = m < rows ? m : rows;
+    Turned<T> t(x, ldx, rows, n), e = t;
+    const Vec<T> top = t.top();
+    e.map([top](Vec<T> v) PYFFNN_LAMBDA_INLINE { return vexp<T>(v - top); });
+    const Vec<T> log_sum = vlog<T>(e.sum());
+    t.map([top, log_sum](Vec<T> v) PYFFNN_LAMBDA_INLINE { return (v - top) - log_sum; });
+    t.store(y, ldy);
+  }
   const Index block = rows_at_a_time<T>(n);
   T ref[kRowBlock], sum[kRowBlock];
   for (Index i = 0; i < m; i += block, x += block * ldx, y += block * ldy) {
@@ -130,6 +198,23 @@ void softmax_backward_impl(const T* dy, Index lddy, const T* y, Index ldy, T* dx
 
 template <class T>
 void softmax_xent_impl(const T* z, Index ldz, const std::int64_t* target, const T* weight, T* loss, T* dz, Index lddz, Index m, Index n) {
+  for (Index rows = Turned<T>::kRows; Turned<T>::suits(m < rows ? m : rows, n); m -= rows, z += rows * ldz, target += rows, loss += rows) {
+    rows = m < rows ? m : rows;
+    alignas(64) T zt[kLanes<T>];
+    for (Index r = 0; r < rows; ++r) zt[r] = z[r * ldz + target[r]];
+    Turned<T> t(z, ldz, rows, n);
+    const Vec<T> top = t.top(), w = weight != nullptr ? load_tail(weight, rows) : set1(T(1));
+    t.map([top](Vec<T> v) PYFFNN_LAMBDA_INLINE { return vexp<T>(v - top); });
+    const Vec<T> sum = t.sum();
+    store_tail(loss, w * (vlog<T>(sum) - (load_tail(zt, rows) - top)), rows);
+    if (weight != nullptr) weight += rows;
+    if (dz == nullptr) continue;
+    const Vec<T> scale = w / sum;
+    t.map([scale](Vec<T> v) PYFFNN_LAMBDA_INLINE { return v * scale; });
+    t.store(dz, lddz);
+    for (Index r = 0; r < rows; ++r) dz[r * lddz + target[r]] -= weight != nullptr ? w[r] : T(1);
+    dz += rows * lddz;
+  }
   const Index block = rows_at_a_time<T>(n);
   constexpr Index L = kLanes<T>;
   T ref[kRowBlock], zt[kRowBlock], sum[kRowBlock], log_sum[kRowBlock];
