@@ -126,9 +126,12 @@ void test_plans_of_other_cores() {
     CHECK(way(32, 100, 50, core) == Way::rows);
     CHECK(way(32, 300, 500, core) == (columns ? Way::down : Way::rows));
     CHECK(way(128, 300, 100, core) == (columns ? Way::copy : Way::rows));
-    CHECK(way(128, 300, 500, core) == (rows ? Way::rows : Way::copy));
+    CHECK(way(128, 300, 500, core) == (columns ? Way::copy : Way::rows));
     CHECK(way(256, 500, 10000, core) == (rows ? Way::rows : Way::copy));
-    CHECK(way(512, 512, 512, core) == (rows ? Way::rows : Way::copy));
+    CHECK(way(512, 512, 512, core) == (columns ? Way::copy : Way::rows));
+    // So many rows that they and their results pass through L2.
+    CHECK(way(10000, 300, 300, core) == (rows ? Way::rows : Way::copy));
+    CHECK(way(10000, 100, 100, core) == (columns ? Way::copy : Way::rows));
     CHECK(way(1024, 1024, 1024, core) == (rows ? Way::rows : columns ? Way::ahead : Way::copy));
     // A B far beyond L2 goes by columns even for few rows, where they are even.
     CHECK(way(32, 500, 10000, core) == (rows ? Way::rows : columns ? Way::down : Way::copy));

@@ -200,7 +200,7 @@ template <class T>
 void softmax_xent_impl(const T* z, Index ldz, const std::int64_t* target, const T* weight, T* loss, T* dz, Index lddz, Index m, Index n) {
   for (Index rows = Turned<T>::kRows; Turned<T>::suits(m < rows ? m : rows, n); m -= rows, z += rows * ldz, target += rows, loss += rows) {
     rows = m < rows ? m : rows;
-    alignas(64) T zt[kLanes<T>];
+    alignas(64) T zt[kLanes<T>] = {};
     for (Index r = 0; r < rows; ++r) zt[r] = z[r * ldz + target[r]];
     Turned<T> t(z, ldz, rows, n);
     const Vec<T> top = t.top(), w = weight != nullptr ? load_tail(weight, rows) : set1(T(1));

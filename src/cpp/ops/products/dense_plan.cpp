@@ -16,6 +16,9 @@ constexpr Index kManyPanels = 64;
 // Column panels below which an A that runs along m is better read as it lies.
 constexpr Index kFewPanels = 16;
 
+// Rows of B from which on a panel of it repays its copy even where everything else comes from afar.
+constexpr Index kDeep = 192;
+
 // Rows of the tallest tile that leave registers for half as many rows over twice the columns (kInPlaceRows of the micro-kernels).
 constexpr Index kRowsForWide = 8;
 
@@ -99,10 +102,13 @@ DensePlan dense_plan(const DenseShape& s, const GemmGeometry& tile, const cpu::C
   if (suits_shallow(s, tile)) return plan_of_way(Way::shallow, s, tile, cache);
   if (core == CoreKind::rows || tiles <= 1 || (s.b.cs == 1 && bytes <= cache.l1d)) return plan_of_way(Way::rows, s, tile, cache);
   if (core == CoreKind::either && tile.mr >= kRowsForWide) {
-    // Zen 4, AVX-512, GFLOP/s by rows and by columns: B of 600 kB, 32 rows 112 and 109; 1 MB, 256 rows 115 and 114, 512 and 128 rows 115 and
-    // 112, 256 rows of k = 1024 116 and 108; 1.6 MB, 256 rows 115 and 115; 20 MB, 256 rows 106 and 112. Rows of B 8 kB apart, 8 MB, 64
-    // rows: copied 111, packed ahead 94.
-    if (bytes <= cache.l2 || (tiles <= 3 && bytes <= 2 * cache.l2)) return plan_of_way(Way::rows, s, tile, cache);
+    // Zen 4, AVX-512, GFLOP/s by rows and by columns: B of 600 kB, 32 rows 112 and 109; 1 MB, 256 rows 115 and 114, 512 and 128 rows 115
+    // and 112, 256 rows of k = 1024 116 and 108; 1.6 MB, 256 rows 115 and 115; 20 MB, 256 rows 106 and 112. Rows of B 8 kB apart, 8 MB, 64
+    // rows: copied 111, packed ahead 94. Where A and C pass through L2, they drive B out of it, and only the panel in L1 stays: k = n =
+    // 300, 1,000 rows 114 and 114, 4,000 rows 93 and 104, 10,000 rows 88 and 102; k = n = 500, 10,000 rows 90 and 109; k = 100, 10,000 rows
+    // of n = 500 96 and 92.
+    const bool passes_through = s.k >= kDeep && s.m * (s.k + s.n) * s.size > 4 * cache.l2;
+    if (!passes_through && (bytes <= cache.l2 || (tiles <= 3 && bytes <= 2 * cache.l2))) return plan_of_way(Way::rows, s, tile, cache);
     return plan_of_way(Way::copy, s, tile, cache);
   }
   if (s.b.cs == 1 && row_bytes % (kPage / 2) == 0 && bytes > 2 * cache.l2) return plan_of_way(Way::ahead, s, tile, cache);
