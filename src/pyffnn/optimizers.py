@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any, ClassVar, Literal, TypeAlias
 
 import numpy as np
@@ -251,6 +252,14 @@ def resolve_optimizer(
 
     Raises ValueError for an unknown name or a rate that is not a positive, finite number.
     """
+    if isinstance(optimizer, str) and type(learning_rate) in _PLAIN and type(default_lr) in _PLAIN:
+        return _resolved(optimizer, learning_rate, default_lr)
+    return _resolve(optimizer, learning_rate, default_lr)
+
+
+def _resolve(
+    optimizer: str | Optimizer, learning_rate: LearningRate | None, default_lr: float | None
+) -> Optimizer:
     if isinstance(optimizer, Optimizer):
         settings = optimizer
     elif isinstance(optimizer, str) and optimizer in _BY_NAME:
@@ -270,6 +279,11 @@ def resolve_optimizer(
     else:
         _check_positive("learning_rate", learning_rate)
     return replace(settings, lr=learning_rate)
+
+
+# a model asks several times a call of `partial_fit`
+_resolved = lru_cache(maxsize=64, typed=True)(_resolve)
+_PLAIN = (float, int, type(None))
 
 
 def _is_number(value: Any) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from models.samples import blobs, reviews
 
 from pyffnn import FFNNClassifier, LanguageModel, TextClassifier, TextRegressor
 from pyffnn.net import Network
+from pyffnn.training import History
 
 
 def softmax(z: Any) -> Any:
@@ -166,6 +168,48 @@ def test_epochs_and_losses(kind: Kind) -> None:
     model = kind.fitted()
     assert model.n_iter_ == len(model.history_) > 0
     assert model.loss_curve_ == [record["loss"] for record in model.history_]
+
+
+def test_a_longer_history_leaves_the_shorter_one_alone() -> None:
+    def epochs(*numbers: int) -> list[Any]:
+        return [{"epoch": number} for number in numbers]
+
+    one = History(epochs(1))
+    two = History.longer(one, epochs(2))
+    other = History.longer(one, epochs(20, 30))  # the list has gone on with the first by now
+    three = History.longer(two, epochs(3))
+    assert list(one) == epochs(1) and list(two) == epochs(1, 2) and list(other) == epochs(1, 20, 30)
+    assert list(three) == epochs(1, 2, 3) == [*three] and len(three) == 3
+    assert three[-1] == {"epoch": 3} and two[-1] == {"epoch": 2} and three[1:] == epochs(2, 3)
+    with pytest.raises(IndexError):
+        two[2]
+    assert list(History.longer(epochs(1), epochs(2))) == epochs(1, 2)
+
+
+@OF_CLASSES
+def test_a_list_of_texts_and_other_collections_have_the_same_labels(kind: Kind) -> None:
+    model = kind.fitted()
+    X = kind.data[0]
+    for some in (X[:1], X) if kind.cls is FFNNClassifier else (X[:1], X[:0], X):
+        labels = model.predict(some)
+        assert labels.shape == (len(some),) and labels.dtype == model.classes_.dtype
+        np.testing.assert_array_equal(labels, model.classes_[model.predict_proba(some).argmax(1)])
+        if kind.cls is TextClassifier:
+            np.testing.assert_array_equal(labels, model.predict(tuple(some)))
+
+
+@ALL
+def test_passes_lengthen_the_history(kind: Kind) -> None:
+    if not hasattr(kind.cls, "partial_fit"):
+        pytest.skip("fits at once")
+    model = kind.fitted()
+    before = model.history_
+    for _ in range(3):
+        copied = copy.copy(model)
+        model.partial_fit(*kind.data)
+        assert copied.history_ == before and model.history_[:-1] == before
+        before = model.history_
+        assert [record["epoch"] for record in before] == list(range(1, len(before) + 1))
 
 
 @ALL

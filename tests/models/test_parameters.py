@@ -308,3 +308,24 @@ def test_a_subclass_has_the_settings_of_its_parent() -> None:
 
     with pytest.raises(ValueError, match="epochs"):
         Mine(epochs=0).fit(Untouched(), Untouched())
+
+
+def test_settings_are_checked_again_when_they_change() -> None:
+    """What was found right is not looked at again, unless it is another, or can change in place."""
+    X, y = np.random.default_rng(0).random((8, 3), np.float32), np.arange(8) % 2
+    model = FFNNClassifier(hidden_layer_sizes=[3], epochs=1).partial_fit(X, y).partial_fit(X, y)
+    model.hidden_layer_sizes[0] = 0
+    with pytest.raises(ValueError, match="hidden_layer_sizes"):
+        model.partial_fit(X, y)
+    model = FFNNClassifier(hidden_layer_sizes=(3,), epochs=1).partial_fit(X, y).partial_fit(X, y)
+    model.dropout = 1.5
+    with pytest.raises(ValueError, match="dropout"):
+        model.partial_fit(X, y)
+    model.dropout = 0.0
+    model.partial_fit(X, y)
+
+    class Equal(FFNNClassifier):
+        def __eq__(self, other: object) -> bool:
+            return True
+
+    assert Equal((3,), epochs=1).fit(X, y).partial_fit(X, y).n_iter_ == 2

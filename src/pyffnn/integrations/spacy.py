@@ -209,7 +209,7 @@ class PyffnnTextCategorizer(TextCategorizer):  # type: ignore[misc]
             return losses
         self.classifier.dropout = drop
         self.classifier.partial_fit(list(_texts(docs)), y)
-        losses[self.name] += float(self.classifier.history_[-1]["loss"])
+        losses[self.name] += float(self.classifier._state().history[-1]["loss"])
         return losses
 
     def rehearse(self, examples: Iterable[Example], **kwargs: Any) -> dict[str, float]:

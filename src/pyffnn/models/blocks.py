@@ -20,7 +20,7 @@ Predict: TypeAlias = Callable[[NDArray[np.int64] | None], NDArray[Any]]
 
 def blocks(size: int, n_outputs: int) -> Iterator[NDArray[np.int64]]:
     """The numbers 0 .. size - 1 in parts whose float32 outputs take 32 MB at most, or one example."""
-    step = max(1, _BYTES // (4 * max(n_outputs, 1)))
+    step = _examples_of_a_block(n_outputs)
     for start in range(0, size, step):
         yield np.arange(start, min(start + step, size))
 
@@ -32,13 +32,10 @@ def top_classes(
 
     -1 where its probability is below ``floor``.
     """
-    out = np.empty(size, np.int64)
-    for part in blocks(size, n_outputs):
-        p = predict(_unless_all(part, size))
-        out[part] = p.argmax(axis=1)
-        if floor is not None:
-            out[part[p.max(axis=1) < floor]] = -1
-    return out
+    if size <= _examples_of_a_block(n_outputs):
+        return _top_of(predict(None), floor)
+    parts = blocks(size, n_outputs)
+    return np.concatenate([_top_of(predict(part), floor) for part in parts])
 
 
 def top_probabilities(
@@ -60,6 +57,17 @@ def likely_sets(
         rows.append(part[row])
         columns.append(column)
     return Targets.of_sets(classes, np.concatenate(rows), np.concatenate(columns), size)
+
+
+def _top_of(p: NDArray[Any], floor: float | None) -> NDArray[np.int64]:
+    top: NDArray[np.int64] = p.argmax(axis=1)
+    if floor is not None:
+        top[p.max(axis=1) < floor] = -1
+    return top
+
+
+def _examples_of_a_block(n_outputs: int) -> int:
+    return max(1, _BYTES // (4 * max(n_outputs, 1)))
 
 
 def _unless_all(part: NDArray[np.int64], size: int) -> NDArray[np.int64] | None:

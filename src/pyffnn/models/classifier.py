@@ -286,18 +286,24 @@ class Classifier(Answers[F], Supervised[F]):
             p = np.concatenate([1 - p, p], axis=1)
         return p
 
+    def _codes(self, fitted: F, examples: Examples) -> NDArray[np.int64]:
+        """The number of the class that the network takes each example for; -1 where it is none of them."""
+        return top_classes(
+            lambda order: self._probabilities(fitted, examples, order),
+            len(examples),
+            fitted.classes.size,
+            fitted.trust.floor,
+        )
+
     def _predicted(self, fitted: F, examples: Examples) -> Targets:
         """What the network takes the examples for."""
-
-        def predict(order: NDArray[np.int64] | None) -> NDArray[np.float32]:
-            return self._probabilities(fitted, examples, order)
-
-        size = len(examples)
-        if fitted.multilabel:
-            threshold = 0.5 if fitted.thresholds is None else fitted.thresholds
-            return likely_sets(predict, size, fitted.classes, threshold)
-        return Targets(
-            fitted.classes, top_classes(predict, size, fitted.classes.size, fitted.trust.floor)
+        if not fitted.multilabel:
+            return Targets(fitted.classes, self._codes(fitted, examples))
+        return likely_sets(
+            lambda order: self._probabilities(fitted, examples, order),
+            len(examples),
+            fitted.classes,
+            0.5 if fitted.thresholds is None else fitted.thresholds,
         )
 
     def _score(self, fitted: F, examples: Examples, targets: Targets, sample_weight: Any) -> float:

@@ -229,12 +229,14 @@ class FFNNClassifier(VectorAnswers[FFNNFitted], Classifier[FFNNFitted]):
 
         With ``reject`` None for "none of these".
         """
-        fitted, found = self._consistently(
-            lambda fitted: (fitted, self._predicted(fitted, self._read(X, fitted).examples()))
-        )
-        if found.codes is None:
-            return found.matrix().astype(np.int64)
-        return named(fitted, found.codes)
+
+        def ask(fitted: FFNNFitted) -> NDArray[Any]:
+            examples = self._read(X, fitted).examples()
+            if fitted.multilabel:
+                return self._predicted(fitted, examples).matrix().astype(np.int64)
+            return named(fitted, self._codes(fitted, examples))
+
+        return self._consistently(ask)
 
     def score(self, X: Any, y: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
         """Accuracy; with multi-label, of whole rows. Labels that training has not met count as wrong.

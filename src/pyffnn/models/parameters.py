@@ -8,7 +8,9 @@ setting of every model by it.
 
 from __future__ import annotations
 
+import operator
 import os
+import weakref
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, get_args
@@ -443,11 +445,33 @@ def check(model: Any, *, fitted: bool = False) -> None:
     ``fitted``: the model has been fitted, and goes on.
     """
     kind = model_name(type(model))
-    for name, setting in SETTINGS[kind].items():
-        if hasattr(model, name):
-            setting.check(name, getattr(model, name))
+    settings = SETTINGS[kind]
+    values = (fitted, *[getattr(model, name, _ABSENT) for name in settings])
+    remembers = type(model).__hash__ is not None  # a user's class may have an __eq__
+    if remembers and _same(_CHECKED.get(model), values):
+        return
+    for (name, setting), value in zip(settings.items(), values[1:], strict=True):
+        if value is not _ABSENT:
+            setting.check(name, value)
     for rule in RULES[kind]:
         rule(model, fitted)
+    if remembers and all(_is_fixed(value) for value in values):
+        _CHECKED[model] = values
+
+
+# Values that a model was last found right with, so that a stream of calls of `partial_fit` does not check them all again: the same
+# objects, which nothing can have changed meanwhile.
+_CHECKED: weakref.WeakKeyDictionary[Any, tuple[Any, ...]] = weakref.WeakKeyDictionary()
+_ABSENT = object()
+_FIXED = (bool, int, float, str, type(None), object)
+
+
+def _same(before: tuple[Any, ...] | None, now: tuple[Any, ...]) -> bool:
+    return before is not None and all(map(operator.is_, before, now))
+
+
+def _is_fixed(value: Any) -> bool:
+    return type(value) in _FIXED or (type(value) is tuple and all(map(_is_fixed, value)))
 
 
 def check_one(model: Any, name: str) -> None:

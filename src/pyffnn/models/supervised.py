@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, Self, TypeAlias, TypeVar
 
@@ -15,7 +16,7 @@ from pyffnn.formats import version_one
 from pyffnn.formats.model_file import ModelFile, PathLike, load_model, save_model
 from pyffnn.formats.settings_json import params_from_json, params_to_json
 from pyffnn.models.arguments import check_choice, patience_of, sizes_of
-from pyffnn.models.fitted import Fitted, FittedModel
+from pyffnn.models.fitted import Fitted, FittedModel, twin
 from pyffnn.models.names import Activation, Precision, RandomState, TextOptimizer
 from pyffnn.models.parameters import check, check_one
 from pyffnn.net import Examples, Network, arrays_of, set_arrays
@@ -27,6 +28,7 @@ from pyffnn.training import (
     BEST,
     Callbacks,
     Data,
+    History,
     Plan,
     Progress,
     Record,
@@ -255,20 +257,15 @@ class Supervised(FittedModel[F]):
         rehearsal: Rehearsal | None = None,
     ) -> None:
         """Train a new network and keep the state it belongs to."""
-        model = type(self).__name__
         patience = self._patience() if validate is not None else None
-        state, best, begin = State(history=fitted.history), None, restart
+        state, best, begin = State(), None, restart
         if saved is not None:
             # of another default precision the bits would be others
             params = {**self._params_json(), "precision": fitted.network.spec["precision"]}
             saved.check({"params": params, "data": data_id})
             state, best = saved.state(), saved.best()
-            fitted = replace(fitted, history=state.history)
-            saved_run = saved
-
-            def restart() -> None:
-                saved_run.continue_in(fitted.network)
-
+            restart = partial(saved.continue_in, fitted.network)
+        fitted = twin(fitted, history=state.history)  # to which training appends
         spec = fitted.network.spec
         plan = Plan(
             epochs=epochs,
@@ -300,9 +297,10 @@ class Supervised(FittedModel[F]):
 
         finish = None if rehearsal is None else self._finisher(fitted, data, rehearsal, rehearse)
         restart()
-        checkpoints = saving.checkpoints(
-            model, lambda: (self._file_config(fitted), self._file_tensors(fitted)), data_id
-        )
+
+        def files() -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
+            return self._file_config(fitted), self._file_tensors(fitted)
+
         run = Run(
             fitted.network,
             data,
@@ -311,13 +309,13 @@ class Supervised(FittedModel[F]):
             state=state,
             best=best,
             progress=Progress(self.verbose),
-            checkpoints=checkpoints,
+            checkpoints=saving.checkpoints(type(self).__name__, files, data_id),
         )
         self._train(run, fitted, as_callbacks(callbacks), finish)
 
     def _one_pass(
         self, network: Network, fitted: F, data: Data, batch_size: int, rate: float
-    ) -> list[Record]:
+    ) -> History:
         """Train ``network`` once over the data; the history with this epoch."""
         seed, epochs = fitted.seed, len(fitted.history)
         plan = Plan(
@@ -329,7 +327,7 @@ class Supervised(FittedModel[F]):
         )
         run = Run(network, data, plan, progress=Progress(self.verbose))
         run.train()
-        return fitted.history + run.state.history
+        return History.longer(fitted.history, run.state.history)
 
     def _wants_held_out(self) -> bool:
         return self._patience() is not None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Literal, Self, TypeVar
 
 import numpy as np
@@ -18,7 +18,7 @@ from pyffnn.models.checks import (
     check_sample_weight,
     feature_names,
 )
-from pyffnn.models.fitted import Fitted
+from pyffnn.models.fitted import Fitted, twin
 from pyffnn.models.repeats import merge_repeats
 from pyffnn.models.supervised import Rehearsal, Supervised
 from pyffnn.training import Callbacks, Data, Saving, check_groups, fingerprint
@@ -219,7 +219,7 @@ class VectorModel(Supervised[F]):
                 self._net_targets(targets, network.spec, weight, by_class),
             )
             history = self._one_pass(network, fitted, data, self._batch(features.size), rate)
-            self._keep(replace(fitted, history=history))
+            self._keep(twin(fitted, history=history))
             return self
         with (network := self._state().network).turn():
             fitted = self._of(network)
@@ -235,9 +235,10 @@ class VectorModel(Supervised[F]):
             )
             examples = features.examples()
             fork = fitted.network.fork(examples, **self._training_spec())
-            data = Data(examples, self._net_targets(targets, fork.spec, weight, by_class))
+            spec = fitted.network.spec  # the outputs are those of the fork
+            data = Data(examples, self._net_targets(targets, spec, weight, by_class))
             history = self._one_pass(fork, fitted, data, self._batch(features.size), rate)
-            self._replace(fork, replace(fitted, history=history))
+            self._replace(fork, twin(fitted, history=history))
         return self
 
     @property

@@ -17,6 +17,7 @@ from pyffnn.training.progress import Progress
 from pyffnn.training.records import (
     Callback,
     Callbacks,
+    History,
     Record,
     State,
     Validated,
@@ -34,6 +35,7 @@ __all__ = [
     "Checkpoints",
     "Data",
     "DivergedError",
+    "History",
     "Interrupted",
     "Plan",
     "Progress",

@@ -106,6 +106,8 @@ class Shuffled(Batches):
 
 def epoch_order(numbers: NDArray[np.int64], seed: int, epoch: int) -> NDArray[np.int64]:
     """The examples ``numbers`` shuffled for an epoch; depends on nothing but the arguments."""
+    if numbers.size < 2:  # partial_fit of one example
+        return numbers
     rng = np.random.Generator(np.random.SFC64([seed, epoch]))
     return numbers[rng.permutation(numbers.size)]
 

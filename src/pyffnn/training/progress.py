@@ -63,6 +63,8 @@ class Progress:
 
     def epoch(self, record: Record) -> None:
         """An epoch is over."""
+        if not self._display.open:
+            return
         self._validation = _validation(record)
         number = f"{record['epoch']}/{self._epochs}"
         parts = [

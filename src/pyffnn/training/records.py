@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NotRequired, TypeAlias, TypedDict
+from itertools import islice
+from typing import Any, NotRequired, TypeAlias, TypedDict, overload
 
-__all__ = ["Callback", "Callbacks", "Record", "State", "Validated", "as_callbacks", "call_all"]
+__all__ = [
+    "Callback",
+    "Callbacks",
+    "History",
+    "Record",
+    "State",
+    "Validated",
+    "as_callbacks",
+    "call_all",
+]
 
 
 class Record(TypedDict):
@@ -22,6 +32,46 @@ class Record(TypedDict):
     learning_rate: float
     tokens_per_second: NotRequired[float]
     val_perplexity: NotRequired[float | None]
+
+
+class History(Sequence[Record]):
+    """Records of epochs. One that goes on from another shares its list, so that a stream of calls of
+    ``partial_fit`` does not copy all that came before at each of them.
+    """
+
+    __slots__ = ("_records", "_size")
+
+    def __init__(self, records: Iterable[Record] = ()) -> None:
+        self._records = list(records)
+        self._size = len(self._records)
+
+    def __len__(self) -> int:
+        return self._size
+
+    def __iter__(self) -> Iterator[Record]:
+        return islice(self._records, self._size)
+
+    @overload
+    def __getitem__(self, index: int) -> Record: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[Record]: ...
+    def __getitem__(self, index: int | slice) -> Record | list[Record]:
+        if isinstance(index, slice):
+            return [self._records[i] for i in range(*index.indices(self._size))]
+        return self._records[range(self._size)[index]]
+
+    @classmethod
+    def longer(cls, before: Sequence[Record], records: Iterable[Record]) -> History:
+        """The records ``before``, which stay as they are, and then ``records``."""
+        if not isinstance(before, History):
+            before = History(before)
+        # the list is longer where another has gone on from here, and perhaps been given up
+        shared, size = before._records, before._size
+        shared = shared if len(shared) == size else shared[:size]
+        shared.extend(records)
+        longer = cls()
+        longer._records, longer._size = shared, len(shared)
+        return longer
 
 
 class Validated(TypedDict):

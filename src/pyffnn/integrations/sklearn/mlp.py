@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from pyffnn.integrations.sklearn.estimators import FFNNClassifier, FFNNRegressor
+from pyffnn.models.fitted import twin
 from pyffnn.optimizers import SGD, Adam
 
 __all__ = ["arguments_of_mlp", "from_mlp"]
@@ -129,8 +130,8 @@ def from_mlp(fitted: Any) -> Any:
     for array in network.state().values():
         array[...] = 0
     network.step = 0
-    history = model._state().history
-    history[:] = [
+    state = model._state()
+    history: list[Any] = [
         {
             "epoch": i + 1,
             "loss": float(loss),
@@ -142,4 +143,5 @@ def from_mlp(fitted: Any) -> Any:
         }
         for i, loss in enumerate(getattr(fitted, "loss_curve_", ()))
     ]
+    model._keep(twin(state, history=history))
     return model

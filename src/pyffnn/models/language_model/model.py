@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
-from dataclasses import replace
 from functools import partial
 from typing import Any, Self
 
@@ -21,6 +20,7 @@ from pyffnn.corpus import (
 from pyffnn.formats.model_file import PathLike
 from pyffnn.models.arguments import check_integer, patience_of
 from pyffnn.models.decoding import best_ids
+from pyffnn.models.fitted import twin
 from pyffnn.models.language_model import recipe
 from pyffnn.models.language_model.answers import WordVectors
 from pyffnn.models.language_model.state import LanguageModelFitted
@@ -332,7 +332,7 @@ class LanguageModel(WordVectors, StoredLanguageModel):
             data_id["train"] = fingerprint(ids)
             if held_out is not None:
                 data_id["valid"] = fingerprint(held_out)
-        state, best = State(history=fitted.history), None
+        state, best = State(), None
 
         def restart() -> None:
             network.initialise(seed, counts)
@@ -340,8 +340,8 @@ class LanguageModel(WordVectors, StoredLanguageModel):
         if saved is not None:
             self._check_same_run(saved, vocabulary, data_id)
             state, best = saved.state(), saved.best()
-            fitted = replace(fitted, history=state.history)
             restart = partial(saved.continue_in, network)
+        fitted = twin(fitted, history=state.history)  # to which training appends
         restart()
         plan = Plan(
             epochs=sizes.epochs,

@@ -106,7 +106,7 @@ class StoredLanguageModel(NextWordModel, FittedModel[LanguageModelFitted]):
             "spec": dict(fitted.network.spec),
             "seed": fitted.seed,
             "vocabulary": fitted.vocabulary.to_dict(),
-            "history": fitted.history,
+            "history": list(fitted.history),
         }
 
     def _file_tensors(self, fitted: LanguageModelFitted) -> dict[str, NDArray[Any]]:

@@ -33,7 +33,7 @@ from pyffnn.net import Network
 from pyffnn.optimizers import LearningRate, Optimizer, linear_decay
 from pyffnn.text.featurizer import TokenizerLike
 from pyffnn.text.vectors import PretrainedVectors
-from pyffnn.training import Callbacks, Data, Record, Saving, check_groups
+from pyffnn.training import Callbacks, Data, History, Saving, check_groups
 
 __all__ = ["TextClassifier"]
 
@@ -485,7 +485,7 @@ class TextClassifier(TextAnswers):
         read: ReadTexts,
         weight: NDArray[np.float32] | None,
         by_class: NDArray[np.float64] | None,
-    ) -> list[Record]:
+    ) -> History:
         """One pass of ``network`` over the texts; the history with it."""
         targets = self._net_targets(read.targets, network.spec, weight, by_class)
         data = Data(fitted.examples(read.corpus), targets)

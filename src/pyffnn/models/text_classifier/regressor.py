@@ -31,7 +31,7 @@ from pyffnn.net import Network
 from pyffnn.optimizers import LearningRate, Optimizer, linear_decay
 from pyffnn.text.featurizer import TokenizerLike
 from pyffnn.text.vectors import PretrainedVectors
-from pyffnn.training import Callbacks, Data, Record, Saving, check_groups
+from pyffnn.training import Callbacks, Data, History, Saving, check_groups
 
 __all__ = ["TextRegressor"]
 
@@ -423,7 +423,7 @@ class TextRegressor(
 
     def _learn(
         self, network: Network, fitted: TextRegressorFitted, read: ReadTexts, weight: Any
-    ) -> list[Record]:
+    ) -> History:
         """One pass of ``network`` over the texts; the history with it."""
         data = Data(
             fitted.examples(read.corpus), self._net_targets(read.targets, network.spec, weight)
