@@ -21,7 +21,7 @@ from ..autograd import (
     variable,
 )
 from .functions import FUNCTIONS, NODES, OUTPUTS, Activation, Array, Output, named
-from .initialise import glorot_uniform, he_uniform
+from .initialise import generator_of, glorot_uniform, he_uniform
 
 
 class Gradients(NamedTuple):
@@ -82,7 +82,7 @@ class FeedForward:
         if self.dtype not in (np.float32, np.float64):
             raise TypeError(f"dtype must be float32 or float64, got {self.dtype}")
         self.bias_folded = False
-        rng = np.random.default_rng(random_state)
+        rng = generator_of(random_state)
         self.weights: list[Array] = []
         self.biases: list[Array] = []
         for n_in, n_out, g in zip(
