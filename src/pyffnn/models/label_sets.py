@@ -85,6 +85,8 @@ def set_targets(
     Every label of a dict is a class, also one that is never true. ``others`` as in `encode`. Raises
     ValueError for a string where a list of labels belongs, and for unknown labels.
     """
+    if hasattr(y, "to_pylist"):  # Arrow's lists hold no str
+        y = y.to_pylist()
     rows: list[int] = []
     labels: list[Any] = []
     names: list[Any] = []

@@ -22,10 +22,10 @@ def check_floats(**tensors: Tensor | None) -> None:
     Raises ValueError (device, layout) and TypeError (dtype), naming the argument and what it got.
     """
     first: tuple[str, Tensor] | None = None
-    for name, tensor in tensors.items():
-        if tensor is None and name in _OPTIONAL:
+    for name, given in tensors.items():
+        if given is None and name in _OPTIONAL:
             continue
-        _check_tensor(name, tensor)
+        tensor = _tensor(name, given)
         if first is None:
             first = name, tensor
             if tensor.dtype not in FLOATS:
@@ -38,7 +38,7 @@ def check_floats(**tensors: Tensor | None) -> None:
 def check_ids(like: Tensor, **tensors: Tensor) -> None:
     """Tensors of int32 or int64 numbers, contiguous, where ``like`` is. Errors as in `check_floats`."""
     for name, tensor in tensors.items():
-        _check_tensor(name, tensor)
+        _tensor(name, tensor)
         if tensor.dtype not in IDS:
             raise TypeError(f"{name} must be int32 or int64, got {tensor.dtype}")
     _check_places(tensors, meta=like.device.type == "meta")
@@ -47,9 +47,10 @@ def check_ids(like: Tensor, **tensors: Tensor) -> None:
             _refuse_strides(name, tensor, "contiguous")
 
 
-def _check_tensor(name: str, tensor: Any) -> None:
-    if not isinstance(tensor, torch.Tensor):
-        raise TypeError(f"{name} must be a tensor, got {type(tensor).__name__}")
+def _tensor(name: str, given: Any) -> Tensor:
+    if not isinstance(given, torch.Tensor):
+        raise TypeError(f"{name} must be a tensor, got {type(given).__name__}")
+    return given
 
 
 def check_rank(rank: int, **tensors: Tensor) -> None:
