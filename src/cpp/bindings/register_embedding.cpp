@@ -80,7 +80,7 @@ struct Bags {
     check_rank(ids.array(), 1, "ids");
     check_rank(offsets.array(), 1, "offsets");
     offsets.check_bounds(ids.size());
-    weights = as_weights(w_in, ids.size(), num, "weights");
+    weights = as_weights(w_in, ids.size(), num, "weights", offsets.view().int64(), count());
   }
   Index count() const { return offsets.size() - 1; }
 };
