@@ -156,3 +156,12 @@ def test_fingerprint_tells_arrays_apart() -> None:
         one = fingerprint(wide)
     with pyffnn.num_threads(5):
         assert fingerprint(wide) == one
+
+
+def test_a_gradient_check_names_what_is_no_variable():
+    x = ag.variable([1.0, 2.0])
+    with pytest.raises(TypeError, match="f must give a Variable, got int"):
+        ag.gradient_check(lambda v: 3, x)
+    with pytest.raises(TypeError, match="variables must be Variables, got ndarray"):
+        ag.gradient_check(ag.sum, [np.ones(2)])
+    assert x.value.tolist() == [1.0, 2.0]

@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from pyffnn import TextClassifier
+from pyffnn import LanguageModel, TextClassifier
 from pyffnn.cli import main
+from pyffnn.models.ngram import KneserNeyLM
 
 ROWS = [(f"word{i % 7}, of {'good bad'.split()[i % 2]}", "pn"[i % 2]) for i in range(60)]
 FILES = {
@@ -90,6 +91,74 @@ def test_info_of_a_model(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> 
     assert "not a pyffnn model file" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("name", ["kn", "mixture"])
+def test_info_of_ngram_models(
+    tmp_path: Path, name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sentences = [text.split() for text, _ in ROWS]
+    model = KneserNeyLM(2).fit(sentences)
+    if name == "mixture":
+        neural = LanguageModel(embedding_dim=2, hidden_layer_sizes=(2,), epochs=1).fit(sentences)
+        model = model.mix(neural, 0.5)
+    model.save(tmp_path / name)
+    assert main(["info", str(tmp_path / name)]) == 0
+    assert type(model).__name__ in capsys.readouterr().out
+    assert main(["predict", "-", "-m", str(tmp_path / name)]) == 1
+    assert f"holds a {type(model).__name__}, not a model of texts" in capsys.readouterr().err
+
+
+def test_closed_streams_are_empty_ones(tmp_path: Path) -> None:
+    """Started with ``<&-`` and ``>&-``: nothing to read, nobody to write to, and no error of ours."""
+    (tmp_path / "x.txt").write_text(FILES["x.txt"])
+
+    def run(command: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            ["bash", "-c", f"{sys.executable} -m pyffnn {command}"],
+            cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False,
+        )  # fmt: skip
+
+    for streams in (">&-", ">&- 2>&-", ">&- 2>&- <&-"):
+        assert run(f"train x.txt -m m --epochs 2 {streams}").returncode == 0
+        assert run(f"predict x.txt -m m {streams}").returncode == 0
+    assert TextClassifier.load(tmp_path / "m").score(tmp_path / "x.txt") > 0.9
+    done = run("train - -m m <&-")
+    assert done.returncode == 1 and done.stderr == "pyffnn: 'standard input' is empty\n"
+
+
+def test_score_reads_tables(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Rows, not lines: no header, label or quote is part of a text. The name tells, whatever its case."""
+    (tmp_path / "x.txt").write_text(FILES["x.txt"])
+    assert main(["train", str(tmp_path / "x.txt"), "-m", str(tmp_path / "m"), "-q"]) == 0
+    model = TextClassifier.load(tmp_path / "m")
+    want = [f"{max(p):.6g}" for p in model.predict_proba([text for text, _ in ROWS]).tolist()]
+    rows = [(text, "what\never") for text, _ in ROWS]
+    quoted = "text,note\n" + "".join(f'"{text}","{note}"\n' for text, note in rows)
+    for name, content in (("a.csv", FILES["x.csv"]), ("b.CSV", quoted), ("c.tsv", FILES["z.tsv"])):
+        (tmp_path / name).write_text("\ufeff" + content, "utf-8")
+        assert (
+            main(["score", str(tmp_path / name), "-m", str(tmp_path / "m"), "-o", str(tmp_path)])
+            == 0
+        )
+        found = [line.split("\t") for line in (tmp_path / f"{name}.tsv").read_text().splitlines()]
+        assert [label for label, _ in found] == model.predict([text for text, _ in ROWS]).tolist()
+        assert [score for _, score in found] == want
+    (tmp_path / "y.csv").write_text(FILES["y.csv"])
+    score = ["score", str(tmp_path / "y.csv"), "-m", str(tmp_path / "m"), "-o", str(tmp_path)]
+    assert main([*score, "--column", "words"]) == 0
+    assert [
+        line.split("\t")[1] for line in (tmp_path / "y.csv.tsv").read_text().splitlines()
+    ] == want
+    (tmp_path / "y.csv.tsv").unlink()
+    capsys.readouterr()
+    assert main([*score, "--column", "prose"]) == 1
+    assert "y.csv" in (said := capsys.readouterr().err) and "text_column is 'prose'" in said
+    assert main([*score, "--windows", "none"]) == 2
+    assert (
+        "argument --windows: invalid value 'none': N or paragraphs expected"
+        in capsys.readouterr().err
+    )
+
+
 def test_an_interrupt_saves_what_was_learned(tmp_path: Path) -> None:
     (tmp_path / "x.txt").write_text(FILES["x.txt"])
     args = ["train", "x.txt", "-m", "m", "--epochs", "1000000", "--hidden-layer-sizes", "64"]
@@ -113,10 +182,12 @@ def test_an_interrupt_saves_what_was_learned(tmp_path: Path) -> None:
     assert TextClassifier.load(tmp_path / "m").score(tmp_path / "x.txt") > 0.9
 
 
-def test_an_unusable_instruction_set_is_one_line() -> None:
-    command = Path(sys.executable).with_name("pyffnn")
+@pytest.mark.parametrize(
+    "command", [[str(Path(sys.executable).with_name("pyffnn"))], [sys.executable, "-m", "pyffnn"]]
+)
+def test_an_unusable_instruction_set_is_one_line(command: list[str]) -> None:
     done = subprocess.run(
-        [command, "info"],
+        [*command, "info"],
         env={"PYFFNN_ISA": "abacus"},
         capture_output=True,
         text=True,

@@ -416,3 +416,42 @@ def test_wrong_arguments() -> None:
         FeedForward([3, 2], output="argmax")
     with pytest.raises(TypeError, match="dtype must be float32 or float64"):
         FeedForward([3, 2], dtype="int64")
+
+
+def test_sizes_and_weights_that_are_none_are_named():
+    for sizes in (
+        [2.7, 3],
+        ["a", 2],
+        "34",
+        b"34",
+        None,
+        5,
+        [True, 2],
+        [2, np.nan],
+        [[2, 3], [4, 5]],
+    ):
+        with pytest.raises(
+            TypeError, match=r"^sizes must be whole numbers \(inputs, ..., outputs\), got "
+        ):
+            FeedForward(sizes)
+    assert FeedForward(np.array([2, 3])).sizes == (2, 3)
+    for activation in (None, 3, 1.5):
+        with pytest.raises(ValueError, match=r"^activation must be one of .* got "):
+            FeedForward([2, 2, 2], activation=activation)
+    for seed in (-1, 1.5, "x", object()):
+        with pytest.raises(
+            (ValueError, TypeError), match=r"^random_state must be None, an integer"
+        ):
+            FeedForward([2, 2], random_state=seed)
+    for w in ("x", None, [1, "a"], [[1], [1, 2]], [1j], [object()]):
+        with pytest.raises(ValueError, match=r"^w must be numbers, got "):
+            Unit(w)
+    with pytest.raises(ValueError, match=r"w must be a vector, got shape \(0,\)"):
+        Unit([])
+    for b in ("x", None, object()):
+        with pytest.raises(ValueError, match=r"^b must be numbers, got "):
+            Unit([1.0], b)
+    with pytest.raises(ValueError, match=r"b must be one number, got shape \(2,\)"):
+        Unit([1.0], [1.0, 2.0])
+    with pytest.raises(ValueError, match=r"^x must be numbers, got "):
+        Unit([1.0, 2.0])("ab")

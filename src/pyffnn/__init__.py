@@ -11,7 +11,10 @@ except (
 ) as _error:  # an unusable PYFFNN_ISA, PYFFNN_NUM_THREADS or PYFFNN_PRECISION
     import sys
 
-    if sys.argv[0].rpartition("/")[2] == "pyffnn":  # the command, which has no code before this
+    # the command, which has no code before this; `python -m` has not yet found what it is to run
+    if sys.argv[0].rpartition("/")[2] == "pyffnn" or (
+        sys.argv[0] == "-m" and "pyffnn" in sys.orig_argv
+    ):
         sys.exit(f"pyffnn: {_error}")
     raise ImportError(str(_error)) from None
 

@@ -25,6 +25,7 @@ __all__ = ["main"]
 def main(argv: Sequence[str] | None = None) -> int:
     """Run ``pyffnn`` with the arguments ``argv`` (None: those of the process); returns the exit code."""
     traced = False
+    _open_missing_streams()
     try:
         args = _parser().parse_args(argv)
         traced = args.traceback
@@ -44,6 +45,14 @@ def main(argv: Sequence[str] | None = None) -> int:
             traceback.print_exc()
         return _fail(_one_line(error))
     return 0
+
+
+def _open_missing_streams() -> None:
+    """Nothing to read and nobody to write to where the program was started without (``<&-``, ``>&-``)."""
+    if sys.stdin is None:
+        sys.stdin = open(os.devnull)  # noqa: SIM115 (as long as the process)
+    if sys.stdout is None:
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115
 
 
 class _PrintCompletion(argparse.Action):

@@ -162,7 +162,7 @@ def pack(
 
     Raises ValueError (not 2-D, an unknown precision) and TypeError (neither float32 nor float64).
     """
-    return _pyffnn.pack(w, bool(transpose), precision_code(precision))
+    return _pyffnn.pack(w, transpose, precision_code(precision))
 
 
 def linear_backward(

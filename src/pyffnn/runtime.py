@@ -65,8 +65,10 @@ def available_isas() -> list[str]:
 def set_isa(name: str) -> None:
     """Make `name` the active instruction set of the process.
 
-    Raises ValueError, naming the usable ones, when it is unknown or this machine cannot run it.
+    Raises ValueError, naming the usable ones, when it is unknown or this machine cannot run it, TypeError for anything but a str.
     """
+    if not isinstance(name, str):
+        raise TypeError(f"name must be a str, got {name!r}")
     _pyffnn.set_isa(name)
 
 

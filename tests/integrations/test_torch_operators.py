@@ -282,6 +282,11 @@ BAD: dict[str, tuple[type[Exception], str, Callable[[Any, Any, Any], Any]]] = {
     "first offset": (ValueError, "offsets must begin with 0, got 1", lambda x, w, b: pt.embedding_bag(w, T, T[:1] + 1)),
     "last offset": (ValueError, "offsets must not lie beyond the 5 ids", lambda x, w, b: pt.embedding_bag(w, T, torch.tensor([0, 6]))),
     "wrong end": (ValueError, "offsets must end with the number of ids, 5, got 4", lambda x, w, b: pt.embedding_bag(w, T, torch.tensor([0, 4]), "mean", False, True)),
+    "no x": (TypeError, "x must be a tensor, got NoneType", lambda x, w, b: pt.linear(None, w, b)),
+    "no w": (TypeError, "w must be a tensor, got NoneType", lambda x, w, b: pt.linear_cross_entropy(x, None, b, T)),
+    "no targets": (TypeError, "targets must be a tensor, got NoneType", lambda x, w, b: pt.linear_cross_entropy(x, w, b, None)),
+    "no ids": (TypeError, "ids must be a tensor, got NoneType", lambda x, w, b: pt.embedding_bag(w, None, T[:1])),
+    "no offsets": (TypeError, "offsets must be a tensor, got NoneType", lambda x, w, b: pt.embedding_bag(w, T, None)),
     "falling": (ValueError, "offsets must not decrease", lambda x, w, b: pt.embedding_bag(w, T, torch.tensor([0, 3, 2]))),
 }  # fmt: skip
 

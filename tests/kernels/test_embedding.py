@@ -295,3 +295,24 @@ def test_bad_bags_as_pytorch_has_them():
     for run in (ops.embedding_bag, lambda *a: ops.embedding_bag_backward(*a[:3], 4, a[3])):
         with pytest.raises(ValueError, match="mode must be 'mean' or 'sum', got 'max'"):
             run(table, [0], [0], "max")
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_weights_of_a_bag_matter_by_their_ratios_alone(dtype):
+    """Bags of huge and of tiny weights side by side: their means were infinite."""
+    rng = np.random.default_rng(2)
+    table, dy = rng.standard_normal((5, 7)).astype(dtype), rng.standard_normal((4, 7)).astype(dtype)
+    ids, offsets = rng.integers(0, 5, 11), np.array([0, 3, 6, 6, 11])
+    near = rng.random(11) + 0.5
+    for scales in ((3e38, 1e-44, 1), (1e-44, 1, 2e38), (1e300, 1e-300, 1), (1e30, 1e-30, 1e-30)):
+        wide = near * np.repeat([scales[0] / 2, scales[1], scales[2] / 2], [3, 3, 5])
+        given = wide.copy()
+        np.testing.assert_allclose(
+            ops.mean_pool(table, ids, offsets, weights=wide),
+            ops.mean_pool(table, ids, offsets, weights=near), rtol=1e-4, atol=1e-5,
+        )  # fmt: skip
+        np.testing.assert_allclose(
+            ops.mean_pool_backward(dy, ids, offsets, 5, weights=wide),
+            ops.mean_pool_backward(dy, ids, offsets, 5, weights=near), rtol=1e-4, atol=1e-5,
+        )  # fmt: skip
+        assert np.array_equal(wide, given)

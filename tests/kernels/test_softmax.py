@@ -227,3 +227,33 @@ def test_targets_and_weights_are_checked():
             ops.binary_cross_entropy(z, bad)
     with pytest.raises(ValueError, match="targets"):
         ops.binary_cross_entropy(z, np.zeros((3, 2)))
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("far", [1e-300, 1e-44, 1e-30, 1e30, 3e38, 1e300])
+def test_weights_matter_by_their_ratios_alone(dtype, far):
+    """Also where their sums and products leave the range of numbers: that was a loss of 0 or NaN."""
+    rng = np.random.default_rng(1)
+    z, t = rng.standard_normal((6, 4)).astype(dtype), rng.integers(0, 4, 6)
+    x, w = rng.standard_normal((6, 3)).astype(dtype), rng.standard_normal((3, 4)).astype(dtype)
+    each, of_class = rng.random(6) + 0.5, rng.random(4) + 0.5
+    near = {"sample_weight": each, "class_weight": of_class}
+    wide = {name: weight * far for name, weight in near.items()}
+    tolerance = {"rtol": 1e-5, "atol": 1e-6}
+    for call in (
+        lambda of: ops.cross_entropy(z, t, **of),
+        lambda of: ops.cross_entropy(z, t, sample_weight=of["sample_weight"]),
+        lambda of: ops.binary_cross_entropy(
+            z, (z > 0).astype(dtype), sample_weight=of["sample_weight"]
+        ),
+        lambda of: ops.linear_cross_entropy(x, w, None, t, sample_weight=of["sample_weight"])[:3],
+    ):
+        for found, wanted in zip(call(wide), call(near), strict=True):
+            assert np.abs(wanted).max() > 0
+            np.testing.assert_allclose(found, wanted, **tolerance)
+    if 1e-30 <= far <= 1e30 or dtype is np.float64:
+        typed = {name: weight.astype(dtype) for name, weight in wide.items()}
+        np.testing.assert_allclose(
+            ops.cross_entropy(z, t, **typed)[1], ops.cross_entropy(z, t, **near)[1], **tolerance
+        )
+    assert all(np.array_equal(wide[name], near[name] * far) for name in near)  # not written

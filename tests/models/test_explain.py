@@ -66,6 +66,29 @@ def test_shares_of_texts_add_up(form: str, layers: str) -> None:
             assert {e.words for e in explanation.entries} == {(0, 1)}
 
 
+@pytest.mark.parametrize("layers", LAYERS)
+@pytest.mark.parametrize("form", FORMS)
+def test_shares_where_classes_were_sampled(form: str, layers: str) -> None:
+    """Training formed logits of a sample; what is explained are those of all classes."""
+    model = fit(output="sampled", samples=2, **FORMS[form], **LAYERS[layers])
+    for text in (TEXT, "", "great"):
+        e = model.explain(text)
+        np.testing.assert_allclose(e.shares.sum(0) + e.bias, e.logits, rtol=1e-9, atol=1e-9)
+        p = np.exp(e.logits - e.logits.max())
+        np.testing.assert_allclose(p / p.sum(), model.predict_proba([text])[0], rtol=1e-4)
+        assert e.label == model.predict([text])[0]
+
+
+def test_sparse_vectors_where_classes_were_sampled() -> None:
+    sparse = pytest.importorskip("scipy.sparse")
+    X, y = sparse.csr_matrix(np.eye(30)), np.arange(30) % 3
+    model = FFNNClassifier((4,), output="sampled", samples=2, epochs=5).fit(X, y)
+    (e,) = model.explain(X[:1])
+    p = np.exp(e.logits - e.logits.max())
+    np.testing.assert_allclose(p / p.sum(), model.predict_proba(X[:1])[0], rtol=1e-4)
+    assert [entry.name for entry in e.entries] == ["x0"]
+
+
 def test_linear_shares_are_weight_times_input() -> None:
     model = fit(pooling="mean")
     explanation = model.explain(TEXT)

@@ -282,6 +282,11 @@ def test_wrong_settings_are_named(data, name, value):
         ([[1.0], [2.0]], ["a", 1], "cannot be compared"),
         ([[1.0], [2.0]], "ab", "y must be an array of labels"),
         ([[1.0], [2.0]], np.zeros((2, 2, 2)), "1d array"),
+        (np.ma.array([[1.0], [2.0]], mask=[[0], [1]]), [0, 1], "X has 1 masked entries"),
+        ([[1.0], [2.0]], np.ma.array([0, 1], mask=[1, 0]), "y has 1 masked entries"),
+        ([[1.0], [2.0]], np.ma.array([[0.5, 0.5]] * 2, mask=[[1, 1], [0, 0]]), "y has 2 masked entries"),
+        ([[1.0], [2.0]], np.ma.array([[0, 1]] * 2, mask=[[0, 0], [0, 1]]), "y has 1 masked entries"),
+        ([[1.0], [2.0], [3.0]], ["a", "a\0", "b"], r"cannot end in a NUL character, got 'a\\x00'"),
     ],
 )  # fmt: skip
 def test_wrong_data(X, y, match):
@@ -294,11 +299,46 @@ def test_wrong_data(X, y, match):
     [
         ([1.0], "expected"), ([[1.0] * 240], "1D"), ([-1.0] + [1.0] * 239, "Negative"),
         ([np.nan] + [1.0] * 239, "NaN"), ([np.inf] + [1.0] * 239, "infinity"), ([0.0] * 240, "non-zero"),
+        (np.ma.array(np.ones(240), mask=np.arange(240) < 3), "sample_weight has 3 masked entries"),
+        ({}, "sample_weight must be an array of numbers"), (["1"] * 240, "sample_weight must be an array of numbers"),
+        (np.ones(240) * 1j, "sample_weight must be an array of numbers"), ([1e300] * 240, "infinity"),
+        (["x"] * 240, "sample_weight must be an array of numbers"), ([[1.0], [1.0, 2.0]], "sample_weight must be an array"),
     ],
 )  # fmt: skip
 def test_wrong_weights(data, weight, match):
     with pytest.raises(ValueError, match=match):
         FFNNClassifier(epochs=1).fit(*data, sample_weight=weight)
+
+
+@pytest.mark.parametrize("input_", ["dense", "sparse"])
+def test_sparse_vectors_whose_indices_lie_outside(data, input_):
+    """SciPy takes any: a negative one was another column's, one beyond 32 bits a small one."""
+    sparse = pytest.importorskip("scipy.sparse")
+    X, y = data
+    start = X if input_ == "dense" else sparse.csr_matrix(X)
+    model = FFNNClassifier((3,), epochs=1).fit(start, y)
+
+    def broken(part, place, value):
+        rows = sparse.csr_matrix(X[:6].astype(np.float64))
+        # not checked by SciPy where they are set, and wide, as a long matrix has them
+        for name in ("indices", "indptr"):
+            setattr(rows, name, getattr(rows, name).astype(np.int64))
+        getattr(rows, part)[place] = value
+        return rows
+
+    for value in (-1, X.shape[1], 2**32, -(2**32)):
+        for call in (
+            model.predict,
+            model.predict_proba,
+            lambda rows: FFNNClassifier().fit(rows, y[:6]),
+        ):
+            with pytest.raises(
+                IndexError, match=rf"X\.indices holds {value}, outside \[0, {X.shape[1]}\)"
+            ):
+                call(broken("indices", 2, value))
+    for place, value in ((0, 1), (2, 1), (-1, 10**6), (1, 10**6)):
+        with pytest.raises(ValueError, match=r"X\.indptr must rise from 0"):
+            model.predict(broken("indptr", place, value))
 
 
 def test_wrong_validation_data(data):

@@ -75,6 +75,9 @@ WANTED = "must be a path, a string of words, an iterable of token lists, a list 
         (np.zeros((2, 2), int), ValueError, r"must be a 1-D array of ids, got shape \(2, 2\)"),
         ([99], IndexError, "id 99 is outside the vocabulary"),
         ([-1], IndexError, "id -1 is outside the vocabulary"),
+        ([None], TypeError, "token"),
+        ([None, "the", "cat"], TypeError, "token"),
+        ([None, ["the", "cat"]], TypeError, "token"),
         (["the cat sat", "a dog"], ValueError, "each is a word, got 'the cat sat': split sentences"),
         ("missing.txt", FileNotFoundError, "no file of this name"),
         ("/no/such/place", FileNotFoundError, "no file of this name"),
@@ -113,6 +116,31 @@ def test_contexts_and_sentences_are_words_or_ids(given: Any) -> None:
             model.score("the", bos=2)
     with pytest.raises(ValueError, match="not fitted yet"):
         KneserNeyLM().score("the")
+
+
+@pytest.mark.parametrize("given", [["the cat sat"], ["the", "a dog"], ["the", ""]])
+def test_sentences_in_a_list_are_no_unknown_words(given: list[str]) -> None:
+    for model in fitted().values():
+        asks = {
+            "context": model.next_words,
+            "sentence": model.score,
+            "prompt": lambda g, m=model: m.generate(g, 1),
+        }
+        for name, ask in asks.items():
+            with pytest.raises(
+                ValueError, match=f"^{name} is a list of strings, so each is a word, got"
+            ):
+                ask(given)
+            with pytest.raises(TypeError, match=f"^{name}: tokens must be strings, got int"):
+                ask(["the", 3])
+    assert KneserNeyLM(2).fit([["New York", "is"]]).score(["New York", "is"]) < 0
+
+
+@pytest.mark.parametrize("seed", [-1, 1.5, "x", object()])
+def test_a_seed_that_is_none_is_named(seed: Any) -> None:
+    for model in fitted().values():
+        with pytest.raises((ValueError, TypeError), match=r"^random_state must be"):
+            model.generate("the", 1, random_state=seed)
 
 
 def test_a_score_is_a_sum_of_log10() -> None:

@@ -309,6 +309,21 @@ def test_lists_of_labels_that_are_zeros_and_ones() -> None:
     assert model.score(["good film"] * 2, [[0, 1], [0, 1]]) == model.score(["good film"], [[1, 0]])
 
 
+def test_lists_of_arrow() -> None:
+    pa = pytest.importorskip("pyarrow")
+    lists = [["pos"], ["neg", "pos"], [], ["neg"]]
+    for column in (
+        pa.array(lists),
+        pa.chunked_array([lists[:1], lists[1:]]),
+        pa.array(lists, pa.large_list(pa.string())),
+    ):
+        found = set_targets(column)
+        assert found.classes.tolist() == ["neg", "pos"]
+        assert [row.tolist() for row in found.rows()] == [[1], [0, 1], [], [0]]
+    with pytest.raises(ValueError, match=r"y\[1\] must be a list of labels, got None"):
+        set_targets(pa.array([["a"], None]))
+
+
 def test_sets_are_kept_sparse() -> None:
     """Memory in proportion to the labels given, not to examples times labels."""
     import tracemalloc

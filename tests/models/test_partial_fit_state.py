@@ -254,8 +254,7 @@ OBEYED = {
 }  # fmt: skip
 # they say how fit is done, or change no bit
 OF_FIT_ALONE = {
-    "early_stopping", "validation_fraction", "n_threads", "random_state", "verbose", "epochs", "tol", "n_iter_no_change", "label_prefix", "thresholds",
-    "calibrate", "reject",
+    "early_stopping", "validation_fraction", "n_threads", "random_state", "verbose", "epochs", "tol", "n_iter_no_change", "label_prefix",
 }  # fmt: skip
 # without AMX it changes no bit
 OF_MACHINES = {"precision"}
@@ -289,3 +288,24 @@ def test_settings_changed_before_partial_fit(kind: Kind, name: str) -> None:
     else:
         raised = unchanged(kind, model, ValueError, model.partial_fit, *chunk)
         assert str(raised).startswith(name), raised
+
+
+def test_thresholds_changed_in_any_container_are_refused() -> None:
+    X, y = np.eye(4), np.eye(4, 2, dtype=int)
+    for given in ([0.3, 0.6], (0.3, 0.6), np.array([0.3, 0.6]), {0: 0.3, 1: 0.6}):
+        model = FFNNClassifier((), epochs=2, thresholds=given).fit(X, y).partial_fit(X, y)
+        assert model.thresholds_.tolist() == [0.3, 0.6]
+        with pytest.raises(ValueError, match=r"^thresholds cannot change"):
+            model.set_params(thresholds=np.array([0.3, 0.5])).partial_fit(X, y)
+
+
+@pytest.mark.parametrize("setting", [{"calibrate": True}, {"reject": 0.2}])
+@pytest.mark.parametrize("kind", [KINDS["vectors"], KINDS["texts"]], ids=["vectors", "texts"])
+def test_what_needs_unseen_examples_does_not_begin_by_partial_fit(
+    kind: Kind, setting: dict[str, Any]
+) -> None:
+    model = kind.cls(**setting)
+    with pytest.raises(ValueError, match=f"^{next(iter(setting))} must be .* use fit"):
+        model.partial_fit(*kind.data)
+    with pytest.raises(ValueError, match="not fitted"):
+        model.predict(kind.data[0])

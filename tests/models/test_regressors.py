@@ -158,6 +158,8 @@ def test_a_file_whose_labels_are_numbers(tmp_path: Any) -> None:
         (LINE + 0j, "y must be an array of numbers, got dtype complex128"),
         (LINE[:7], "inconsistent numbers of samples"),
         (None, "requires y to be passed"),
+        (3.5, "y must be an array of numbers, got float"),
+        (np.ma.array(LINE, mask=np.arange(300) < 7), "y has 7 masked entries"),
     ],
 )  # fmt: skip
 def test_wrong_targets(y: Any, message: str) -> None:

@@ -241,6 +241,48 @@ def test_absurd_sizes_are_memory_errors_at_once():
         ops.embedding_backward(ones, [0], 2.5)
 
 
+BAG = {"ids": [0, 1], "offsets": [0, 2]}
+SCALARS = [
+    (ops.embedding_backward, {"dy": np.ones((2, 3)), "ids": [0, 1]}, "num_rows"),
+    (ops.mean_pool_backward, {"dy": np.ones((1, 3)), **BAG}, "num_rows"),
+    (ops.embedding_bag_backward, {"dy": np.ones((1, 3)), "include_last_offset": True, **BAG}, "num_rows"),
+    (ops.pool_backward_rows, {"dy": np.ones((1, 3)), **BAG}, "num_rows"),
+    (ops.matmul, {"a": np.ones((2, 2)), "b": np.ones((2, 2))}, "transpose_a"),
+    (ops.matmul, {"a": np.ones((2, 2)), "b": np.ones((2, 2))}, "transpose_b"),
+    (ops.pack, {"w": np.ones((2, 2))}, "transpose"),
+    (ops.linear_backward, {"dy": np.ones((2, 2)), "x": np.ones((2, 2)), "w": np.ones((2, 2))}, "need_dx"),
+    (ops.embedding_bag, {"table": np.ones((2, 2)), **BAG}, "include_last_offset"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("call", "others", "name"), SCALARS)
+def test_numbers_and_flags_are_refused_by_name(call, others, name):
+    whole = name == "num_rows"
+    wanted = "an integer" if whole else "True or False"
+    for wrong in (
+        "x",
+        b"x",
+        object(),
+        [],
+        {},
+        np.zeros(2),
+        *((1.5, None, True, np.nan) if whole else ()),
+    ):
+        with pytest.raises(TypeError, match=f"^{name} must be {wanted}, got "):
+            call(**others, **{name: wrong})
+    if whole:
+        for beyond in (2**63, 2**70, -(2**70)):
+            with pytest.raises(
+                OverflowError, match=r"^num_rows must be an integer of 64 bits, got "
+            ):
+                call(**others, num_rows=beyond)
+        for good in (2, np.int64(2), np.array(2)):
+            call(**others, num_rows=good)
+    else:
+        for good in (True, False, np.True_, 1, 0):
+            call(**others, **{name: good})
+
+
 def test_unknown_and_missing_arguments_are_type_errors():
     with pytest.raises(TypeError):
         ops.matmul(np.eye(2))

@@ -141,6 +141,24 @@ def test_files_that_are_no_checkpoint_of_the_model(kind: Kind, tmp_path: Path) -
 
 
 @ALL
+def test_where_no_checkpoint_can_be_written_nothing_is_trained(
+    kind: Kind, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    seen: list[Any] = []
+    for place, error in {"": FileNotFoundError, ".": IsADirectoryError, "no/c": FileNotFoundError}.items():  # fmt: skip
+        seen.clear()
+        with pytest.raises(error) as raised:
+            kind.make().fit(*kind.data, checkpoint=place, callbacks=lambda model, record: seen.append(record))  # fmt: skip
+        assert raised.value.filename == place and not seen
+        model = kind.fitted()
+        with pytest.raises(error) as raised:
+            model.save(place)
+        assert raised.value.filename == place
+    assert not list(tmp_path.iterdir()) and not list(tmp_path.parent.glob(".*.tmp"))
+
+
+@ALL
 @pytest.mark.parametrize("nth", [1, 2, 5])
 def test_a_full_disk(kind: Kind, nth: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "run"

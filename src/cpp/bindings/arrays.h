@@ -4,6 +4,8 @@
 #include <pybind11/numpy.h>
 #include <pybind11/pybind11.h>
 
+#include <algorithm>
+#include <cmath>
 #include <initializer_list>
 #include <string>
 #include <type_traits>
@@ -206,20 +208,42 @@ inline py::array matrix(py::handle x, const char* name) {
   return a;
 }
 
-// An optional vector of n non-negative finite weights, in the common dtype.
-inline py::array as_weights(py::handle x, Index n, int num, const char* name) {
+// The power of two that brings weights [begin, end) to at most 1 where they are so large or small that products and sums of them would
+// leave the range of the dtype `num`; else 0. Only ratios of weights matter.
+template <class T>
+int far_exponent(const T* w, Index begin, Index end, int num) {
+  const int limit = num == kFloat32 ? 40 : 300;
+  int exponent = 0;
+  const T most = begin < end ? *std::max_element(w + begin, w + end) : T(0);
+  if (most > T(0)) std::frexp(most, &exponent);
+  return exponent > limit || exponent < -limit ? -exponent : 0;
+}
+// An optional vector of n non-negative finite weights, in the common dtype. Those [bounds[p], bounds[p + 1]) have a mean of their own.
+inline py::array as_weights(py::handle x, Index n, int num, const char* name, const Index* bounds, Index parts) {
   if (x.is_none()) return py::array();
   py::array w = as_floats(x, name);
   check_shape(w, {n}, name);
-  w = contiguous(as_dtype(w, num));
-  auto bad = [&](auto t) {
+  w = contiguous(w);
+  by_dtype(dtype_num(w), [&](auto t) {
     using T = decltype(t);
     for (Index i = 0; i < n; ++i)
-      if (!(in<T>(w)[i] >= T(0)) || in<T>(w)[i] - in<T>(w)[i] != T(0)) return true;
-    return false;
-  };
-  if (num == kFloat32 ? bad(float{}) : bad(double{})) value_error(name, "must be finite and not negative");
-  return w;
+      if (!(in<T>(w)[i] >= T(0)) || in<T>(w)[i] - in<T>(w)[i] != T(0)) value_error(name, "must be finite and not negative");
+    T* scaled = nullptr;
+    for (Index p = 0; p < parts; ++p) {
+      const int exponent = far_exponent(in<T>(w), bounds[p], bounds[p + 1], num);
+      if (exponent == 0) continue;
+      if (scaled == nullptr) {
+        w = py::array(w.attr("copy")());
+        scaled = static_cast<T*>(w.mutable_data());
+      }
+      for (Index i = bounds[p]; i < bounds[p + 1]; ++i) scaled[i] = std::ldexp(scaled[i], exponent);
+    }
+  });
+  return contiguous(as_dtype(w, num));
+}
+inline py::array as_weights(py::handle x, Index n, int num, const char* name) {
+  const Index bounds[] = {0, n};
+  return as_weights(x, n, num, name, bounds, 1);
 }
 template <class T>
 const T* or_null(const py::array& a, py::handle given) {

@@ -1,6 +1,7 @@
 // Rows of tables by id, and means and extremes of bags of them.
 #include "bindings/ids.h"
 #include "bindings/register.h"
+#include "bindings/scalars.h"
 #include "ops/bag_rows.h"
 #include "ops/embedding.h"
 #include "ops/pool_extremes.h"
@@ -37,12 +38,17 @@ py::array embedding(py::handle table_in, py::handle ids_in, py::handle out_in) {
   return y;
 }
 
-Index positive_rows(Index rows) {
-  if (rows < 0) value_error("num_rows", "must not be negative, got " + std::to_string(rows));
-  return rows;
+constexpr char kNumRows[] = "num_rows", kClosed[] = "include_last_offset";
+using NumRows = Whole<kNumRows>;
+using Closed = Flag<kClosed>;
+
+Index positive(NumRows rows) {
+  if (rows.value < 0) value_error("num_rows", "must not be negative, got " + std::to_string(rows.value));
+  return rows.value;
 }
 
-py::array embedding_backward(py::handle dy_in, py::handle ids_in, Index rows, py::handle out_in) {
+py::array embedding_backward(py::handle dy_in, py::handle ids_in, NumRows num_rows, py::handle out_in) {
+  const Index rows = positive(num_rows);
   const py::array dy = contiguous(as_floats(dy_in, "dy"));
   const Ids ids(ids_in, "ids");
   std::vector<Index> shape = shape_of(ids.array());
@@ -51,7 +57,7 @@ py::array embedding_backward(py::handle dy_in, py::handle ids_in, Index rows, py
   const Index d = dy.shape(dy.ndim() - 1);
   shape.push_back(d);
   check_shape(dy, shape, "dy");
-  ids.check_below(positive_rows(rows));
+  ids.check_below(rows);
   py::array grad = result(out_in, {rows, d}, dtype_num(dy), {&dy, &ids.given()});
   by_dtype(dtype_num(dy), [&](auto tag) {
     using T = decltype(tag);
@@ -74,7 +80,7 @@ struct Bags {
     check_rank(ids.array(), 1, "ids");
     check_rank(offsets.array(), 1, "offsets");
     offsets.check_bounds(ids.size());
-    weights = as_weights(w_in, ids.size(), num, "weights");
+    weights = as_weights(w_in, ids.size(), num, "weights", offsets.view().int64(), count());
   }
   Index count() const { return offsets.size() - 1; }
 };
@@ -97,10 +103,12 @@ py::array mean_pool(py::handle table_in, py::handle ids_in, py::handle offsets_i
   return y;
 }
 
-py::array mean_pool_backward(py::handle dy_in, py::handle ids_in, py::handle offsets_in, Index rows, py::handle w_in, py::handle out_in) {
+py::array mean_pool_backward(py::handle dy_in, py::handle ids_in, py::handle offsets_in, NumRows num_rows, py::handle w_in,
+                             py::handle out_in) {
+  const Index rows = positive(num_rows);
   const py::array dy = contiguous(matrix(dy_in, "dy"));
   const int num = dtype_num(dy);
-  const Bags bags(ids_in, offsets_in, w_in, positive_rows(rows), num);
+  const Bags bags(ids_in, offsets_in, w_in, rows, num);
   const Index count = bags.count(), d = dy.shape(1);
   if (dy.shape(0) != count) value_error("dy", "must have one row a bag (" + std::to_string(count) + "), got shape " + shape_text(dy));
   py::array grad = result(out_in, {rows, d}, num, {&dy, &bags.ids.given(), &bags.offsets.given(), &bags.weights});
@@ -145,10 +153,10 @@ struct TorchBags {
   }
 };
 
-py::array embedding_bag(py::handle table_in, py::handle ids_in, py::handle offsets_in, bool mean, bool closed, py::handle out_in) {
+py::array embedding_bag(py::handle table_in, py::handle ids_in, py::handle offsets_in, bool mean, Closed closed, py::handle out_in) {
   const py::array table = as_table(matrix(table_in, "table"));
   const int num = dtype_num(table);
-  const TorchBags bags(ids_in, offsets_in, closed, table.shape(0));
+  const TorchBags bags(ids_in, offsets_in, closed.value, table.shape(0));
   const Index count = bags.count, d = table.shape(1);
   py::array y = result(out_in, {count, d}, num, {&table, &bags.ids.given(), &bags.given.given()});
   by_dtype(num, [&](auto tag) {
@@ -163,11 +171,12 @@ py::array embedding_bag(py::handle table_in, py::handle ids_in, py::handle offse
   return y;
 }
 
-py::array embedding_bag_backward(py::handle dy_in, py::handle ids_in, py::handle offsets_in, Index rows, bool mean, bool closed,
+py::array embedding_bag_backward(py::handle dy_in, py::handle ids_in, py::handle offsets_in, NumRows num_rows, bool mean, Closed closed,
                                  py::handle out_in) {
+  const Index rows = positive(num_rows);
   const py::array dy = contiguous(matrix(dy_in, "dy"));
   const int num = dtype_num(dy);
-  const TorchBags bags(ids_in, offsets_in, closed, positive_rows(rows));
+  const TorchBags bags(ids_in, offsets_in, closed.value, rows);
   bags.check_rows(dy);
   const Index count = bags.count, d = dy.shape(1);
   py::array grad = result(out_in, {rows, d}, num, {&dy, &bags.ids.given(), &bags.given.given()});
@@ -224,10 +233,11 @@ py::array extreme_pool_backward(py::handle dy_in, py::handle table_in, py::handl
   return grad;
 }
 
-py::tuple embedding_bag_rows(py::handle dy_in, py::handle ids_in, py::handle offsets_in, Index rows, bool mean, bool closed) {
+py::tuple embedding_bag_rows(py::handle dy_in, py::handle ids_in, py::handle offsets_in, NumRows num_rows, bool mean, Closed closed) {
+  const Index rows = positive(num_rows);
   const py::array dy = contiguous(matrix(dy_in, "dy"));
   const int num = dtype_num(dy);
-  const TorchBags bags(ids_in, offsets_in, closed, positive_rows(rows));
+  const TorchBags bags(ids_in, offsets_in, closed.value, rows);
   bags.check_rows(dy);
   const Index count = bags.count, d = dy.shape(1);
   const IdsView at = bags.ids.view();

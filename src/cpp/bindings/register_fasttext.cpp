@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "bindings/fasttext_input.h"
+#include "bindings/scalars.h"
 #include "core/thread_pool.h"
 #include "fasttext/narrow_table.h"
 
@@ -16,6 +17,8 @@ using fasttext::Line;
 using fasttext::Model;
 using fasttext::ModelPtr;
 using fasttext::next_word;
+
+constexpr char kInd[] = "ind";
 
 // pybind11 has no holder of const objects; none of the methods changes one.
 using Held = std::shared_ptr<Model>;
@@ -266,7 +269,7 @@ void register_fasttext(py::module_& m) {
           },
           "text"_a)
       .def(
-          "input_vector", [](const Model& model, Index row) { return row_of(model.input(), row); }, "row"_a)
+          "input_vector", [](const Model& model, Whole<kInd> row) { return row_of(model.input(), row.value); }, "row"_a)
       .def(
           "output_vector", [](const Model& model, Index row) { return row_of(model.output(), row); }, "row"_a)
       .def("input_matrix", [](const Model& model) { return matrix_of(model.input()); })

@@ -4,6 +4,7 @@
 
 #include "bindings/fasttext_input.h"
 #include "bindings/register_fasttext.h"
+#include "bindings/scalars.h"
 #include "core/thread_pool.h"
 
 namespace pyffnn::bindings {
@@ -12,6 +13,10 @@ namespace {
 using fasttext::Model;
 using fasttext::Prediction;
 using fasttext::PredictSpace;
+
+constexpr char kK[] = "k", kThreshold[] = "threshold";
+using HowMany = Whole<kK>;
+using Threshold = Real<kThreshold>;
 
 Index check_k(const Model& model, Index k) {
   if (!model.settings().supervised()) throw py::value_error("Model needs to be supervised for prediction!");
@@ -247,10 +252,25 @@ py::tuple predict_lines(const Model& model, py::handle file, Index k, float thre
 
 void add_fasttext_predict(py::class_<Model, std::shared_ptr<Model>>& model) {
   using namespace py::literals;
-  model.def("predict", &predict_list, "texts"_a, "k"_a, "threshold"_a, "names"_a, "errors"_a, "n_threads"_a)
-      .def("predict_one", &predict_one, "text"_a, "k"_a, "threshold"_a, "names"_a, "errors"_a)
+  model
+      .def(
+          "predict",
+          [](const Model& of, const py::list& texts, HowMany k, Threshold threshold, const py::list& names, const std::string& errors,
+             int n_threads) { return predict_list(of, texts, k.value, threshold.value, names, errors, n_threads); },
+          "texts"_a, "k"_a, "threshold"_a, "names"_a, "errors"_a, "n_threads"_a)
+      .def(
+          "predict_one",
+          [](const Model& of, py::handle text, HowMany k, Threshold threshold, const py::list& names, const std::string& errors) {
+            return predict_one(of, text, k.value, threshold.value, names, errors);
+          },
+          "text"_a, "k"_a, "threshold"_a, "names"_a, "errors"_a)
       .def("predictor", &predictor, "names"_a)
-      .def("predict_lines", &predict_lines, "file"_a, "k"_a, "threshold"_a, "labelled_only"_a, "n_threads"_a);
+      .def(
+          "predict_lines",
+          [](const Model& of, py::handle file, HowMany k, Threshold threshold, bool labelled_only, int n_threads) {
+            return predict_lines(of, file, k.value, threshold.value, labelled_only, n_threads);
+          },
+          "file"_a, "k"_a, "threshold"_a, "labelled_only"_a, "n_threads"_a);
 }
 
 }  // namespace pyffnn::bindings

@@ -1,6 +1,7 @@
 // Matrix products, layers, and right operands packed for many of them.
 #include "bindings/operands.h"
 #include "bindings/register.h"
+#include "bindings/scalars.h"
 #include "core/dispatch.h"
 #include "ops/products/dense.h"
 #include "ops/rowwise.h"
@@ -12,7 +13,10 @@ constexpr const char* kPrecisions[] = {"float32", "bfloat16x6", "bfloat16x3", "b
 const char* dtype_text(const PyPacked& p) { return p.num() == kFloat32 ? "float32" : "float64"; }
 const char* precision_text(const PyPacked& p) { return kPrecisions[static_cast<int>(p.precision())]; }
 
-std::unique_ptr<PyPacked> pack(py::handle w_in, bool transpose, int precision) {
+constexpr char kTranspose[] = "transpose", kTransposeA[] = "transpose_a", kTransposeB[] = "transpose_b", kNeedDx[] = "need_dx";
+
+std::unique_ptr<PyPacked> pack(py::handle w_in, Flag<kTranspose> transposed, int precision) {
+  const bool transpose = transposed.value;
   py::array w = as_floats(w_in, "w");
   check_rank(w, 2, "w");
   w = as_matrix(w);
@@ -75,7 +79,9 @@ py::array packed_product(py::handle a_in, const char* a_name, bool ta, const PyP
   return c;
 }
 
-py::array matmul(py::handle a_in, py::handle b_in, bool ta, bool tb, py::handle out_in, int precision) {
+py::array matmul(py::handle a_in, py::handle b_in, Flag<kTransposeA> transpose_a, Flag<kTransposeB> transpose_b, py::handle out_in,
+                 int precision) {
+  const bool ta = transpose_a.value, tb = transpose_b.value;
   if (const PyPacked* packed = as_packed(b_in)) {
     if (tb) value_error("transpose_b", "must be False with a packed b, got True: pack(b, transpose=True) packs the transpose");
     return packed_product(a_in, "a", ta, *packed, "b", py::none(), Act::identity, out_in, precision);
@@ -129,7 +135,9 @@ py::array linear(py::handle x_in, py::handle w_in, py::handle b_in, int act_in, 
   return y;
 }
 
-py::tuple linear_backward(py::handle dy_in, py::handle x_in, py::handle w_in, py::handle y_in, int act_in, bool need_dx, int precision) {
+py::tuple linear_backward(py::handle dy_in, py::handle x_in, py::handle w_in, py::handle y_in, int act_in, Flag<kNeedDx> needed,
+                          int precision) {
+  const bool need_dx = needed.value;
   const Act act = act_of(act_in);
   const Precision wanted = precision_of(precision);
   py::array dy = matrix(dy_in, "dy"), x = matrix(x_in, "x"), w = matrix(w_in, "w"), y;

@@ -42,12 +42,14 @@ struct Documents {
 #if PY_VERSION_HEX < 0x030C0000
       if (PyUnicode_READY(kept.ptr()) != 0) throw py::error_already_set();
 #endif
-      if (!PyUnicode_IS_ASCII(kept.ptr()) && !prepare.is_none()) {
+      const bool prepared = !PyUnicode_IS_ASCII(kept.ptr()) && !prepare.is_none();
+      if (prepared) {
         kept = prepare(kept);
         if (!PyUnicode_Check(kept.ptr())) throw py::type_error("a prepared document must be str");
       }
       PyObject* const s = kept.ptr();
-      views.push_back({PyUnicode_DATA(s), PyUnicode_GET_LENGTH(s), static_cast<int>(PyUnicode_KIND(s)), PyUnicode_IS_ASCII(s) != 0});
+      views.push_back(
+          {PyUnicode_DATA(s), PyUnicode_GET_LENGTH(s), static_cast<int>(PyUnicode_KIND(s)), PyUnicode_IS_ASCII(s) != 0, prepared});
       held.append(kept);
       ++position;
     }

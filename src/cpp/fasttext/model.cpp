@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <stdexcept>
 
 #include "core/dispatch.h"
@@ -123,7 +124,8 @@ void Model::best_of_all(Index k, float threshold, PredictSpace& space) const {
 void Model::best_of_tree(Index k, float threshold, PredictSpace& space) const {
   const std::vector<Tree::Node>& nodes = tree_.nodes();
   const Index leaves = tree_.leaves();
-  const float least = log_of(threshold);
+  // below zero there is no limit, and no logarithm
+  const float bound = log_of(threshold), least = std::isnan(bound) ? -std::numeric_limits<float>::infinity() : bound;
   auto& stack = space.stack;
   stack.clear();
   stack.emplace_back(0.0f, static_cast<std::int32_t>(nodes.size()) - 1);
@@ -147,6 +149,9 @@ void Model::best_of_tree(Index k, float threshold, PredictSpace& space) const {
 
 void Model::word_vector(std::string_view word, Line& scratch, float* out) const {
   dictionary_->word_rows(word, scratch, scratch.rows);
+  // A label's number stands for one of the rows behind those of words, which a model without n-grams has not.
+  const auto beyond = [rows = input_->rows()](std::int32_t row) { return row >= rows; };
+  scratch.rows.erase(std::remove_if(scratch.rows.begin(), scratch.rows.end(), beyond), scratch.rows.end());
   if (scratch.rows.empty())
     std::fill(out, out + input_->dim(), 0.0f);
   else

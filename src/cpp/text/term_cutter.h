@@ -18,6 +18,7 @@ struct Characters {
   Index length;
   int width;
   bool ascii;
+  bool prepared;  // has the case that it is to have: accents are stripped after letters are lowered, and leave some upper
 };
 
 // What terms are made of: words; characters, where a run of several spaces is one; or the characters of each run of others with a space
@@ -26,7 +27,7 @@ enum class TermKind { word, character, bounded };
 
 struct TermOptions {
   TermKind kind;
-  bool lowercase;      // of ASCII documents; others come as they are to be
+  bool lowercase;      // of ASCII documents that are not prepared
   Index min_length;    // characters of a word
   Index min_n, max_n;  // words or characters of a term
   // A bit for each of the 0x110000 code points: is it a word character, or for kinds other than words, is it a space?
@@ -100,9 +101,9 @@ class TermCutter {
   template <class F>
   void each(const Characters& document, CutWords& words, F f) const {
     words.clear();
-    const bool lower = document.ascii && options_.lowercase;
+    const bool lower = document.ascii && !document.prepared && options_.lowercase;
     if (document.ascii && options_.kind == TermKind::word && ascii_.usual && document.length < Index{1} << 31)
-      cut_ascii(static_cast<const char*>(document.data), document.length, words);
+      cut_ascii(static_cast<const char*>(document.data), document.length, lower, words);
     else if (document.width == 1)
       cut(static_cast<const std::uint8_t*>(document.data), document.length, lower, words);
     else if (document.width == 2)
@@ -184,7 +185,7 @@ class TermCutter {
   }
 
   // Where words begin and end is found 64 bytes at a time.
-  void cut_ascii(const char* p, Index length, CutWords& words) const {
+  void cut_ascii(const char* p, Index length, bool lower, CutWords& words) const {
     constexpr std::size_t kStep = 16;  // bytes of a word that are copied at a time
     const Index blocks = (length + 63) / 64, whole = length / 64;
     const std::size_t room = static_cast<std::size_t>(64 * blocks);
@@ -197,11 +198,11 @@ class TermCutter {
     const auto* const from = reinterpret_cast<const unsigned char*>(p);
     auto* const copy = reinterpret_cast<unsigned char*>(words.copy.data());
     std::uint64_t* const edges = words.edges.data();
-    kernels_.ascii_words(from, whole, options_.lowercase, edges, copy);
+    kernels_.ascii_words(from, whole, lower, edges, copy);
     if (whole < blocks) {
       unsigned char last[64] = {};
       std::memcpy(last, from + 64 * whole, static_cast<std::size_t>(length - 64 * whole));
-      kernels_.ascii_words(last, 1, options_.lowercase, edges + whole, copy + 64 * whole);
+      kernels_.ascii_words(last, 1, lower, edges + whole, copy + 64 * whole);
     }
     std::uint64_t before = 0;
     for (Index b = 0; b < blocks; ++b) {

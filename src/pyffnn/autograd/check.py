@@ -19,16 +19,22 @@ def gradient_check(
     `f` builds the graph anew and gives its scalar root: `f(*variables)`, or `f()` where it takes no argument. `variables`: one or more.
     `step`: relative size of the differences. Everything runs in float64 whatever the variables' dtype, and values and `.grad`s are put
     back afterwards. Away from kinks (ReLU at 0) a right gradient gives less than about 1e-8.
-    Raises GraphError when f's result is no scalar.
+    Raises GraphError when f's result is no scalar, TypeError where it, or one of the variables, is no Variable.
     """
     given = [variables] if isinstance(variables, Variable) else list(variables)
+    for v in given:
+        if not isinstance(v, Variable):
+            raise TypeError(f"variables must be Variables, got {type(v).__name__}")
     call = _caller(f, given)
     before = [(v, v._value, v.grad) for v in given]
     worst = 0.0
     try:
         for v in given:
             v._value = v._value.astype(np.float64)
-        call().backward()
+        root = call()
+        if not isinstance(root, Variable):
+            raise TypeError(f"f must give a Variable, got {type(root).__name__}")
+        root.backward()
         gradients = [np.zeros(v.shape) if v.grad is None else v.grad.copy() for v in given]
         for v, gradient in zip(given, gradients, strict=True):
             x = v._value

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import argparse
 import difflib
-import errno
 import importlib
 import inspect
-import os
 import re
 import sys
 from collections.abc import Callable, Collection, Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
 
 if TYPE_CHECKING:
@@ -259,10 +256,6 @@ def checkpoint_of(args: argparse.Namespace) -> dict[str, Any]:
 
 def check_can_write(path: str) -> None:
     """Raise OSError, before long work, for a path that a file cannot be written to."""
-    target = Path(path)
-    if target.is_dir():
-        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), path)
-    if not target.parent.is_dir():
-        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path)
-    if not os.access(target.parent, os.W_OK):
-        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), path)
+    from pyffnn.formats import model_file  # with NumPy: no help text is to wait for it
+
+    model_file.check_can_write(path)

@@ -166,6 +166,8 @@ def load_any(path: str) -> Any:
         "FFNNClassifier": "feedforward",
         "FFNNRegressor": "feedforward_regressor",
         "LanguageModel": "language_model",
+        "KneserNeyLM": "ngram",
+        "Mixture": "ngram",
     }
     kinds = {checkpoint_kind(name): name for name in modules}
     kind = load_model(path, [*modules, *kinds]).model

@@ -38,7 +38,9 @@ def run(args: argparse.Namespace) -> None:
             print(json.dumps(report, indent=2))
         else:
             print("\n".join(_lines(report)))
-            print(f"\n{load_any(args.model).summary()}")
+            summary = getattr(load_any(args.model), "summary", None)  # n-gram models have no layers
+            if summary is not None:
+                print(f"\n{summary()}")
     elif args.json:
         print(json.dumps(pyffnn.config(), indent=2))
     else:

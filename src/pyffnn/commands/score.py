@@ -6,7 +6,7 @@ import argparse
 import json
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,11 +25,14 @@ def add_parser(commands: Commands) -> None:
         help="labels and probabilities of the documents of many files",
         description="Scores the documents of each FILE and writes a file of its name into DIR: Parquet "
         "(with pyarrow) and JSON lines (plain, .gz, .zst) with two fields more, label and score; of "
-        "texts, a document a line, label and score parted by a tab. A file whose output is there is "
+        "texts, a document a line, and of rows of CSV and TSV, label and score parted by a tab. A file whose output is there is "
         "left out, so that a run that was stopped goes on by the same command.",
     )
     parser.add_argument(
-        "files", nargs="+", metavar="FILE", help="*.parquet, *.jsonl, *.json, or texts"
+        "files",
+        nargs="+",
+        metavar="FILE",
+        help="*.parquet, *.jsonl, *.json, *.csv, *.tsv, or texts",
     )
     parser.add_argument(
         "--model",
@@ -42,7 +45,9 @@ def add_parser(commands: Commands) -> None:
         "--out", "-o", required=True, metavar="DIR", help="directory of the outputs"
     )
     parser.add_argument(
-        "--column", default="text", metavar="C", help="the text's column or field (text)"
+        "--column",
+        metavar="C",
+        help="the text's column or field (text; of CSV and TSV as `pyffnn predict` finds it)",
     )
     parser.add_argument(
         "--windows",
@@ -70,10 +75,9 @@ def add_parser(commands: Commands) -> None:
 def _windows(text: str) -> int | str:
     if text == "paragraphs":
         return text
-    number = int(text)
-    if number < 1:
-        raise ValueError(text)
-    return number
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"invalid value {text!r}: N or paragraphs expected")
+    return int(text)
 
 
 def run(args: argparse.Namespace) -> None:
@@ -116,39 +120,51 @@ def run(args: argparse.Namespace) -> None:
         )
 
 
-def _plain(name: str) -> str:
-    base = Path(name).name
-    for ending in (".gz", ".zst"):
-        base = base.removesuffix(ending)
-    return base
+def _form(name: str) -> str | None:
+    """What the name says of the file's form; None: texts, a document a line."""
+    from pyffnn.text.labelled import TABLES
+    from pyffnn.text.opened import suffix_of
+
+    return TABLES.get(suffix_of(name))
 
 
 def _output_name(name: str) -> str:
-    base = _plain(name)
-    return base if base.endswith((".parquet", ".jsonl", ".json")) else f"{base}.tsv"
+    base = Path(name).name
+    for ending in (".gz", ".zst"):
+        base = base.removesuffix(ending)
+    return base if _form(name) in ("parquet", "jsonl") else f"{base}.tsv"
 
 
 def _score_file(
-    name: str, output: Path, model: Any, column: str, options: dict[str, Any], progress: _Progress
+    name: str,
+    output: Path,
+    model: Any,
+    column: str | None,
+    options: dict[str, Any],
+    progress: _Progress,
 ) -> None:
-    if _plain(name).endswith(".parquet"):
+    form = _form(name)
+    if form in ("csv", "tsv"):
+        _score_table(name, output, model, column, options, progress)
+        return
+    column = column or "text"
+    if form == "parquet":
         _score_parquet(name, output, model, column, options, progress)
         return
     from pyffnn.text.opened import Opened
 
-    as_json = _plain(name).endswith((".jsonl", ".json"))
     with Opened(name) as file, open(output, "w", encoding="utf-8") as out:
         lines = iter(file)
         number = 0
         while block := list(islice(lines, _BLOCK)):
-            write = _write_json if as_json else _write_text
+            write = _write_json if form == "jsonl" else _write_text
             write(block, number, out, model, column, options)
             number += len(block)
             progress.add(len(block), sum(map(len, block)))
 
 
 def _found(
-    model: Any, texts: list[str | None], options: dict[str, Any]
+    model: Any, texts: Sequence[str | None], options: dict[str, Any]
 ) -> Iterator[tuple[str | None, float | None]]:
     from pyffnn.integrations.scoring import score_texts
 
@@ -156,10 +172,32 @@ def _found(
         yield best[0] if best else (None, None)
 
 
+def _score_table(
+    name: str,
+    output: Path,
+    model: Any,
+    column: str | None,
+    options: dict[str, Any],
+    progress: _Progress,
+) -> None:
+    from pyffnn.text.labelled import LabelledFile, read_texts
+
+    file = LabelledFile(name, text_column=column)
+    with file, open(output, "w", encoding="utf-8") as out:
+        texts = read_texts(file)
+        while block := list(islice(texts, _BLOCK)):
+            _write_found(list(block), out, model, options)
+            progress.add(len(block), sum(map(len, block)))
+
+
 def _write_text(
     block: list[bytes], number: int, out: IO[str], model: Any, column: str, options: dict[str, Any]
 ) -> None:
-    texts: list[str | None] = [line.rstrip(b"\r\n").decode("utf-8", "replace") for line in block]
+    texts = [line.rstrip(b"\r\n").decode("utf-8", "replace") for line in block]
+    _write_found(texts, out, model, options)
+
+
+def _write_found(texts: list[str], out: IO[str], model: Any, options: dict[str, Any]) -> None:
     for label, score in _found(model, texts, options):
         out.write("\n" if label is None else f"{label}\t{score:.6g}\n")
 

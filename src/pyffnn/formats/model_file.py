@@ -12,6 +12,7 @@ One entry, because safetensors does not promise an order of several: the same co
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
 import secrets
@@ -25,7 +26,15 @@ from numpy.typing import NDArray
 
 from pyffnn import _pyffnn
 
-__all__ = ["VERSION", "ModelFile", "PathLike", "load_model", "save_model", "write_atomic"]
+__all__ = [
+    "VERSION",
+    "ModelFile",
+    "PathLike",
+    "check_can_write",
+    "load_model",
+    "save_model",
+    "write_atomic",
+]
 
 VERSION = 2
 """Of the names of arrays and settings; `formats.version_one` reads those of version 1."""
@@ -124,11 +133,24 @@ def load_model(path: PathLike, models: str | Iterable[str] | None) -> ModelFile:
     return file
 
 
+def check_can_write(path: PathLike) -> None:
+    """Raise OSError, naming the path, where no file can be written: before long work, not after it."""
+    name = os.fspath(path)
+    target = Path(os.path.realpath(name))
+    if not name or not target.parent.is_dir():
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), name)
+    if target.is_dir():
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), name)
+    if not os.access(target.parent, os.W_OK):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), name)
+
+
 def write_atomic(path: PathLike, parts: Iterable[bytes | memoryview]) -> None:
     """Write ``parts`` to a temporary file beside ``path``, to the disk, then under its name.
 
     A symbolic link is followed. The temporary file is removed when writing fails.
     """
+    check_can_write(path)
     target = Path(os.path.realpath(path))
     temporary = target.with_name(f".{target.name}.{secrets.token_hex(6)}.tmp")
     try:

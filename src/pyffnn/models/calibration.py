@@ -31,7 +31,15 @@ from pyffnn.net import Network
 from pyffnn.net.blueprint import SPREAD_EPS
 from pyffnn.training import group_parts
 
-__all__ = ["Trust", "calibrated", "conformal_floor", "fit_by_spread", "fit_temperature", "folds"]
+__all__ = [
+    "Trust",
+    "calibrated",
+    "conformal_floor",
+    "fit_by_spread",
+    "fit_temperature",
+    "folds",
+    "refuse_first_pass",
+]
 
 _COLDEST, _HOTTEST = 1e-2, 1e2
 # With few examples, a model trained on four fifths of them is less sure than the one trained on all: then there are more and smaller parts.
@@ -60,6 +68,19 @@ class Trust:
     temperature: float = 1.0
     floor: float | None = None
     power: float = 0.0
+
+
+def refuse_first_pass(model: Any) -> None:
+    """ValueError where `partial_fit` would begin a model with a setting that needs examples it has not seen."""
+    if getattr(model, "calibrate", False):
+        raise ValueError(
+            "calibrate must be False where partial_fit begins a model: one pass has no unseen examples; use fit"
+        )
+    if getattr(model, "reject", None) is not None:
+        raise ValueError(
+            "reject must be None where partial_fit begins a model: one pass has no unseen examples; use "
+            f"fit, got {model.reject!r}"
+        )
 
 
 def fit_temperature(

@@ -22,6 +22,7 @@ __all__ = [
     "check_texts",
     "column_or_1d",
     "feature_names",
+    "refuse_masked",
     "sklearn_class",
 ]
 
@@ -79,6 +80,7 @@ def check_features(X: Any, *, expected: int | None = None, owner: str) -> Featur
     Raises ValueError (rank, no sample, no feature, another number of features than ``expected``,
     NaN, infinity, complex or non-numeric values) and TypeError (what cannot be an array).
     """
+    refuse_masked(X, "X")
     if type(X) is np.ndarray:
         array = X
     elif hasattr(X, "tocsr"):
@@ -115,9 +117,30 @@ def _check_sparse(X: Any, expected: int | None, owner: str) -> Features:
     with np.errstate(over="ignore"):
         data = np.ascontiguousarray(csr.data, dtype=np.float32)
     _check_finite(data)
+    _check_indices(csr)
     indptr = np.ascontiguousarray(csr.indptr, dtype=np.int64)
     indices = np.ascontiguousarray(csr.indices, dtype=np.int32)
     return Features("sparse", (indptr, indices, data), int(X.shape[0]), int(X.shape[1]))
+
+
+def _check_indices(csr: Any) -> None:
+    """SciPy takes any numbers for those of columns and rows: what lies outside the matrix would be another entry's."""
+    width, indptr, indices = int(csr.shape[1]), csr.indptr, csr.indices
+    if indptr[0] != 0 or indptr[-1] > indices.size or (indptr[1:] < indptr[:-1]).any():
+        raise ValueError(f"X.indptr must rise from 0 to the {indices.size} entries of X")
+    used = indices[: indptr[-1]]
+    if used.size and not (used.min() >= 0 and used.max() < width):
+        wrong = used[(used < 0) | (used >= width)][0]
+        raise IndexError(f"X.indices holds {wrong}, outside [0, {width})")
+
+
+def refuse_masked(array: Any, name: str) -> None:
+    """ValueError for a masked array with masked entries: what lies under the mask is no number that was meant."""
+    ma = sys.modules.get("numpy.ma")  # NumPy imports it with its first use
+    if ma is not None and isinstance(array, ma.MaskedArray) and ma.is_masked(array):
+        raise ValueError(
+            f"{name} has {int(np.count_nonzero(ma.getmaskarray(array)))} masked entries: fill them or leave them out"
+        )
 
 
 def _refuse_missing(array: NDArray[Any]) -> None:
@@ -225,18 +248,30 @@ def _different_names(names: list[str], kept: list[str]) -> str:
 def check_sample_weight(sample_weight: Any, size: int) -> NDArray[np.float32] | None:
     """Weights [size] of at least 0 as float32, from an array-like, a number, or None.
 
-    Raises ValueError for another shape, negative, NaN or infinite weights, or all zero.
+    Raises ValueError for another shape, what is no number, negative, NaN or infinite weights, or all zero.
     """
     if sample_weight is None:
         return None
-    weights = np.asarray(sample_weight)
+    refuse_masked(sample_weight, "sample_weight")
+    if hasattr(sample_weight, "tocsr"):
+        raise ValueError("sample_weight must be an array of numbers, got a sparse matrix")
+    try:
+        weights = np.asarray(sample_weight)
+    except ValueError as error:  # rows of different lengths
+        raise ValueError(f"sample_weight must be an array of numbers: {error}") from None
     if weights.ndim == 0:
         weights = np.full(size, weights)
     if weights.ndim != 1:
         raise ValueError(f"Sample weights must be 1D array or scalar, got {weights.ndim}D array.")
     if weights.shape != (size,):
         raise ValueError(f"sample_weight.shape == {weights.shape}, expected {(size,)}!")
-    weights = weights.astype(np.float32)
+    try:
+        if weights.dtype.kind not in "biufO":
+            raise TypeError(f"got dtype {weights.dtype}")
+        with np.errstate(over="ignore"):
+            weights = weights.astype(np.float32)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"sample_weight must be an array of numbers: {error}") from None
     if np.isnan(weights).any():
         raise ValueError("Input sample_weight contains NaN.")
     if np.isinf(weights).any():

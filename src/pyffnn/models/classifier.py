@@ -86,7 +86,15 @@ class Classifier(Answers[F], Supervised[F]):
     _one_unit_for_two_classes = False
     # whether logits of examples of which more is known lie farther apart
     _calibrates_by_spread = False
-    _structure: tuple[str, ...] = (*STRUCTURE, "output", "cutoffs")
+    _structure: tuple[str, ...] = (
+        *STRUCTURE,
+        "output",
+        "cutoffs",
+        # what `fit` finds by examples that were not trained on, and one pass more cannot
+        "thresholds",
+        "calibrate",
+        "reject",
+    )
 
     @property
     def classes_(self) -> NDArray[Any]:
@@ -123,6 +131,12 @@ class Classifier(Answers[F], Supervised[F]):
         if not targets.multilabel:
             return None
         return given_thresholds(self.thresholds, targets.classes)
+
+    def _structure_json(self) -> dict[str, Any]:
+        found = super()._structure_json()
+        if (tolist := getattr(self.thresholds, "tolist", None)) is not None:  # an array
+            found["thresholds"] = tolist()
+        return found
 
     # targets ------------------------------------------------------------------------------------
 

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pyffnn.models.arguments import is_number
+from pyffnn.models.checks import refuse_masked
 from pyffnn.models.labels import Targets, encode, find_classes, to_labels
 
 __all__ = ["is_matrix", "matrix_targets", "set_targets"]
@@ -52,6 +53,7 @@ def matrix_targets(y: Any, classes: NDArray[Any] | None = None, name: str = "y")
 
 def _ones(y: Any, name: str) -> tuple[NDArray[Any], NDArray[Any], tuple[int, int]]:
     """Rows and columns of the ones, and the shape."""
+    refuse_masked(y, name)
     if hasattr(y, "tocsr") and len(y.shape) == 2:
         entries = y.tocsr().copy()
         entries.sum_duplicates()
@@ -83,6 +85,8 @@ def set_targets(
     Every label of a dict is a class, also one that is never true. ``others`` as in `encode`. Raises
     ValueError for a string where a list of labels belongs, and for unknown labels.
     """
+    if hasattr(y, "to_pylist"):  # Arrow's lists hold no str
+        y = y.to_pylist()
     rows: list[int] = []
     labels: list[Any] = []
     names: list[Any] = []

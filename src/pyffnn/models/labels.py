@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pyffnn.models.arguments import is_number
-from pyffnn.models.checks import column_or_1d
+from pyffnn.models.checks import column_or_1d, refuse_masked
 
 __all__ = [
     "ClassWeight",
@@ -139,6 +139,7 @@ def to_labels(y: Any, owner: str, name: str = "y", *, warn: bool = True) -> NDAr
         raise ValueError(
             f"This {owner} estimator requires y to be passed, but the target {name} is None."
         )
+    refuse_masked(y, name)
     labels = column_or_1d(_as_array(y), warn=warn)
     if labels.dtype.kind in "OT":
         values = labels.tolist()
@@ -200,6 +201,9 @@ def _typed(values: list[Any], labels: NDArray[Any]) -> NDArray[Any]:
     """Objects that are all strings, all integers or all truth values as an array of that type."""
     types = {str if isinstance(v, str) else type(v) for v in values}
     if types == {str}:
+        if cut := [v for v in values if v.endswith("\0")]:
+            # NumPy's strings end before it: the label would be that of another, or none that was given
+            raise ValueError(f"a label cannot end in a NUL character, got {cut[0]!r:.80}")
         return np.array(values, np.str_)
     if types == {bytes}:
         return np.array(values, np.bytes_)

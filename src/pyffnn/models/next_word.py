@@ -22,6 +22,7 @@ from pyffnn.corpus import (
 from pyffnn.models.arguments import check_flag, check_integer, check_non_negative
 from pyffnn.models.decoding import best_ids, draw
 from pyffnn.models.estimator import Estimator, not_fitted
+from pyffnn.nn.initialise import generator_of
 
 __all__ = ["NextWord", "NextWordModel", "best_ids"]
 
@@ -175,7 +176,7 @@ class NextWord(ABC):
             top_k = check_integer("top_k", top_k, 1)
         temperature = check_non_negative("temperature", temperature)
         check_flag("unknown", unknown)
-        rng = np.random.default_rng(random_state)
+        rng = generator_of(random_state)
         with self._one_state():
             vocabulary, reach = self.vocabulary_, self._reach()
             ids = encode_tokens(prompt, vocabulary, name="prompt").tolist()

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pyffnn.models.checks import refuse_masked
 from pyffnn.models.labels import Targets, find_classes
 
 __all__ = ["is_soft", "shares_in_file", "soft_targets"]
@@ -35,6 +36,7 @@ def soft_targets(y: Any, classes: NDArray[Any] | None = None, name: str = "y") -
     ValueError for NaN, numbers outside [0, 1], rows that do not sum to 1, and another number of
     columns than ``classes``.
     """
+    refuse_masked(y, name)
     rows = _matrix(y)
     assert rows is not None
     names = _column_names(y)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from pyffnn.models.checks import column_or_1d
+from pyffnn.models.checks import column_or_1d, refuse_masked
 
 __all__ = ["Scale", "Values", "check_spread", "check_values"]
 
@@ -84,7 +85,10 @@ def check_values(
         )
     if hasattr(y, "tocsr"):
         raise ValueError(f"{name} must be an array of numbers, got a sparse matrix")
+    refuse_masked(y, name)
     if not hasattr(y, "__array__") and not hasattr(y, "__len__"):
+        if not isinstance(y, Iterable):
+            raise ValueError(f"{name} must be an array of numbers, got {type(y).__name__}")
         y = list(y)
     try:
         values = np.asarray(y)

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from pyffnn.formats.model_file import ModelFile, PathLike
+from pyffnn.models.calibration import refuse_first_pass
 from pyffnn.models.checks import (
     Features,
     check_feature_names,
@@ -195,6 +196,7 @@ class VectorModel(Supervised[F]):
         rate = self._optimizer().schedule(self._default_schedule).lr
         assert rate is not None
         if self._fitted is None:
+            refuse_first_pass(self)
             features = check_features(X, owner=owner)
             weights = check_sample_weight(weights_given, features.size)
             targets = self._fit_targets(y, weights, classes)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import NamedTuple, cast
+import operator
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
@@ -21,7 +22,7 @@ from ..autograd import (
     variable,
 )
 from .functions import FUNCTIONS, NODES, OUTPUTS, Activation, Array, Output, named
-from .initialise import glorot_uniform, he_uniform
+from .initialise import generator_of, glorot_uniform, he_uniform
 
 
 class Gradients(NamedTuple):
@@ -29,6 +30,19 @@ class Gradients(NamedTuple):
 
     weights: list[Array]
     biases: list[Array]
+
+
+def _whole_numbers(sizes: Any) -> tuple[int, ...]:
+    """TypeError for what are no whole numbers, a bool or a fraction among them too."""
+    try:
+        given = [] if isinstance(sizes, (str, bytes)) else list(sizes)
+        if isinstance(sizes, (str, bytes)) or any(isinstance(n, (bool, np.bool_)) for n in given):
+            raise TypeError
+        return tuple([operator.index(n) for n in given])
+    except TypeError:
+        raise TypeError(
+            f"sizes must be whole numbers (inputs, ..., outputs), got {sizes!r:.80}"
+        ) from None
 
 
 class FeedForward:
@@ -42,7 +56,7 @@ class FeedForward:
     `weights`: list of n arrays (n_in, n_out), and `biases`: list of n arrays (n_out,). They are live: writing into them, or putting other
     arrays of the same shape in their place, changes the network.
 
-    Raises ValueError for fewer than two sizes, sizes below 1 or unknown names, TypeError for another dtype.
+    Raises ValueError for fewer than two sizes, sizes below 1 or unknown names, TypeError for sizes that are no whole numbers and another dtype.
     Source: Jurafsky & Martin, "Feedforward neural networks", the algorithm of the forward step in an n-layer network.
 
         >>> xor = FeedForward([2, 2, 1], output="relu")
@@ -61,19 +75,20 @@ class FeedForward:
         random_state: int | np.random.Generator | None = 0,
         dtype: DTypeLike = "float64",
     ) -> None:
-        self.sizes = tuple([int(n) for n in sizes])
+        self.sizes = _whole_numbers(sizes)
         if len(self.sizes) < 2 or min(self.sizes) < 1:
             raise ValueError(
                 f"sizes must be at least two positive numbers (inputs, ..., outputs), got {list(sizes)}"
             )
         hidden = len(self.sizes) - 2
-        given = [activation] * hidden if isinstance(activation, str) else list(activation)
+        several = not isinstance(activation, str) and isinstance(activation, Iterable)
+        given = (
+            list(activation) if several else [named(activation, FUNCTIONS, "activation")] * hidden
+        )
         if len(given) != hidden:
             raise ValueError(
                 f"activation must be one name, or one for each of the {hidden} hidden layers, got {activation!r}"
             )
-        if isinstance(activation, str):
-            named(activation, FUNCTIONS, "activation")
         self.activation: tuple[Activation, ...] = tuple(
             [named(a, FUNCTIONS, "activation") for a in given]
         )
@@ -82,7 +97,7 @@ class FeedForward:
         if self.dtype not in (np.float32, np.float64):
             raise TypeError(f"dtype must be float32 or float64, got {self.dtype}")
         self.bias_folded = False
-        rng = np.random.default_rng(random_state)
+        rng = generator_of(random_state)
         self.weights: list[Array] = []
         self.biases: list[Array] = []
         for n_in, n_out, g in zip(

@@ -2,9 +2,22 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from .functions import Array
+
+
+def generator_of(random_state: Any) -> np.random.Generator:
+    """A NumPy generator from a seed, None (another one each time), or a generator. Raises ValueError or TypeError, naming it."""
+    try:
+        return np.random.default_rng(random_state)
+    except (TypeError, ValueError) as error:
+        raise type(error)(
+            "random_state must be None, an integer of at least 0 or a NumPy Generator, got "
+            f"{random_state!r:.80}"
+        ) from None
 
 
 def glorot_uniform(rng: np.random.Generator, n_in: int, n_out: int) -> Array:

@@ -18,12 +18,23 @@ class Line(NamedTuple):
     intercept: float
 
 
+def _numbers(name: str, given: ArrayLike) -> Array:
+    """A copy of the argument as float64 numbers; ValueError, naming it, for what are none."""
+    try:
+        array = np.asarray(given)
+        if array.dtype.kind not in "biuf":
+            raise TypeError
+    except (TypeError, ValueError):
+        raise ValueError(f"{name} must be numbers, got {given!r:.80}") from None
+    return np.array(array, np.float64)
+
+
 class Unit:
     """One neural unit: y = f(z), z = w . x + b.
 
     `w`: weights [n], held as a float64 array that may be written into. `b`: bias. `activation`: "sigmoid" (the default), "tanh", "relu",
     "step" (the perceptron: 1 where z > 0, else 0) or "identity".
-    Raises ValueError for weights that are no vector or an unknown activation.
+    Raises ValueError for weights that are no vector of numbers, a bias that is no number or an unknown activation.
     Source: the equations of a single unit and of the perceptron in Jurafsky & Martin, "Units" and "The XOR problem".
 
         >>> round(Unit([.2, .3, .9], .5)([.5, .6, .1]), 2)
@@ -31,15 +42,18 @@ class Unit:
     """
 
     def __init__(self, w: ArrayLike, b: float = 0.0, activation: Activation = "sigmoid") -> None:
-        self.w: Array = np.array(w, dtype=np.float64)
-        if self.w.ndim != 1:
+        self.w: Array = _numbers("w", w)
+        if self.w.ndim != 1 or self.w.size == 0:
             raise ValueError(f"w must be a vector, got shape {self.w.shape}")
-        self.b = float(b)
+        bias = _numbers("b", b)
+        if bias.ndim != 0:
+            raise ValueError(f"b must be one number, got shape {bias.shape}")
+        self.b = float(bias)
         self.activation = named(activation, FUNCTIONS, "activation")
 
     def z(self, x: ArrayLike) -> Any:
         """The weighted sum w . x + b: a float for x [n], an array [m] for a batch [m, n]. Raises ValueError when x does not fit w."""
-        x_ = np.asarray(x, dtype=np.float64)
+        x_ = _numbers("x", x)
         if x_.ndim not in (1, 2) or x_.shape[-1] != self.w.size:
             raise ValueError(
                 f"x must have {self.w.size} features, as w of shape {self.w.shape} has weights, got shape {x_.shape}"

@@ -14,7 +14,14 @@ from numpy.typing import NDArray
 
 from pyffnn import _pyffnn
 
-__all__ = ["ScoredBatches", "TextColumn", "batches_of", "text_column", "with_predictions"]
+__all__ = [
+    "ScoredBatches",
+    "TextColumn",
+    "batches_of",
+    "check_column",
+    "text_column",
+    "with_predictions",
+]
 
 
 def _arrow() -> Any:
@@ -43,8 +50,18 @@ class TextColumn(NamedTuple):
 def batches_of(source: Any) -> Iterator[Any]:
     """The record batches of a stream, table, reader or batch (anything with Arrow's C interface), or of an iterable of those.
 
-    Those of pyarrow are `pyarrow.RecordBatch`, others `ArrowBatch`. Raises TypeError for anything else.
+    Those of pyarrow are `pyarrow.RecordBatch`, others `ArrowBatch`. Raises TypeError for anything else: at once, or for an item
+    that is none when it comes.
     """
+    known = isinstance(source, _pyffnn.ArrowBatch) or any(
+        hasattr(source, name) for name in ("__arrow_c_stream__", "__arrow_c_array__")
+    )
+    if not known and (not isinstance(source, Iterable) or isinstance(source, str | bytes | dict)):
+        raise TypeError(f"batches must be Arrow record batches, got {type(source).__name__}")
+    return _batches_of(source)
+
+
+def _batches_of(source: Any) -> Iterator[Any]:
     if isinstance(source, _pyffnn.ArrowBatch) or (
         _is_pyarrow(source) and isinstance(source, _arrow().RecordBatch)
     ):
@@ -56,11 +73,9 @@ def batches_of(source: Any) -> Iterator[Any]:
             yield from _pyffnn.ArrowReader(source)
     elif hasattr(source, "__arrow_c_array__"):
         yield _pyffnn.ArrowBatch(source)
-    elif isinstance(source, Iterable) and not isinstance(source, str | bytes | dict):
+    else:
         for item in source:
             yield from batches_of(item)
-    else:
-        raise TypeError(f"batches must be Arrow record batches, got {type(source).__name__}")
 
 
 class ScoredBatches(Iterator[Any]):
@@ -74,6 +89,12 @@ class ScoredBatches(Iterator[Any]):
 
     def __arrow_c_stream__(self, requested_schema: object = None) -> object:
         return _pyffnn.arrow_stream(self._batches)
+
+
+def check_column(column: Any) -> None:
+    """TypeError for what is no name of a column."""
+    if not isinstance(column, str):
+        raise TypeError(f"column must be a str, got {column!r}")
 
 
 def text_column(batch: Any, column: str) -> TextColumn:

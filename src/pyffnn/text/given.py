@@ -27,6 +27,7 @@ Given: TypeAlias = StreamSource | Tokens
 _WANTED = (
     "a path, a string of words, an iterable of token lists, a list of words or a 1-D integer array"
 )
+_NOTHING = object()
 _ENDINGS = (".txt", ".gz", ".text", ".tokens", ".raw", ".tsv", ".csv", ".json", ".jsonl", ".zst")
 
 
@@ -65,21 +66,15 @@ def _encode_string(given: str, vocabulary: Vocabulary, name: str, corpus: bool) 
 
 def _encode_iterable(given: Any, vocabulary: Vocabulary, name: str) -> IdArray:
     items = iter(given)
-    first = next(items, None)
-    if first is None:
+    first = next(items, _NOTHING)
+    if first is _NOTHING:
         return np.zeros(0, np.int32)
     whole = given if iter(given) is not items else chain([first], items)
     if not isinstance(first, str):
         if is_ids(first, name):
             raise TypeError(f"{name} must be {_WANTED}: ids go in as one array, not as lists")
         return encode_corpus(whole, vocabulary, name=name)
-    words = list(whole)
-    for word in words:
-        if isinstance(word, str) and word not in vocabulary and word.split() != [word]:
-            raise ValueError(
-                f"{name} is a list of strings, so each is a word, got {word!r}: split sentences into words"
-            )
-    return encode_tokens(words, vocabulary, name=name)
+    return encode_tokens(list(whole), vocabulary, name=name)
 
 
 def _is_file(given: str) -> bool:

@@ -160,6 +160,9 @@ def encode_tokens(tokens: Tokens, vocabulary: Vocabulary, *, name: str = "tokens
     """Ids of one run of tokens: words, a string of words parted by white space, or ids.
 
     Nothing is added: no end-of-sentence token. Returns int32, shape (number of tokens,).
+
+    Raises TypeError for what is none of these, ValueError for an unknown word that is empty or has white space in it
+    (a sentence in a list of words), IndexError for an id outside the vocabulary.
     """
     if isinstance(tokens, str):
         tokens = tokens.split()
@@ -175,7 +178,14 @@ def encode_tokens(tokens: Tokens, vocabulary: Vocabulary, *, name: str = "tokens
         return np.zeros(0, np.int32)
     if isinstance(vocabulary, IdVocabulary):
         raise TypeError(f"the vocabulary is one of ids, so {name} must be integers")
-    return vocabulary.encode(words)
+    ids = vocabulary.core.encode(words, name)
+    for i in np.flatnonzero(ids == vocabulary.unk_id).tolist():
+        word = words[i]
+        if word.split() != [word] and word not in vocabulary:
+            raise ValueError(
+                f"{name} is a list of strings, so each is a word, got {word!r}: split sentences into words"
+            )
+    return ids
 
 
 def build_vocabulary(

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pyffnn.formats.model_file import PathLike, load_model, save_model
+from pyffnn.formats.model_file import PathLike, check_can_write, load_model, save_model
 from pyffnn.net import Network, arrays_of, set_arrays
 from pyffnn.training.records import State
 
@@ -124,6 +124,8 @@ class Saving:
             raise TypeError(f"checkpoint_seconds must be a number, got {seconds!r}")
         if not seconds >= 0:
             raise ValueError(f"checkpoint_seconds must be at least 0, got {seconds}")
+        if self.checkpoint is not None:
+            check_can_write(self.checkpoint)
 
     @property
     def wanted(self) -> bool:

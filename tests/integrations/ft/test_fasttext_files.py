@@ -251,3 +251,24 @@ def test_predicting_while_a_prediction_is_made(tmp_path):
     got = model.predict("goal match", k=2, on_unicode_error="predicts")
     assert got[0] == want[0] == ("__label__\ufffd1", "__label__\ufffd2")
     assert (got[1] == want[1]).all()
+
+
+@pytest.mark.parametrize("way", ["trained", "read"])
+def test_a_label_is_no_word_with_a_vector(lines, tmp_path, way):
+    """Its number is that of a row behind those of words: one beyond the table where there are no n-grams."""
+    models = {
+        "supervised": fasttext.train_supervised(lines, dim=4, epoch=1, verbose=0),
+        "unsupervised": fasttext.train_unsupervised(lines, dim=4, maxn=0, minCount=1, epoch=1, verbose=0),
+    }  # fmt: skip
+    for model in models.values():
+        if way == "read":
+            model.save_model(str(tmp_path / "model.bin"))
+            model = fasttext.load_model(str(tmp_path / "model.bin"))
+        label = lines[0].split()[0]
+        assert label.startswith("__label__")
+        assert not model.get_word_vector(label).any() and not model[label].any()
+        assert [x for x, _ in model.get_nearest_neighbors(label, 3)] == [0, 0, 0]
+        assert model.get_sentence_vector(label).shape == (4,)
+        assert np.isfinite(model.get_sentence_vector(label)).all()
+        with pytest.raises(IndexError):
+            model.get_input_vector(model.get_subwords(label)[1][0])

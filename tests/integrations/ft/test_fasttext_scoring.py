@@ -14,6 +14,7 @@ from oracles.fasttext_file import FileOracle
 
 import pyffnn
 import pyffnn.integrations.fasttext as fasttext
+from pyffnn import TextClassifier
 from pyffnn.cli import main
 from pyffnn.integrations.fasttext.convert import FastTextRows
 from pyffnn.integrations.scoring import load_scorer, score_texts
@@ -417,3 +418,40 @@ def test_what_shorter_numbers_refuse(lines):
     model.quantize(cutoff=300)
     with pytest.raises(ValueError, match="quantized already"):
         model.astype("int8")
+
+
+@pytest.mark.parametrize("kind", ["fasttext", "classifier"])
+def test_arguments_are_refused_at_once(model_file, kind):
+    """Not when the first batch is asked for: in a stream of another library that would be an error of the file system."""
+    if kind == "fasttext":
+        model = load_scorer(model_file)
+    else:
+        model = TextClassifier(epochs=1).fit(["a b", "c d"] * 4, ["x", "y"] * 4)
+    for wrong, error in (
+        ({"k": 0}, ValueError), ({"k": -2}, ValueError), ({"k": 1.5}, ValueError), ({"windows": 0}, ValueError),
+        ({"windows": "lines"}, ValueError), ({"reduce": "sum"}, ValueError), ({"n_threads": 0}, ValueError),
+        ({"n_threads": "x"}, ValueError), ({"column": 3}, TypeError),
+    ):  # fmt: skip
+        with pytest.raises(error, match=next(iter(wrong))):
+            model.score_batches([], **wrong)
+    for batches in (None, "text", 3, {"text": ["a"]}):
+        with pytest.raises(TypeError, match="batches must be Arrow record batches, got"):
+            model.score_batches(batches)
+    assert list(model.score_batches([], n_threads=2)) == []
+
+
+def test_threads_of_scoring_are_this_calls(monkeypatch):
+    pa = pytest.importorskip("pyarrow")
+    model = TextClassifier(epochs=1).fit(["a b", "c d"] * 4, ["x", "y"] * 4)
+    batch = pa.record_batch({"text": ["a", "d"]})
+    seen = []
+    predict_proba = TextClassifier.predict_proba
+    monkeypatch.setattr(
+        TextClassifier,
+        "predict_proba",
+        lambda m, X: seen.append(m.n_threads) or predict_proba(m, X),
+    )
+    for n in (None, 1, 3):
+        (scored,) = model.score_batches(batch, n_threads=n)
+        assert scored["label"].to_pylist() == ["x", "y"]
+    assert seen == [None, 1, 3] and model.n_threads is None

@@ -411,6 +411,18 @@ def test_predict_refuses_what_it_cannot_take(lines):
         vectors.quantize()
 
 
+@pytest.mark.parametrize("loss", ["softmax", "hs", "ns", "ova"])
+def test_a_threshold_below_zero_is_none(lines, loss):
+    model = fasttext.train_supervised(lines, loss=loss, dim=4, epoch=1, verbose=0)
+    text = lines[0].partition(" ")[2]
+    for k in (1, -1):
+        expected = model.predict(text, k=k, threshold=0.0)
+        for threshold in (-1e-6, -1e-5, -0.5, -np.inf):
+            labels, p = model.predict(text, k=k, threshold=threshold)
+            assert labels == expected[0] and p.tolist() == expected[1].tolist()
+            assert model.predict([text], k=k, threshold=threshold)[0][0] == list(labels)
+
+
 def test_predict_gives_fasttexts_types(lines):
     model = fasttext.train_supervised(lines, dim=4, epoch=5, lr=0.5, verbose=0)
     labels, found = model.predict("goal team", k=2)

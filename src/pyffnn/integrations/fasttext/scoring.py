@@ -10,7 +10,13 @@ from numpy.typing import NDArray
 
 from pyffnn import _pyffnn
 from pyffnn.models.names import Reduce
-from pyffnn.text.columns import ScoredBatches, batches_of, text_column, with_predictions
+from pyffnn.text.columns import (
+    ScoredBatches,
+    batches_of,
+    check_column,
+    text_column,
+    with_predictions,
+)
 
 if TYPE_CHECKING:
     from .model import _FastText
@@ -32,6 +38,12 @@ def score_batches(
     n_threads: int | None = None,
 ) -> Iterator[Any]:
     """See `_FastText.score_batches`."""
+    from .model import _threads
+
+    check_column(column)
+    _threads(n_threads)
+    if isinstance(k, bool) or not isinstance(k, int | np.integer) or (k != -1 and k < 1):
+        raise ValueError(f"k needs to be 1 or higher! (-1 for all labels), got {k!r}")
     window = window_of(windows)
     if reduce not in _REDUCE:
         raise ValueError(f"reduce must be one of {', '.join(_REDUCE)}, got {reduce!r}")

@@ -314,6 +314,8 @@ def _check_bags(
     """What the kernels can't see of tensors; they check the numbers, and what is left of shapes."""
     if (  # one look at what is nearly always so
         mode in MODES
+        and ids is not None
+        and offsets is not None
         and table.dtype in FLOATS
         and ids.dtype in IDS
         and offsets.dtype in IDS

@@ -12,6 +12,8 @@ __all__ = ["FLOATS", "IDS", "check_floats", "check_ids", "check_rank", "is_reada
 Tensor: TypeAlias = torch.Tensor
 FLOATS = (torch.float32, torch.float64)
 IDS = (torch.int32, torch.int64)
+# PyTorch hands None on for any tensor of an operator
+_OPTIONAL = ("b",)
 
 
 def check_floats(**tensors: Tensor | None) -> None:
@@ -20,9 +22,10 @@ def check_floats(**tensors: Tensor | None) -> None:
     Raises ValueError (device, layout) and TypeError (dtype), naming the argument and what it got.
     """
     first: tuple[str, Tensor] | None = None
-    for name, tensor in tensors.items():
-        if tensor is None:
+    for name, given in tensors.items():
+        if given is None and name in _OPTIONAL:
             continue
+        tensor = _tensor(name, given)
         if first is None:
             first = name, tensor
             if tensor.dtype not in FLOATS:
@@ -35,12 +38,19 @@ def check_floats(**tensors: Tensor | None) -> None:
 def check_ids(like: Tensor, **tensors: Tensor) -> None:
     """Tensors of int32 or int64 numbers, contiguous, where ``like`` is. Errors as in `check_floats`."""
     for name, tensor in tensors.items():
+        _tensor(name, tensor)
         if tensor.dtype not in IDS:
             raise TypeError(f"{name} must be int32 or int64, got {tensor.dtype}")
     _check_places(tensors, meta=like.device.type == "meta")
     for name, tensor in tensors.items():
         if not tensor.is_contiguous():
             _refuse_strides(name, tensor, "contiguous")
+
+
+def _tensor(name: str, given: Any) -> Tensor:
+    if not isinstance(given, torch.Tensor):
+        raise TypeError(f"{name} must be a tensor, got {type(given).__name__}")
+    return given
 
 
 def check_rank(rank: int, **tensors: Tensor) -> None:

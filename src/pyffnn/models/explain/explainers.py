@@ -46,7 +46,7 @@ def explain_text(
     entries: list[Entry]
     if length is None:
         found = find_places(features, given)
-        network = as_softmax(own_network(fitted.network, Examples.text(corpus.core)))
+        network = own_network(as_softmax(fitted.network), Examples.text(corpus.core))
         examples = Examples.text(corpus.core)
         attribution = of_table(network, examples, _outputs(fitted, columns))
         attribution = _stretched(fitted, attribution, network, examples)
@@ -56,8 +56,7 @@ def explain_text(
     else:
         ids = corpus.sequences(length)[0][: len(words)]
         entries = [Entry(word, "word", (i, i + 1)) for i, word in enumerate(words[: len(ids)])]
-        network, examples = _by_position(fitted.network, ids, length)
-        network = as_softmax(network)
+        network, examples = _by_position(as_softmax(fitted.network), ids, length)
         attribution = of_table(network, examples, _outputs(fitted, columns))
         attribution = _stretched(fitted, attribution, network, examples)
         shares = attribution.shares[: len(ids)]
@@ -79,7 +78,7 @@ def explain_vector(
     """Of one feature vector; of a sparse one the features that are there."""
     _check(fitted)
     columns = _columns(fitted, classes, probabilities)
-    network = as_softmax(own_network(fitted.network, features.examples()))
+    network = own_network(as_softmax(fitted.network), features.examples())
     if features.kind == "dense":
         (x,) = features.arrays
         present = np.arange(x.shape[1])

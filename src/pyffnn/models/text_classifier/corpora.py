@@ -23,10 +23,12 @@ class TextCorpora:
         threshold: float = 0.0,
         windows: int | str | None = None,
         reduce: Reduce = "mean",
+        n_threads: int | None = None,
     ) -> Iterator[Any]:
         """Arrow record batches with the predictions for the documents of a column beside them, one by one as they are asked for.
 
-        Raises ImportError without pyarrow, KeyError for a column that is not there, TypeError for one that holds no texts.
+        Raises ImportError without pyarrow, KeyError for a column that is not there, TypeError for one that holds no texts; at once
+        ValueError for an argument out of its range and TypeError for what holds no batches.
 
         Parameters
         ----------
@@ -43,12 +45,21 @@ class TextCorpora:
             None: whole documents; a number of words; or "paragraphs" (lines).
         reduce
             What is made of a class's probabilities in the windows of a document: "mean", "max", "min" or "first".
+        n_threads
+            Threads; None: those of the model.
         """
         from pyffnn.models.text_classifier.scoring import score_batches
 
         model: Any = self
         return score_batches(
-            model, batches, column=column, k=k, threshold=threshold, windows=windows, reduce=reduce
+            model,
+            batches,
+            column=column,
+            k=k,
+            threshold=threshold,
+            windows=windows,
+            reduce=reduce,
+            n_threads=n_threads,
         )
 
     def fold(self) -> Self:

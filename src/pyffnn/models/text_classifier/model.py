@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from pyffnn.formats.model_file import PathLike
+from pyffnn.models.calibration import refuse_first_pass
 from pyffnn.models.checks import check_sample_weight
 from pyffnn.models.classifier import Classifier
 from pyffnn.models.labels import ClassWeight
@@ -413,6 +414,7 @@ class TextClassifier(TextAnswers):
         self._check_settings()
         X = collected(X)
         if self._fitted is None:
+            refuse_first_pass(self)
             read = self._reader().training(recipe.featurizer(self), X, y, classes)
             weight, by_class = self._weigh(
                 read.targets, check_sample_weight(sample_weight, read.targets.size)

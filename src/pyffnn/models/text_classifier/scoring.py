@@ -8,9 +8,17 @@ from typing import TYPE_CHECKING, Any, get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from pyffnn.models.arguments import is_number
 from pyffnn.models.names import Reduce
+from pyffnn.models.parameters import check_one
 from pyffnn.models.text_classifier.fold import for_scoring
-from pyffnn.text.columns import ScoredBatches, batches_of, text_column, with_predictions
+from pyffnn.text.columns import (
+    ScoredBatches,
+    batches_of,
+    check_column,
+    text_column,
+    with_predictions,
+)
 
 if TYPE_CHECKING:
     from pyffnn.models.text_classifier.answers import TextAnswers
@@ -29,10 +37,7 @@ def score_texts(
     reduce: Reduce = "mean",
 ) -> tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.float32]]:
     """(ends of each text's predictions, numbers of classes, probabilities), best first; a text that is None has none."""
-    if k != -1 and k < 1:
-        raise ValueError(f"k must be at least 1 (or -1 for all classes), got {k}")
-    if reduce not in _REDUCE:
-        raise ValueError(f"reduce must be one of {', '.join(_REDUCE)}, got {reduce!r}")
+    _check(k, threshold, windows, reduce)
     parts = [[] if text is None else _cut(text, windows) for text in texts]
     if reduce == "first":
         parts = [part[:1] for part in parts]
@@ -59,11 +64,40 @@ def score_texts(
 
 
 def score_batches(
-    model: TextAnswers, batches: Any, *, column: str = "text", k: int = 1, **options: Any
+    model: TextAnswers,
+    batches: Any,
+    *,
+    column: str,
+    k: int,
+    n_threads: int | None = None,
+    **options: Any,
 ) -> Iterator[Any]:
     """See `TextClassifier.score_batches`."""
-    model = for_scoring(model)
+    check_column(column)
+    _check(k, **options)
+    model = _with_threads(for_scoring(model), n_threads)
     return ScoredBatches(_scored(model, batch, column, k, options) for batch in batches_of(batches))
+
+
+def _check(k: Any, threshold: Any, windows: Any, reduce: Any) -> None:
+    if isinstance(k, bool) or not isinstance(k, int | np.integer) or (k != -1 and k < 1):
+        raise ValueError(f"k must be at least 1 (or -1 for all classes), got {k!r}")
+    if not is_number(threshold):
+        raise ValueError(f"threshold must be a number, got {threshold!r}")
+    if reduce not in _REDUCE:
+        raise ValueError(f"reduce must be one of {', '.join(_REDUCE)}, got {reduce!r}")
+    _cut("", windows)
+
+
+def _with_threads(model: TextAnswers, n_threads: int | None) -> TextAnswers:
+    """The model, with the same state, on so many threads; ValueError for what is no number of threads."""
+    if n_threads is None:
+        return model
+    twin = object.__new__(type(model))
+    twin.__dict__.update(model.__dict__)
+    twin.n_threads = n_threads
+    check_one(twin, "n_threads")
+    return twin
 
 
 def _scored(model: TextAnswers, batch: Any, column: str, k: int, options: dict[str, Any]) -> Any:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from pyffnn.models.calibration import refuse_first_pass
 from pyffnn.models.text_classifier import recipe
 from pyffnn.models.text_classifier.reading import ReadTexts
 from pyffnn.models.text_classifier.row_weights import Weighting, new_row_weights, row_weights
@@ -148,6 +149,7 @@ def begin_weighted(
 def prepare(model: TextClassifier, X: Any, y: Any, classes: Any) -> None:
     """Vocabulary from the texts and random weights, no training yet: `partial_fit` then goes on from there."""
     model._check_settings()
+    refuse_first_pass(model)
     read = model._reader().training(recipe.featurizer(model), X, y, classes)
     fitted, restart = begin(model, read, None, model._seed(None))
     restart()
