@@ -34,6 +34,7 @@ CORPORA = {
     "AG News subset": Corpus("AGNews/train.tsv.gz", "AGNews/test.tsv.gz", want=90.3),
     "IMDB 8 stars": Corpus("IMDB/train.tsv.gz", "IMDB/test.tsv.gz", 1),
     "Brown 15 genres": Corpus("Brown", None),
+    "Brown, each quarter": Corpus("Brown: quarters", None),
     "100 generated classes": Corpus("generated:100", None),
     "1,000 generated classes": Corpus("generated:1000", None),
     "10,000 generated classes": Corpus("generated:10000", None),
@@ -49,17 +50,31 @@ def lines(path: Path) -> list[str]:
 
 def read(path: Path, column: int) -> Split:
     rows = [line.split("\t") for line in lines(path)]
-    return Split([row[-1] for row in rows], [row[column] for row in rows])
+    texts = [row[-1] for row in rows]
+    documents = sentences_of(texts, path.parent) if "phrases" in path.name else None
+    return Split(texts, [row[column] for row in rows], documents)
 
 
-def brown(folder: Path) -> tuple[Split, Split]:
+def sentences_of(phrases: list[str], folder: Path) -> list[int]:
+    """The sentence that each phrase is of: phrases come before theirs, tree by tree."""
+    whole = set(read(folder / "train.tsv", 0).texts)
+    found, number = [], 0
+    for phrase in phrases:
+        found.append(number)
+        number += phrase.lower() in whole
+    return found
+
+
+def brown(folder: Path, quarter: int = 0) -> tuple[Split, Split]:
+    """Pieces of documents; those of one quarter of the documents, drawn once, are held out."""
     text = [
         line for part in ("train", "valid", "test") for line in lines(folder / f"brown.{part}.txt")
     ]
     documents = [
         row for row in (line.split("\t") for line in lines(folder / "docs.tsv")) if row[2].isdigit()
     ]
-    held = set(np.random.default_rng(0).permutation(len(documents))[: len(documents) // 4].tolist())
+    order = np.random.default_rng(0).permutation(len(documents))
+    held = set(np.array_split(order, 4)[quarter].tolist())
     parts = Split([], [], []), Split([], [], [])
     for i, (_, genre, first, end) in enumerate(documents):
         words = " ".join(text[int(first) : int(end) + 1]).split()
@@ -95,6 +110,10 @@ def generated(classes: int, each: int = 20, held: int = 2000) -> tuple[Split, Sp
 def splits(data: Path, corpus: Corpus, size: int) -> Iterator[tuple[Split, Split]]:
     if corpus.train.startswith("generated:"):
         train, test = generated(int(corpus.train.partition(":")[2]))
+    elif corpus.train == "Brown: quarters":
+        for quarter in range(4):
+            yield brown(data / "Brown", quarter)
+        return
     elif corpus.train == "Brown":
         train, test = brown(data / corpus.train)
     elif corpus.test is not None:

@@ -149,19 +149,23 @@ def _calibration(
     kept = [f"{size:,}" for size in sizes] + ["all"]
     places = [*map(str, sizes), "all"]
 
-    def errors(name: str, who: str) -> list[float]:
-        every = (
-            found.get(f"{name} | {place} | {who}", {}).get("calibration_error") for place in places
-        )
+    def errors(name: str, who: str, what: str = "calibration_error") -> list[float]:
+        every = (found.get(f"{name} | {place} | {who}", {}).get(what) for place in places)
         return [float("nan") if one is None else float(np.mean(one)) for one in every]
 
     names = [name for name in corpora if not np.isnan(errors(name, whose[1])).all()]
     if not names:
         return
     _head(
-        "Calibration error on the test texts, 15 bins",
+        "Calibration error on the test texts, 15 bins (what a model whose probabilities are right shows on them by chance)",
         *("corpus", *(f"calibrated, {n}" for n in kept), *(f"without, {n}" for n in kept)),
     )
     for name in names:
-        cells = errors(name, whose[1]) + errors(name, whose[0])
-        _row(name, *("" if np.isnan(cell) else f"{cell:.3f}" for cell in cells))
+        calibrated = [
+            "" if np.isnan(error) else f"{error:.3f}" + ("" if np.isnan(by) else f" ({by:.3f})")
+            for error, by in zip(
+                errors(name, whose[1]), errors(name, whose[1], "chance_error"), strict=True
+            )
+        ]
+        without = ("" if np.isnan(cell) else f"{cell:.3f}" for cell in errors(name, whose[0]))
+        _row(name, *calibrated, *without)

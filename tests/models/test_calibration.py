@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 import pickle
 from typing import Any
 
@@ -11,7 +12,7 @@ import pytest
 
 from pyffnn import FFNNClassifier, TextClassifier
 from pyffnn.metrics import expected_calibration_error
-from pyffnn.models.calibration import conformal_floor, fit_temperature, folds
+from pyffnn.models.calibration import conformal_floor, fit_temperature, folds, least_loss
 from pyffnn.models.labels import Targets
 
 
@@ -64,6 +65,48 @@ def test_weights_count_and_soft_rows_equal_their_labels() -> None:
     )
     rows = np.eye(3, dtype=np.float32)[codes]
     assert fit_temperature(z, Targets(np.arange(3), probabilities=rows), weight) == once
+
+
+@pytest.mark.parametrize("true", [0.02, 0.5, 1.0, 30.0])
+@pytest.mark.parametrize("classes", [2, 7])
+def test_the_least_loss_is_that_of_the_best_temperature(true: float, classes: int) -> None:
+    rng = np.random.default_rng(5)
+    z = rng.normal(size=(500, classes)) * 2
+    codes = np.where(rng.random(500) < 0.6, z.argmax(axis=1), rng.integers(classes, size=500))
+    grid = np.exp(np.linspace(math.log(0.01), math.log(100), 2001))
+    best = min(nll(z * true, codes, t) for t in grid)
+    found = least_loss(z * true, Targets(np.arange(classes), codes))
+    assert found == pytest.approx(best, rel=1e-4)
+    weight = rng.integers(0, 3, size=500)
+    again = np.repeat(np.arange(500), weight)
+    once = least_loss(z, Targets(np.arange(classes), codes), weight)
+    twice = least_loss(z[again], Targets(np.arange(classes), codes[again]))
+    assert once == pytest.approx(twice, rel=1e-6)
+    rows = np.eye(classes, dtype=np.float32)[codes]
+    assert least_loss(z, Targets(np.arange(classes), probabilities=rows), weight) == once
+
+
+def test_the_least_loss_of_logits_that_say_nothing_or_all() -> None:
+    codes = np.arange(60) % 3
+    targets = Targets(np.arange(3), codes)
+    assert least_loss(np.zeros((60, 3)), targets) == pytest.approx(math.log(3))
+    right = np.eye(3)[codes]
+    assert 0 <= least_loss(right * 4, targets) < 1e-6
+    # no temperature is negative: logits of the other classes are best hardly looked at
+    assert least_loss(-right * 4, targets) == pytest.approx(nll(-right * 4, codes, 100.0), rel=1e-3)
+
+
+def test_the_least_loss_of_label_sets() -> None:
+    rng = np.random.default_rng(6)
+    z = rng.normal(size=(300, 4)) * 3
+    matrix = rng.random((300, 4)) < 1 / (1 + np.exp(-z / 2))
+    targets = Targets.of_sets(np.arange(4), *np.nonzero(matrix), 300)
+
+    def loss(t: float) -> float:
+        return float(np.log1p(np.exp(np.where(matrix, -z, z) / t)).sum(axis=1).mean())
+
+    best = min(loss(t) for t in np.exp(np.linspace(-2, 4, 2001)))
+    assert least_loss(z, targets) == pytest.approx(best, rel=1e-5)
 
 
 def test_a_few_right_answers_do_not_make_it_sure() -> None:

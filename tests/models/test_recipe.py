@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import dataclasses
 import itertools
 import math
 
@@ -12,7 +14,7 @@ from models.samples import reviews
 from pyffnn import TextClassifier
 from pyffnn.models.labels import Targets
 from pyffnn.models.text_classifier import recipe
-from pyffnn.models.text_classifier.choice import cut_again, parts_in_order
+from pyffnn.models.text_classifier.choice import _Trials, cut_again, parts_in_order
 from pyffnn.models.text_classifier.row_weights import new_row_weights, row_weights
 from pyffnn.net import Examples, Network
 from pyffnn.text.featurizer import Featurizer
@@ -26,8 +28,18 @@ def bags(features, texts):
     return [ids[i:j].tolist() for i, j in itertools.pairwise(offsets)]
 
 
-def oracle_weights(rows, sets, classes, count, weighting="both"):
+def pieces_share(features):
+    """What each row counts: one of a word or of several 1, one of a piece of a word less the more lengths pieces have."""
+    share = np.ones(features.num_rows)
+    if features.char_ngrams is not None:
+        low, high = features.char_ngrams
+        share[features.char_rows] = 0.6 / math.sqrt(high - low + 1)
+    return share
+
+
+def oracle_weights(features, sets, classes, count, weighting="both"):
     """By the formula, one row after the other."""
+    rows, pieces = features.num_rows, pieces_share(features)
     rarity, unevenness = {"both": (2, 0.5), "unevenness": (1, 0.5), "rarity": (2, 0)}[weighting]
     labels = [c for s in classes for c in s]
     share = [(labels.count(c) + 1e-3) / (len(labels) + 1e-3 * count) for c in range(count)]
@@ -40,7 +52,7 @@ def oracle_weights(rows, sets, classes, count, weighting="both"):
         for c in range(count):
             p = (near.count(c) + count * share[c]) / (len(near) + count)
             square += share[c] * math.log(p / share[c]) ** 2
-        weights.append(idf**rarity * (math.sqrt(square) + 1e-3) ** unevenness)
+        weights.append(idf**rarity * (math.sqrt(square) + 1e-3) ** unevenness * pieces[row])
     return weights
 
 
@@ -50,11 +62,11 @@ def test_weights_of_rows(settings):
     corpus = features.fit(TEXTS)
     sets = bags(features, TEXTS)
     one = Targets(np.arange(3), codes=CODES)
-    expected = oracle_weights(features.num_rows, sets, [[c] for c in CODES], 3)
+    expected = oracle_weights(features, sets, [[c] for c in CODES], 3)
     np.testing.assert_allclose(row_weights(corpus, one), expected, rtol=1e-6)
     np.testing.assert_allclose(new_row_weights(corpus, one, 2), expected[2:], rtol=1e-6)
     for other in ("unevenness", "rarity"):
-        expected = oracle_weights(features.num_rows, sets, [[c] for c in CODES], 3, other)
+        expected = oracle_weights(features, sets, [[c] for c in CODES], 3, other)
         found = row_weights(corpus, one, None, other)
         np.testing.assert_allclose(found, expected, rtol=1e-6)
         found = new_row_weights(corpus, one, 2, other)
@@ -64,13 +76,48 @@ def test_weights_of_rows(settings):
     pairs = [(0, 0), (0, 2), (1, 1), (3, 2), (5, 0), (5, 1), (5, 2)]
     several = Targets.of_sets(np.arange(3), *np.array(pairs).T, len(TEXTS))
     classes = [[c for i, c in pairs if i == text] for text in range(len(TEXTS))]
-    expected = oracle_weights(features.num_rows, sets, classes, 3)
+    expected = oracle_weights(features, sets, classes, 3)
     np.testing.assert_allclose(row_weights(corpus, several), expected, rtol=1e-6)
     np.testing.assert_allclose(new_row_weights(corpus, several, 1), expected[1:], rtol=1e-6)
     used = np.arange(len(TEXTS)) % 3 > 0
     classes = [[c] if u else [] for c, u in zip(CODES, used, strict=True)]
-    expected = oracle_weights(features.num_rows, sets, classes, 3)
+    expected = oracle_weights(features, sets, classes, 3)
     np.testing.assert_allclose(row_weights(corpus, one, used), expected, rtol=1e-6)
+
+
+def test_new_pieces_of_words_count_as_those_of_the_model():
+    model = TextClassifier(pooling="weighted", char_ngrams=(3, 4), epochs=2).fit(*reviews(800))
+    assert model._state().settings["char_share"] == pytest.approx(0.6 / math.sqrt(2))
+    more = ["an unheardof word", "unheardof and unseen"]
+    old = copy.deepcopy(model)
+    # files from before pieces had a share do not hold it
+    settings = {k: v for k, v in old._state().settings.items() if k != "char_share"}
+    old._keep(dataclasses.replace(old._state(), settings=settings))
+    first = model._state().features.num_rows
+    for one in (model, old):
+        one.partial_fit(more, ["good", "bad"])
+    new, before = (m._state().network.parameters()["embedding.weights"] for m in (model, old))
+    np.testing.assert_array_equal(new[:first], before[:first])
+    share = pieces_share(model._state().features)[first:]
+    assert 0 < np.count_nonzero(share < 1) < share.size
+    np.testing.assert_allclose(new[first:], before[first:] * share, rtol=1e-6)
+
+
+@pytest.mark.parametrize(("offset", "found"), [(0.0, 0.0), (0.3, 0.25), (-0.4, -0.5), (2.0, 0.5)])
+def test_the_rate_between_those_that_were_tried(offset, found):
+    """The top of a parabola, a quarter of a doubling being the finest step."""
+    texts, labels = reviews(800)
+    model = TextClassifier()
+    read = model._reader().training(recipe.featurizer(model), texts, labels, None)
+    trials = _Trials(model, read, np.arange(800), 0, lambda *_: None, (1.0, 5), None, None)
+    best = trials._start
+    for doublings in (-1, 0, 1):
+        other = best._replace(rate=2.0**doublings)
+        assert trials._between(best) == best
+        trials._scores[other] = 3 - 0.1 * (doublings - offset) ** 2
+    assert trials._between(best).rate == 2**found
+    trials._scores[best] = -np.inf
+    assert trials._between(best) == best
 
 
 def test_weighted_bags_are_those_of_the_formula():
@@ -135,10 +182,15 @@ def test_the_choice_is_measured_and_told(capsys, tmp_path):
     tried = list(chosen["tried"])
     assert len(tried) >= 7 and all(0 <= t["accuracy"] <= 1 for t in tried)
     names = ("weighting", "char_ngrams", "learning_rate", "epochs")
-    best = next(t for t in tried if all(t[name] == chosen[name] for name in names))
-    score = [t["accuracy"] - 0.05 * t["loss"] for t in tried]
-    # each of the others came later and was no thousandth better, or was overtaken by one that was
-    assert best["accuracy"] - 0.05 * best["loss"] > max(score) - 0.004
+    # the rate is that of one of them, or between it and one that was half or twice as high
+    best = min(
+        (t for t in tried if all(t[n] == chosen[n] for n in ("char_ngrams", "epochs"))),
+        key=lambda t: abs(math.log(t["learning_rate"] / chosen["learning_rate"])),
+    )
+    assert 1 / math.sqrt(2) < best["learning_rate"] / chosen["learning_rate"] < math.sqrt(2)
+    score = [t["accuracy"] / 2 - 0.4 * t["loss"] for t in tried]
+    # each of the others came later and gained too little, or was overtaken by one that did not
+    assert best["accuracy"] / 2 - 0.4 * best["loss"] > max(score) - 0.014
     assert all(f"best of {len(tried)} on" in chosen["why"][n] for n in names[:3])
     assert "recipe  pooling weighted" in capsys.readouterr().err
     assert chosen["epochs"] == len(model.history_)

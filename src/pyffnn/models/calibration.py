@@ -38,6 +38,7 @@ __all__ = [
     "fit_by_spread",
     "fit_temperature",
     "folds",
+    "least_loss",
     "refuse_first_pass",
 ]
 
@@ -102,6 +103,38 @@ def fit_temperature(
         else:
             low = middle
     return math.exp(-(low + high) / 2)
+
+
+def least_loss(
+    z: NDArray[np.float64], targets: Targets, weight: NDArray[Any] | None = None
+) -> float:
+    """The mean loss of logits [n, classes] at the temperature that is best for it, between 1/100 and 100.
+
+    It says how well logits tell classes apart, whatever their scale.
+    """
+    n, n_classes = z.shape
+    weight = np.ones(n) if weight is None else np.asarray(weight, np.float64)
+    weight, wanted = weight / weight.sum(), _wanted(targets, n_classes)
+    if not targets.multilabel:
+        z = z - z.max(axis=1, keepdims=True)
+    pull = float(np.einsum("i,ij,ij", weight, wanted, z))
+    curve = _sigmoid_curve if targets.multilabel else _softmax_curve
+    low, high = math.log(1 / _HOTTEST), math.log(1 / _COLDEST)
+    at = 0.0
+    for _ in range(40):
+        scale = math.exp(at)
+        value, slope, second = curve(z, scale, weight)
+        if slope > pull:
+            high = at
+        else:
+            low = at
+        # Newton's step in the scale, in its logarithm; half the bracket where it leads out of that
+        step = (pull - slope) / (scale * second) if second > 0 else math.inf
+        following = at + step if low < at + step < high else (low + high) / 2
+        if abs(following - at) < 1e-3:
+            break
+        at = following
+    return value - scale * pull
 
 
 def fit_by_spread(
@@ -203,6 +236,27 @@ def _softmax_slope(z: NDArray[np.float64], scale: float, weight: NDArray[np.floa
 def _sigmoid_slope(z: NDArray[np.float64], scale: float, weight: NDArray[np.float64]) -> float:
     p = 0.5 * (1 + np.tanh(scale * z / 2))
     return float(np.einsum("i,ij,ij", weight, p, z))
+
+
+def _softmax_curve(
+    z: NDArray[np.float64], scale: float, weight: NDArray[np.float64]
+) -> tuple[float, float, float]:
+    """The mean log of the sum of exp(scale z), where the greatest z is 0, and its first two derivatives by ``scale``."""
+    p = np.exp(scale * z)
+    total = p.sum(axis=1)
+    first = np.einsum("ij,ij->i", p, z) / total
+    second = np.einsum("ij,ij,ij->i", p, z, z) / total - first**2
+    return float(weight @ np.log(total)), float(weight @ first), float(weight @ second)
+
+
+def _sigmoid_curve(
+    z: NDArray[np.float64], scale: float, weight: NDArray[np.float64]
+) -> tuple[float, float, float]:
+    """The same of the sum of log(1 + exp(scale z))."""
+    p = 0.5 * (1 + np.tanh(scale * z / 2))
+    value = np.logaddexp(0, scale * z).sum(axis=1)
+    first, second = (p * z).sum(axis=1), (p * (1 - p) * z**2).sum(axis=1)
+    return float(weight @ value), float(weight @ first), float(weight @ second)
 
 
 def calibrated(network: Network, temperature: float, power: float) -> Network:

@@ -8,6 +8,7 @@ is counted in rows, not in seconds: the choice is a function of the texts, the l
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from itertools import pairwise
@@ -16,6 +17,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from pyffnn.models.calibration import least_loss
+from pyffnn.models.logits import logits
 from pyffnn.models.text_classifier import recipe
 from pyffnn.models.text_classifier.reading import ReadTexts
 from pyffnn.models.text_classifier.row_weights import Weighting, row_weights
@@ -33,19 +36,29 @@ __all__ = ["Choice", "Tried", "choose", "cut_again", "parts_in_order", "told"]
 Tried: TypeAlias = list[dict[str, Any]]
 Chars: TypeAlias = tuple[int, int] | None
 
-# A candidate that is as often right and surer of it than the texts warrant is the worse one. The loss is in units of guessing among
-# two: with many classes a loss is large, and says little of what is right.
-_LOSS_SHARE = 0.05
-# What a candidate must be better by: less is noise, and the rules were found on more texts than these.
+# A score is what a nat of loss is worth in texts that are right near the best, 0.3 to 0.6 on the corpora of the results, and half of the
+# accuracy: of classes in an order the loss alone likes a model that is sure of none of them.
+_A_NAT = 0.4
+_ACCURACY = 0.5
+# What a rate or more passes must be better by.
 _GAIN = 0.001
+# What other weights and pieces must: the rule was found on more texts than these.
+_KIND_GAIN = 0.01
 # What pieces of words must gain: they are several rows a word, in every text to come.
-_CHAR_SHARE = 0.004
-_SLOWER, _FASTER = 0.3, 3.0
+_CHAR_GAIN = 0.004
+# Times, at most, that the rate is.
+_HALVED, _DOUBLED = 3, 2
+# Rate of a trial: one that diverges says nothing.
+_HIGHEST = 16.0
+# Held-out texts that the loss of a candidate is taken over, and the logits of them all, at most.
+_MOST_JUDGED = 5000
+_MOST_LOGITS = 2_000_000
 _FOLDS = 4
-# Trainings that the parts are planned for: three ways to weigh and two more pieces of words at half the passes, three rates at all.
+# Trainings that the parts are planned for: three ways to weigh and two more pieces of words at half the passes, three rates at all passes.
 _PLANNED = 5.5
 # Rows of 16 numbers looked at in all candidates' training: a quarter of a second or so for a few texts, and for more texts less by the
-# fourth power of their number, down to what training itself will look at.
+# fourth power of their number, down to a third more than training itself will look at: four candidates on four ninths of the texts.
+_WHOLE = 4 / 3
 _MOST_VISITS = 1e7
 _FEW_TEXTS = 2500
 # From so many texts on, as for so many.
@@ -69,7 +82,8 @@ class Choice:
     read
         The texts as they are to be trained on.
     tried
-        Each candidate, how often it was right on texts that it had not seen, and its loss there.
+        Each candidate, how often it was right on texts that it had not seen, and its loss there, at the
+        temperature that suits it best.
     """
 
     read: ReadTexts
@@ -124,7 +138,7 @@ def choose(
     own = recipe.weighted_optimizer(classes)
     rate = recipe.optimizer(model, epochs, own, classes=classes).schedule().lr
     assert rate is not None
-    return _Trials(model, read, texts, seed, data_of, (rate, epochs), groups).choice()
+    return _Trials(model, read, texts, seed, data_of, (rate, epochs), groups, weight).choice()
 
 
 def told(
@@ -150,26 +164,28 @@ class _Trials:
         data_of: Callable[[TextFitted, ReadTexts], Data],
         first: tuple[float, int],
         groups: NDArray[np.int64] | None,
+        weight: NDArray[np.float32] | None,
     ) -> None:
         self._model, self._seed, self._data_of = model, seed, data_of
+        self._weight, self._whole = weight, texts.size
         chars = read.corpus.featurizer.char_ngrams
         self._start = _Candidate(recipe.weighting(int(read.targets.classes.size)), chars, *first)
         self._read: dict[Chars, ReadTexts] = {chars: read}
-        self._states: dict[Chars, tuple[dict[str, Any], Data, float]] = {}
+        self._states: dict[Chars, tuple[TextFitted, Data, float]] = {}
         self._weights: dict[tuple[Weighting, Chars, int], NDArray[np.float32]] = {}
         self._scores: dict[_Candidate, float] = {}
         self._tried: Tried = []
         self._perfect = False
-        self._guess = np.log2(max(read.targets.classes.size, 2))
         visit = self._state(chars)[2]
         whole = visit * texts.size * first[1]
         few = min(1.0, _FEW_TEXTS / texts.size) ** 4
-        self._left = max(_MOST_VISITS * few, whole * min(1.0, _MANY_TEXTS / texts.size))
+        most = _WHOLE * whole * min(1.0, _MANY_TEXTS / texts.size)
+        self._left = max(_MOST_VISITS * few, most)
         planned = self._left / max(_PLANNED * whole * (_FOLDS - 1) / _FOLDS, 1)
         self._small = planned >= 1
         if not self._small:
-            # three candidates on so many texts as there is time for
-            size = int(self._left / (3.01 * visit * first[1] * (_FOLDS - 1) / _FOLDS))
+            # four candidates on so many texts as there is time for
+            size = int(self._left / (4.01 * visit * first[1] * (_FOLDS - 1) / _FOLDS))
             texts = np.random.default_rng(seed).permutation(texts)[:size]
             texts.sort()
         self._texts = texts
@@ -184,27 +200,27 @@ class _Trials:
     def choice(self) -> Choice:
         best = self._start
         if self._small:
-            passes = best.epochs
-            best = best._replace(epochs=max(passes // 2, 1))
+            # half the passes, at a rate that gets as far
+            passes, rate = best.epochs, best.rate
+            half = max(passes // 2, 1)
+            best = best._replace(epochs=half, rate=rate * passes / half)
             for candidates in (self._weightings, self._chars):
-                best = self._best(best, candidates(best))
-            best = best._replace(epochs=passes)
-            best = self._slower(best, _SLOWER, _GAIN)
-            if best.rate == self._start.rate:
-                best = self._best(best, iter([best._replace(rate=best.rate * _FASTER)]))
+                best = self._best(best, candidates(best), _KIND_GAIN)
+            best = best._replace(epochs=passes, rate=rate)
+            best = self._rates(best)
             while best.rate >= self._start.rate and best.epochs < recipe.MOST_EPOCHS:
                 more = self._best(best, iter([best._replace(epochs=2 * best.epochs)]))
                 if more == best:
                     break
                 best = more
         elif self._texts.size >= _LEAST_SAMPLE:
-            # A part of the texts learns in fewer steps: a rate that does as well there is too high for all of them.
-            best = self._slower(best, 0.5, -4 * _GAIN)
+            best = self._rates(best)
             few = self._read[best.chars].corpus.num_tokens <= _FEW_WORDS
             if few and recipe.may_cut(self._model) and best.chars is not None:
-                best = self._best(best, iter([best._replace(chars=None)]))
+                best = self._best(best, iter([best._replace(chars=None)]), _KIND_GAIN)
         if not self._tried:
             return Choice(self._read[best.chars], best.weighting)
+        best = self._between(best)
         read = self._read[best.chars]
         return Choice(read, best.weighting, best.rate, best.epochs, self._tried)
 
@@ -219,14 +235,32 @@ class _Trials:
                 if chars != best.chars:
                     yield best._replace(chars=chars)
 
-    def _slower(self, best: _Candidate, factor: float, gain: float) -> _Candidate:
-        """With a lower rate, and one lower still, for as long as that helps."""
-        for _ in range(2):
-            less = self._best(best, iter([best._replace(rate=best.rate * factor)]), gain)
-            if less == best:
+    def _rates(self, best: _Candidate) -> _Candidate:
+        """With half the rate, and half of that, for as long as it helps; else with twice the rate."""
+        for factor, times in ((0.5, _HALVED), (2.0, _DOUBLED)):
+            for _ in range(times):
+                other = self._best(best, iter([best._replace(rate=best.rate * factor)]))
+                if other == best:
+                    break
+                best = other
+            if best.rate != self._start.rate:
                 break
-            best = less
         return best
+
+    def _between(self, best: _Candidate) -> _Candidate:
+        """At the top of the parabola through the scores of half and twice the rate, to a quarter of a doubling.
+
+        Not finer, so that no last bit of a score is one of the weights.
+        """
+        known = self._scores.get
+        below, here, above = (known(best._replace(rate=best.rate * f)) for f in (0.5, 1.0, 2.0))
+        if below is None or here is None or above is None:
+            return best
+        bend = 2 * here - below - above
+        if not (math.isfinite(bend) and bend > 0):
+            return best
+        at = min(max((above - below) / (2 * bend), -0.5), 0.5)
+        return best._replace(rate=best.rate * 2 ** (round(4 * at) / 4))
 
     def _best(
         self, best: _Candidate, others: Iterator[_Candidate], gain: float = _GAIN
@@ -246,33 +280,46 @@ class _Trials:
         """Of texts that it has not seen; None: there is no time left to know."""
         if candidate in self._scores:
             return self._scores[candidate]
-        spec, data, visit = self._state(candidate.chars)
+        fitted, data, visit = self._state(candidate.chars)
         cost = visit * self._texts.size * candidate.epochs * self._folds * (_FOLDS - 1) / _FOLDS
         if cost > self._left:
             return None
         self._left -= cost
-        right = loss = total = 0.0
+        right = total = 0.0
+        judged: list[NDArray[np.int64]] = []
+        values: list[NDArray[np.float64]] = []
+        threads = self._model._threads()
+        most = min(_MOST_JUDGED, _MOST_LOGITS // fitted.classes.size)
         for fold in range(self._folds):
             held, part = self._texts[self._parts == fold], self._texts[self._parts != fold]
-            network = Network(spec)
+            network = Network(fitted.network.spec)
             begin_weighted(network, self._seed, self._row_weights(candidate, fold, part))
             if not self._train(network, data, part, candidate):
-                loss = np.inf
+                judged = []
                 break
-            losses, weight, correct = network.evaluate(*data, held, self._model._threads())
-            right, loss, total = right + correct, loss + losses, total + weight
-        if not total > 0:
-            accuracy, mean = 0.0, float("inf")
-        else:
-            accuracy, mean = float(right / total), float(loss / total)
-        self._tried.append({**candidate.named(), "accuracy": accuracy, "loss": mean})
+            _, weight, correct = network.evaluate(*data, held, threads)
+            right, total = right + correct, total + weight
+            judged.append(held[:: max(-(-held.size * self._folds // most), 1)])
+            state = replace(fitted, network=network)
+            values.append(logits(state, data.examples, judged[-1], threads))
+        accuracy, loss = 0.0, float("inf")
+        if judged and total > 0:
+            accuracy = float(right / total)
+            loss = self._loss(np.concatenate(values), np.concatenate(judged))
+        self._tried.append({**candidate.named(), "accuracy": accuracy, "loss": loss})
         self._perfect = self._perfect or accuracy == 1
-        score = accuracy - _LOSS_SHARE * mean / self._guess
-        self._scores[candidate] = score - (0 if candidate.chars is None else _CHAR_SHARE)
+        score = _ACCURACY * accuracy - _A_NAT * loss
+        self._scores[candidate] = score - (0 if candidate.chars is None else _CHAR_GAIN)
         return self._scores[candidate]
 
-    def _state(self, chars: Chars) -> tuple[dict[str, Any], Data, float]:
-        """A network's spec and the data for it, and what a text costs in rows of 16 numbers."""
+    def _loss(self, z: NDArray[np.float64], texts: NDArray[np.int64]) -> float:
+        weight = None if self._weight is None else self._weight[texts]
+        if weight is not None and not weight.any():
+            return float("inf")
+        return least_loss(z, self._read[self._start.chars].targets.take(texts), weight)
+
+    def _state(self, chars: Chars) -> tuple[TextFitted, Data, float]:
+        """The state of a network and the data for it, and what a text costs in rows of 16 numbers."""
         if chars not in self._states:
             if chars not in self._read:
                 self._read[chars] = cut_again(self._model, self._read[self._start.chars], chars)
@@ -280,10 +327,10 @@ class _Trials:
             fitted, _ = begin(self._model, read, None, self._seed)
             few = np.arange(0, len(read.corpus), max(len(read.corpus) // 64, 1))
             rows = max(read.corpus.bags(few)[0].size / few.size, 1.0)
-            spec = dict(fitted.network.spec)
+            spec = fitted.network.spec
             visit = rows * spec["dim"] * _COST[spec["optimizer"]]
             visit += _PRODUCTS * spec["dim"] * spec["n_outputs"]
-            self._states[chars] = spec, self._data_of(fitted, read), visit
+            self._states[chars] = fitted, self._data_of(fitted, read), visit
         return self._states[chars]
 
     def _row_weights(
@@ -304,8 +351,9 @@ class _Trials:
         """Whether all losses were finite."""
         size, threads = int(self._model.batch_size), self._model._threads()
         batches = Shuffled(part, size, self._seed)
+        rate = min(candidate.rate * math.sqrt(self._whole / max(part.size, 1)), _HIGHEST)
         for epoch in range(candidate.epochs):
-            for group in batches.epoch(epoch, candidate.epochs, linear_decay(candidate.rate)):
+            for group in batches.epoch(epoch, candidate.epochs, linear_decay(rate)):
                 order = group.order(0, len(group))
                 if not network.train(*data, order, size, group.rates, threads).finite:
                     return False

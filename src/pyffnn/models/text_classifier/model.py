@@ -71,7 +71,7 @@ class TextClassifier(TextAnswers):
         "weighted", "mean", "sqrtn", "sum", "max", "min", a tuple of the
         last five side by side, "concat" or "auto". "weighted": each row of a text once,
         times 1 + ln(its count) and a weight found in training (by its idf and how unevenly it falls
-        on the classes), over the norm of these. "sqrtn" divides the sum of the rows by the root of
+        on the classes, less for a piece of a word), over the norm of these. "sqrtn" divides the sum of the rows by the root of
         their number, "sum" by nothing. "auto": "weighted" from 3,000 words on; "mean" for fewer,
         and with hidden layers, ``windows``, an ``optimizer``, ``learning_rate`` or ``pretrained_vectors``.
     windows
@@ -442,10 +442,10 @@ class TextClassifier(TextAnswers):
                 rows=features.num_rows,
                 **{**self._training_spec(), "l2": recipe.l2(self, fitted.network.spec)},
             )
-            weighting = fitted.settings.get(
-                "weighting", "unevenness"
-            )  # of files before there was a choice
-            start_rows(self, fork, fitted.features, read, weighting)
+            # those of files before there was a choice
+            weighting = fitted.settings.get("weighting", "unevenness")
+            share = fitted.settings.get("char_share", 1.0)
+            start_rows(self, fork, fitted.features, read, weighting, share)
             history = self._learn(fork, fitted, read, weight, by_class)
             self._replace(fork, replace(fitted, history=history, features=features))
         return self

@@ -359,7 +359,8 @@ class TextRegressor(
             fork = fitted.network.fork(
                 fitted.examples(read.corpus), rows=features.num_rows, **self._training_spec()
             )
-            start_rows(self, fork, fitted.features, read)
+            share = fitted.settings.get("char_share", 1.0)
+            start_rows(self, fork, fitted.features, read, share=share)
             history = self._learn(fork, fitted, read, weight)
             self._replace(fork, replace(fitted, history=history, features=features))
         return self

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
@@ -9,8 +10,9 @@ from numpy.typing import NDArray
 
 from pyffnn.models.labels import Targets
 from pyffnn.text.corpus import Corpus
+from pyffnn.text.featurizer import Featurizer
 
-__all__ = ["Weighting", "new_row_weights", "row_weights"]
+__all__ = ["Weighting", "char_share", "new_row_weights", "row_weights"]
 
 Weighting: TypeAlias = Literal["both", "unevenness", "rarity"]
 
@@ -21,11 +23,22 @@ _POWERS: dict[Weighting, tuple[float, float]] = {
     "rarity": (2, 0),
 }
 
+# A word has several pieces, which say much the same: at the weight of words they drown it.
+_CHAR_SHARE = 0.6
+
 # Classes beyond so many share groups, so that the counts of a large table stay small.
 _MOST_GROUPS = 64
 _MOST_COUNTS = 2**27
 # Most rows are in few texts: logarithms of counts below this come from a table.
 _FEW = 32
+
+
+def char_share(features: Featurizer) -> float:
+    """What the weight of a row of a piece of words is multiplied by: the less, the more lengths pieces have."""
+    if features.char_ngrams is None:
+        return 1.0
+    low, high = features.char_ngrams
+    return _CHAR_SHARE / math.sqrt(high - low + 1)
 
 
 def row_weights(
@@ -43,7 +56,8 @@ def row_weights(
     the root of sum over classes c of q_c ln(p_c / q_c)^2, where q_c is the share of the texts
     with class c, p_c the same among texts with the row, drawn towards q_c by one text a class: with
     two classes of one size about the log-odds of naive Bayes, as in NB-SVM (Wang & Manning
-    2012), here without its sign and for any number of classes.
+    2012), here without its sign and for any number of classes. Rows that pieces of words alone have
+    count `char_share` of that.
 
     ``used``: the texts whose labels count; None: all.
     """
@@ -57,13 +71,23 @@ def row_weights(
     groups = _groups(targets, corpus.featurizer.num_rows)
     codes %= groups
     documents, of_group = corpus.core.count_rows(codes, offsets, groups)
-    return _weights(len(corpus), codes, documents, of_group, weighting)
+    weights = _weights(len(corpus), codes, documents, of_group, weighting)
+    features = corpus.featurizer
+    weights[features.char_rows] *= np.float32(char_share(features))
+    return weights
 
 
 def new_row_weights(
-    corpus: Corpus, targets: Any, first: int, weighting: Weighting = "both"
+    corpus: Corpus,
+    targets: Any,
+    first: int,
+    weighting: Weighting = "both",
+    share: float | None = None,
 ) -> NDArray[np.float32]:
-    """The same of the rows from ``first`` on alone, at the cost of the texts."""
+    """The same of the rows from ``first`` on alone, at the cost of the texts.
+
+    ``share``: of pieces of words; None: `char_share`.
+    """
     codes, offsets = _labels(targets)
     rows = corpus.featurizer.num_rows - first
     groups = _groups(targets, rows)
@@ -78,7 +102,11 @@ def new_row_weights(
     lengths = np.diff(offsets)[text]
     at = np.repeat(offsets[text] - np.cumsum(lengths) + lengths, lengths) + np.arange(lengths.sum())
     np.add.at(of_group, (np.repeat(row, lengths), codes[at]), 1)
-    return _weights(len(corpus), codes, documents, of_group, weighting)
+    weights = _weights(len(corpus), codes, documents, of_group, weighting)
+    features = corpus.featurizer
+    share = char_share(features) if share is None else share
+    weights[features.char_rows_from(first) - first] *= np.float32(share)
+    return weights
 
 
 def _weights(

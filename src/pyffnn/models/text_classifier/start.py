@@ -13,7 +13,12 @@ from numpy.typing import NDArray
 from pyffnn.models.calibration import refuse_first_pass
 from pyffnn.models.text_classifier import recipe
 from pyffnn.models.text_classifier.reading import ReadTexts
-from pyffnn.models.text_classifier.row_weights import Weighting, new_row_weights, row_weights
+from pyffnn.models.text_classifier.row_weights import (
+    Weighting,
+    char_share,
+    new_row_weights,
+    row_weights,
+)
 from pyffnn.models.text_classifier.state import TextState, set_row_rates
 from pyffnn.net import Network
 from pyffnn.optimizers import Adagrad, Optimizer
@@ -100,6 +105,7 @@ def begin(
     settings = model._structure_json()
     if pool == "weighted":
         settings["weighting"] = weighting
+        settings["char_share"] = char_share(features)
     weights = functools.cache(lambda: row_weights(read.corpus, read.targets, None, weighting))
 
     def restart(some: NDArray[np.int64] | None = None) -> None:
@@ -162,6 +168,7 @@ def start_rows(
     known: Featurizer,
     read: ReadTexts,
     weighting: Weighting = "both",
+    share: float | None = None,
 ) -> None:
     """What is new in ``read`` has rows behind all others: their rates, weights and pretrained vectors."""
     features = read.corpus.featurizer
@@ -171,7 +178,7 @@ def start_rows(
         network.set_row_rates(features.char_rows_from(known.num_rows), recipe.CHAR_RATE)
     if network.spec.get("pool") == "weighted":
         new = np.arange(known.num_rows, features.num_rows)
-        weights = new_row_weights(read.corpus, read.targets, known.num_rows, weighting)
+        weights = new_row_weights(read.corpus, read.targets, known.num_rows, weighting, share)
         network.set_row_weights(new, weights)
     if model.pretrained_vectors is not None:
         words, rows = features.words(known.num_words)
