@@ -122,7 +122,7 @@ void Dictionary::add_word_ngrams(Line& line) const {
     return static_cast<std::uint64_t>(static_cast<std::int64_t>(static_cast<std::int32_t>(hashes[i])));
   };
   if (order == 2 && !pruned_ && words > 1) {
-    // Most models: as below.
+    // Most models: as below. Rows are asked for into the second cache: more of such requests are under way at once.
     const std::size_t before = line.rows.size();
     line.rows.resize(before + words - 1);
     std::int32_t* const rows = line.rows.data() + before;
@@ -132,8 +132,8 @@ void Dictionary::add_word_ngrams(Line& line) const {
       rows[i] = static_cast<std::int32_t>(words_) + static_cast<std::int32_t>(bucket_.of(widened(i) * 116049371u + widened(i + 1)));
       if (table == nullptr) continue;
       const char* const row = table + rows[i] * row_bytes;
-      __builtin_prefetch(row);
-      __builtin_prefetch(row + row_bytes - 1);
+      __builtin_prefetch(row, 0, 2);
+      __builtin_prefetch(row + row_bytes - 1, 0, 2);
     }
     return;
   }

@@ -83,11 +83,55 @@ void pool_block(const Bags<T, I>& a, Index col, Index tail) {
   }
 }
 
+#if defined(PYFFNN_VEC_BYTES) && PYFFNN_VEC_BYTES == 64
+// Rows of half a vector's numbers to a whole one's: its first half vector and its last, for the same reason.
+template <class T, class I, bool kWeighted>
+void pool_halves(const Bags<T, I>& a, Index d) {
+  constexpr Index H = kLanes<T> / 2;
+  using Half = HalfVec<T>;
+  const auto half = [](const T* p) {
+    Half h;
+    std::memcpy(&h, p, sizeof(h));
+    return h;
+  };
+  const Index second = d - H, last = a.last;
+  for (Index b = 0; b < a.bags; ++b) {
+    const Index end = a.scale[b] == T(0) ? a.offsets[b] : a.offsets[b + 1];
+    Half low{}, high{};
+    for (Index i = a.offsets[b]; i < end; ++i) {
+      if (i + kPoolAhead < last) {
+        const T* const ahead = a.table + static_cast<Index>(a.ids[i + kPoolAhead]) * a.ld;
+        prefetch(ahead);
+        prefetch(ahead + d - 1);
+      }
+      const T* const row = a.table + static_cast<Index>(a.ids[i]) * a.ld;
+      if (kWeighted) {
+        const Half w = low_half(set1(a.weight[i]));
+        low = fma_half(w, half(row), low);
+        high = fma_half(w, half(row + second), high);
+      } else {
+        low = low + half(row);
+        high = high + half(row + second);
+      }
+    }
+    const Half s = low_half(set1(a.scale[b]));
+    low = low * s;
+    high = high * s;
+    T* const out = a.out + b * a.ldo;
+    std::memcpy(out, &low, sizeof(low));
+    std::memcpy(out + second, &high, sizeof(high));
+  }
+}
+#endif
+
 constexpr Index kMost = 14;  // vectors, as many as 16 registers hold
 
 template <class T, class I, bool kWeighted>
 void pool_columns(const Bags<T, I>& a, Index d) {
   constexpr Index L = kLanes<T>;
+#if defined(PYFFNN_VEC_BYTES) && PYFFNN_VEC_BYTES == 64
+  if (L / 2 <= d && d < L) return pool_halves<T, I, kWeighted>(a, d);
+#endif
   for (Index j = 0; j < d;) {
     const Index vectors = (d - j + L - 1) / L, nv = vectors < kMost ? vectors : kMost;
     const Index width = nv * L < d - j ? nv * L : d - j, tail = width - (nv - 1) * L;
