@@ -121,6 +121,21 @@ def test_a_pooled_column_is_one_chain_whatever_the_width(isa, dtype):
         np.testing.assert_allclose(got, expected, rtol=1e-4, atol=60 * np.finfo(dtype).eps)
 
 
+@pytest.mark.parametrize("d", [8, 9, 10, 15])
+def test_many_narrow_rows_of_a_large_table(isa, d):
+    """They are fetched from far ahead."""
+    rng = np.random.default_rng(d)
+    table = rng.standard_normal((40000, d)).astype(np.float32)
+    ids, offsets = rng.integers(0, 40000, 1000), np.array([5, 130, 130, 700, 990])
+    sums = [
+        np.add.accumulate(table[ids[a:b]])[-1] if b > a else table[0] * 0
+        for a, b in itertools.pairwise(offsets)
+    ]
+    counts = np.diff(offsets)[:, None]
+    scale = np.where(counts == 0, 0, 1 / np.maximum(counts, 1)).astype(np.float32)
+    np.testing.assert_array_equal(ops.mean_pool(table, ids, offsets), np.array(sums) * scale)
+
+
 @pytest.mark.parametrize("offsets", [[], [0, 5], [2, 1], [-1, 2], [[0, 1]], [0, 3, 2, 4]])
 def test_offsets_that_are_none(offsets):
     for call in (
