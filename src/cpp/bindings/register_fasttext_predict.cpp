@@ -92,6 +92,20 @@ PyObject* bare_array(Py_ssize_t n, T*& numbers) {
   return a;
 }
 
+// While many objects are made of which none can be garbage yet, Python's collector, which would look through them again and again, waits.
+class __attribute__((visibility("hidden"))) NoCollection {
+ public:
+  NoCollection() = default;
+  ~NoCollection() {
+    if (was_on_) PyGC_Enable();
+  }
+  NoCollection(const NoCollection&) = delete;
+  NoCollection& operator=(const NoCollection&) = delete;
+
+ private:
+  const bool was_on_ = PyGC_Disable() != 0;
+};
+
 py::tuple predict_list(const Model& model, const py::list& texts, Index k, float threshold, const py::list& names,
                        const std::string& errors, int n_threads) {
   k = check_k(model, k);
@@ -109,6 +123,7 @@ py::tuple predict_list(const Model& model, const py::list& texts, Index k, float
     const threads::ScopedNumThreads scope(n_threads);
     return predict_all(model, lines, true, false, k, threshold, bytes, interrupts, [](Index, Index, const PredictSpace&) {});
   }();
+  const NoCollection none;
   py::list all_labels(texts.size()), all_probabilities(texts.size());
   for (Index i = 0; i < n; ++i) {
     const auto count = static_cast<Py_ssize_t>(found.count(i));

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import math
 import random
 
@@ -109,3 +110,35 @@ def test_of_labels_that_are_equal_the_last_is_the_best(loss, classes):
     first, second = model.predict("a", k=2)[1]
     assert first == second or loss == "softmax"
     assert model.predict("a")[0] == (names[1],)
+
+
+def test_pythons_collector_is_left_as_it_was(texts, lines):
+    model = fasttext.train_supervised(lines, dim=4, epoch=1, verbose=0)
+    assert gc.isenabled()
+    model.predict(texts)
+    assert gc.isenabled()
+    model._names[:] = [name.encode() + b"\xff" for name in model.get_labels()]
+    with pytest.raises(UnicodeDecodeError):
+        model.predict(texts)
+    assert gc.isenabled()
+    gc.disable()
+    try:
+        model.predict(texts, on_unicode_error="replace")
+        assert not gc.isenabled()
+    finally:
+        gc.enable()
+
+
+def test_words_at_the_end_of_a_text_are_found_by_the_same_keys():
+    """Nothing behind a text is read, so its last words have their keys made otherwise than those before."""
+    words = ["".join(DRAW.choices("abc\x01\x7fé", k=n)) for n in range(1, 15) for _ in range(20)]
+    model = fasttext.train_supervised([f"__label__0 {w}" for w in words], dim=2, epoch=0, verbose=0)
+    for word in words:
+        row = model.get_word_id(word)
+        for text in (word, f"a{word}a {word}", f"{word} {word}"):
+            rows = model._model.rows(text).tolist()
+            assert row in rows, text
+            assert rows.count(row) == text.split(" ").count(word) + (
+                row == model.get_word_id("</s>")
+            )
+    assert model.get_word_id("") == -1
