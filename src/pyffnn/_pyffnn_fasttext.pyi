@@ -60,6 +60,10 @@ class FastTextModel:
     def predictor(
         self, names: list[str | bytes]
     ) -> Callable[[str, int, float, str], tuple[tuple[str, ...], NDArray[np.float64]]]: ...
+    # lines; of each label how often it is true, is predicted, and is both
+    def count_lines(
+        self, file: Any, k: int, threshold: float, n_threads: int
+    ) -> tuple[int, NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]: ...
     # offsets of true labels, true labels, offsets of predictions, labels, scores
     def predict_lines(
         self, file: Any, k: int, threshold: float, labelled_only: bool, n_threads: int

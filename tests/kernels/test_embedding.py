@@ -100,6 +100,42 @@ def test_weighted_bags():
             ops.mean_pool(TABLE, [0, 3, 1], [0, 2, 3], weights=bad)
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_a_pooled_column_is_one_chain_whatever_the_width(isa, dtype):
+    """Rows narrower than a vector, too, which are read in halves where a vector has sixteen numbers."""
+    rng = np.random.default_rng(5)
+    ids, offsets = rng.integers(0, 40, 60), [0, 21, 21, 22, 60]
+    weights = rng.random(60).astype(dtype)
+    for d in range(1, 35):
+        table = rng.standard_normal((40, d)).astype(dtype)
+        table[3] = -0.0
+        sums = np.zeros((4, d), dtype)
+        for bag in range(4):
+            for i in ids[offsets[bag] : offsets[bag + 1]]:
+                sums[bag] += table[i]
+        counts = np.diff(offsets)[:, None]
+        scale = np.where(counts == 0, 0, 1 / np.maximum(counts, 1)).astype(dtype)
+        np.testing.assert_array_equal(ops.mean_pool(table, ids, offsets), sums * scale)
+        expected = oracles.mean_pool(table.astype(float), ids, offsets, weights.astype(float))
+        got = ops.mean_pool(table, ids, offsets, weights=weights)
+        np.testing.assert_allclose(got, expected, rtol=1e-4, atol=60 * np.finfo(dtype).eps)
+
+
+@pytest.mark.parametrize("d", [8, 9, 10, 15])
+def test_many_narrow_rows_of_a_large_table(isa, d):
+    """They are fetched from far ahead."""
+    rng = np.random.default_rng(d)
+    table = rng.standard_normal((40000, d)).astype(np.float32)
+    ids, offsets = rng.integers(0, 40000, 1000), np.array([5, 130, 130, 700, 990])
+    sums = [
+        np.add.accumulate(table[ids[a:b]])[-1] if b > a else table[0] * 0
+        for a, b in itertools.pairwise(offsets)
+    ]
+    counts = np.diff(offsets)[:, None]
+    scale = np.where(counts == 0, 0, 1 / np.maximum(counts, 1)).astype(np.float32)
+    np.testing.assert_array_equal(ops.mean_pool(table, ids, offsets), np.array(sums) * scale)
+
+
 @pytest.mark.parametrize("offsets", [[], [0, 5], [2, 1], [-1, 2], [[0, 1]], [0, 3, 2, 4]])
 def test_offsets_that_are_none(offsets):
     for call in (

@@ -45,9 +45,12 @@ struct Found {
   Index count(Index i) const { return ends[static_cast<std::size_t>(i)] - (i % kPart == 0 ? 0 : ends[static_cast<std::size_t>(i - 1)]); }
 };
 
-// predict(i, space) puts the predictions of line i into space.found.
+// took(i, j, space): line i has been predicted, which is line j of space.batch. For `closed` see ListReader, for labelled_only
+// Model::predict_each.
 template <class F>
-Found predict_all(Index lines, double bytes, Interrupt& interrupt, F&& predict) {
+Found predict_all(const Model& model, const std::vector<std::string_view>& texts, bool closed, bool labelled_only, Index k, float threshold,
+                  double bytes, Interrupt& interrupt, F&& took) {
+  const auto lines = static_cast<Index>(texts.size());
   Found found(lines);
   const auto parts = static_cast<Index>(found.parts.size());
   constexpr Index kSlice = 256;
@@ -59,14 +62,15 @@ Found predict_all(Index lines, double bytes, Interrupt& interrupt, F&& predict) 
     const auto shares = static_cast<int>(threads == 1 ? 1 : std::min<Index>(some, 8 * threads));
     threads::parallel_for(some, shares, [&](Index begin, Index end) {
       PredictSpace space;
-      for (Index p = first + begin; p < first + end; ++p) {
-        std::vector<Prediction>& part = found.parts[static_cast<std::size_t>(p)];
-        for (Index i = p * Found::kPart; i < std::min(lines, (p + 1) * Found::kPart); ++i) {
-          predict(i, space);
-          part.insert(part.end(), space.found.begin(), space.found.end());
-          found.ends[static_cast<std::size_t>(i)] = static_cast<Index>(part.size());
-        }
-      }
+      const Index from = (first + begin) * Found::kPart, to = std::min(lines, (first + end) * Found::kPart);
+      fasttext::ListReader reader(model.dictionary(), texts.data() + from, to - from, closed);
+      model.predict_each(reader, labelled_only, k, threshold, space, [&](Index i, Index in_batch) {
+        i += from;
+        took(i, in_batch, space);
+        std::vector<Prediction>& part = found.parts[static_cast<std::size_t>(i / Found::kPart)];
+        part.insert(part.end(), space.found.begin(), space.found.end());
+        found.ends[static_cast<std::size_t>(i)] = static_cast<Index>(part.size());
+      });
     });
     interrupt.poll();
   }
@@ -93,6 +97,20 @@ PyObject* bare_array(Py_ssize_t n, T*& numbers) {
   return a;
 }
 
+// While many objects are made of which none can be garbage yet, Python's collector, which would look through them again and again, waits.
+class __attribute__((visibility("hidden"))) NoCollection {
+ public:
+  NoCollection() = default;
+  ~NoCollection() {
+    if (was_on_) PyGC_Enable();
+  }
+  NoCollection(const NoCollection&) = delete;
+  NoCollection& operator=(const NoCollection&) = delete;
+
+ private:
+  const bool was_on_ = PyGC_Disable() != 0;
+};
+
 py::tuple predict_list(const Model& model, const py::list& texts, Index k, float threshold, const py::list& names,
                        const std::string& errors, int n_threads) {
   k = check_k(model, k);
@@ -108,13 +126,9 @@ py::tuple predict_list(const Model& model, const py::list& texts, Index k, float
   const Found found = [&] {
     const ReleaseGil release;
     const threads::ScopedNumThreads scope(n_threads);
-    return predict_all(n, bytes, interrupts, [&](Index i, PredictSpace& space) {
-      const std::string_view text = lines[static_cast<std::size_t>(i)];
-      const char* at = text.data();
-      model.read_line(at, at + text.size(), true, space.line);
-      model.predict(k, threshold, space);
-    });
+    return predict_all(model, lines, true, false, k, threshold, bytes, interrupts, [](Index, Index, const PredictSpace&) {});
   }();
+  const NoCollection none;
   py::list all_labels(texts.size()), all_probabilities(texts.size());
   for (Index i = 0; i < n; ++i) {
     const auto count = static_cast<Py_ssize_t>(found.count(i));
@@ -223,16 +237,14 @@ py::tuple predict_lines(const Model& model, py::handle file, Index k, float thre
     const auto n = static_cast<Index>(lines.size());
     std::vector<std::vector<std::int32_t>> known(lines.size());
     std::vector<char> counted(lines.size(), 0);
-    const Found found = predict_all(n, static_cast<double>(text.bytes().size()), interrupts, [&](Index i, PredictSpace& space) {
-      const std::string_view line = lines[static_cast<std::size_t>(i)];
-      const char* at = line.data();
-      model.read_line(at, at + line.size(), false, space.line);
-      space.found.clear();
-      if (labelled_only && (space.line.labels.empty() || space.line.rows.empty())) return;
+    const auto took = [&](Index i, Index j, const PredictSpace& space) {
+      const fasttext::Batch& batch = space.batch;
+      if (labelled_only && (batch.num_labels(j) == 0 || batch.num_rows(j) == 0)) return;
       counted[static_cast<std::size_t>(i)] = 1;
-      known[static_cast<std::size_t>(i)] = space.line.labels;
-      model.predict(k, threshold, space);
-    });
+      known[static_cast<std::size_t>(i)].assign(batch.labels_of(j), batch.labels_of(j) + batch.num_labels(j));
+    };
+    const Found found =
+        predict_all(model, lines, false, labelled_only, k, threshold, static_cast<double>(text.bytes().size()), interrupts, took);
     for (Index i = 0; i < n; ++i) {
       if (!counted[static_cast<std::size_t>(i)]) continue;
       const auto& own = known[static_cast<std::size_t>(i)];
@@ -246,6 +258,65 @@ py::tuple predict_lines(const Model& model, py::handle file, Index k, float thre
     }
   }
   return py::make_tuple(to_array(gold_offsets), to_array(gold), to_array(offsets), to_array(labels), to_array(scores));
+}
+
+// How often each label is true, is predicted, and is both.
+struct Counts {
+  explicit Counts(std::size_t labels) : gold(labels), predicted(labels), hits(labels) {}
+  std::int64_t examples = 0;
+  std::vector<std::int64_t> gold, predicted, hits;
+
+  void add(const std::int32_t* labels, Index num_labels, const std::vector<Prediction>& found) {
+    ++examples;
+    for (Index i = 0; i < num_labels; ++i) ++gold[static_cast<std::size_t>(labels[i])];
+    for (const Prediction& p : found) {
+      ++predicted[static_cast<std::size_t>(p.label)];
+      if (std::find(labels, labels + num_labels, p.label) != labels + num_labels) ++hits[static_cast<std::size_t>(p.label)];
+    }
+  }
+  void add(const Counts& more) {
+    examples += more.examples;
+    for (std::size_t i = 0; i < gold.size(); ++i) {
+      gold[i] += more.gold[i];
+      predicted[i] += more.predicted[i];
+      hits[i] += more.hits[i];
+    }
+  }
+};
+
+// What predict_lines gives out for lines with a label and a row, counted: (lines; of each label how often it is true, is predicted, and is
+// both).
+py::tuple count_lines(const Model& model, py::handle file, Index k, float threshold, int n_threads) {
+  k = check_k(model, k);
+  const TextBytes text(file);
+  Interrupts interrupts;
+  const auto labels = static_cast<std::size_t>(std::max<Index>(model.dictionary().labels(), 1));
+  Counts counts(labels);
+  {
+    const ReleaseGil release;
+    const threads::ScopedNumThreads scope(n_threads);
+    constexpr std::size_t kSlice = std::size_t{16} << 20, kPart = std::size_t{1} << 16;
+    const std::vector<std::string_view> slices = fasttext::cut_parts(text.bytes(), static_cast<int>(text.bytes().size() / kSlice + 1));
+    for (const std::string_view slice : slices) {
+      const int threads = threads::threads_for(static_cast<double>(slice.size()) * 40);
+      // many small parts: lines are of very different lengths
+      const std::vector<std::string_view> parts = fasttext::cut_parts(slice, threads == 1 ? 1 : static_cast<int>(slice.size() / kPart + 1));
+      std::vector<Counts> found(parts.size(), Counts(labels));
+      threads::parallel_for(static_cast<Index>(parts.size()), static_cast<int>(parts.size()), [&](Index begin, Index end) {
+        PredictSpace space;
+        for (auto p = static_cast<std::size_t>(begin); p < static_cast<std::size_t>(end); ++p) {
+          fasttext::TextReader reader(model.dictionary(), parts[p]);
+          model.predict_each(reader, true, k, threshold, space, [&](Index, Index j) {
+            const fasttext::Batch& batch = space.batch;
+            if (batch.num_labels(j) > 0 && batch.num_rows(j) > 0) found[p].add(batch.labels_of(j), batch.num_labels(j), space.found);
+          });
+        }
+      });
+      for (const Counts& more : found) counts.add(more);
+      interrupts.poll();
+    }
+  }
+  return py::make_tuple(counts.examples, to_array(counts.gold), to_array(counts.predicted), to_array(counts.hits));
 }
 
 }  // namespace
@@ -265,6 +336,12 @@ void add_fasttext_predict(py::class_<Model, std::shared_ptr<Model>>& model) {
           },
           "text"_a, "k"_a, "threshold"_a, "names"_a, "errors"_a)
       .def("predictor", &predictor, "names"_a)
+      .def(
+          "count_lines",
+          [](const Model& of, py::handle file, HowMany k, Threshold threshold, int n_threads) {
+            return count_lines(of, file, k.value, threshold.value, n_threads);
+          },
+          "file"_a, "k"_a, "threshold"_a, "n_threads"_a)
       .def(
           "predict_lines",
           [](const Model& of, py::handle file, HowMany k, Threshold threshold, bool labelled_only, int n_threads) {

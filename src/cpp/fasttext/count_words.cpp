@@ -71,13 +71,14 @@ struct Part {
 
   void read(std::string_view text, WordStream::Part* stream, Index most, Interrupt& interrupt) {
     Cutter cutter(text.data(), text.data() + text.size());
+    Word words[Cutter::kMostWords];
     std::int32_t ids[Cutter::kMostWords];
     std::int32_t in_line = 0;
     if (stream != nullptr) stream->words.reserve(std::min<Index>(most, static_cast<Index>(text.size()) / 4));
-    for (Index i = 0; cutter.next(); ++i) {
-      if (i % 4096 == 0) interrupt.poll();
-      const Index n = cutter.end() - cutter.begin();
-      counter.add_all(cutter.begin(), n, ids);
+    Index i = 0;
+    while (const Index n = cutter.next(words)) {
+      if (i++ % 4096 == 0) interrupt.poll();
+      counter.add_all(words, n, ids);
       tokens += n;
       if (stream == nullptr || !kept) continue;
       if (stream->words.size() + n > most) {
@@ -86,7 +87,7 @@ struct Part {
         continue;
       }
       stream->words.append(ids, n);
-      for (const Word& word : std::basic_string_view<Word>(cutter.begin(), static_cast<std::size_t>(n))) {
+      for (const Word& word : std::basic_string_view<Word>(words, static_cast<std::size_t>(n))) {
         ++in_line;
         if (word.ends_line()) stream->lines.push_back(std::exchange(in_line, 0));
       }

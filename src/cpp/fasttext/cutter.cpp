@@ -7,20 +7,24 @@
 
 namespace pyffnn::fasttext {
 
-void Cutter::add(const char* begin, const char* end) {
+namespace {
+
+inline Word word_of(const char* begin, const char* end, const char* end_of_text) {
   const auto size = static_cast<std::size_t>(end - begin);
-  const WordKey key = key_of(begin, size, end_);
-  words_[count_++] = {begin, size, key.low, key.high};
+  const WordKey key = key_of(begin, size, end_of_text);
+  return {begin, size, key.low, key.high};
 }
 
-bool Cutter::next() {
-  count_ = 0;
-  while (count_ == 0 && at_ < end_) cut_chunk();
-  if (at_ == end_ && open_ != nullptr) add(std::exchange(open_, nullptr), end_);
-  return count_ > 0;
+}  // namespace
+
+Index Cutter::next(Word* to) {
+  Word* const begin = to;
+  while (to == begin && at_ < end_) to = cut_chunk(to);
+  if (at_ == end_ && open_ != nullptr) *to++ = word_of(std::exchange(open_, nullptr), end_, end_);
+  return to - begin;
 }
 
-void Cutter::cut_chunk() {
+Word* Cutter::cut_chunk(Word* to) {
   const char* const base = at_;
   const Index size = std::min<Index>(kChunk, end_ - base), whole = size / 64, blocks = (size + 63) / 64;
   const TextKernels& kernels = dispatch::active().text;
@@ -54,19 +58,16 @@ void Cutter::cut_chunk() {
   const Index num_feeds = any_feed != 0 ? kernels.bit_positions(feeds, blocks, 0, feed_at) : 0;
 
   Index edge = 0, feed = 0;
-  if (open_ != nullptr && num_edges > 0) add(std::exchange(open_, nullptr), base + edge_at[edge++]);
+  if (open_ != nullptr && num_edges > 0) *to++ = word_of(std::exchange(open_, nullptr), base + edge_at[edge++], end_);
   if (open_ == nullptr && (num_edges - edge) % 2 != 0) open_ = base + edge_at[--num_edges];
-  Word* to = words_ + count_;
   for (; edge < num_edges; edge += 2) {
     const std::uint32_t begin = edge_at[edge];
-    const std::size_t length = edge_at[edge + 1] - begin;
     while (feed < num_feeds && feed_at[feed] < begin) *to++ = line_feed(base + feed_at[feed++]);
-    const WordKey key = key_of(base + begin, length, end_);
-    *to++ = {base + begin, length, key.low, key.high};
+    *to++ = word_of(base + begin, base + edge_at[edge + 1], end_);
   }
   while (feed < num_feeds) *to++ = line_feed(base + feed_at[feed++]);
-  count_ = to - words_;
   at_ = base + size;
+  return to;
 }
 
 }  // namespace pyffnn::fasttext

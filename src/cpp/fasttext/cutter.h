@@ -31,20 +31,15 @@ class Cutter {
 
   Cutter(const char* at, const char* end) : at_(at), end_(end) {}
 
-  // The next words, at least one; none at the end of the text. They hold until the next call.
-  bool next();
-  const Word* begin() const { return words_; }
-  const Word* end() const { return words_ + count_; }
+  // Puts the next words, at least one, to `to`, where there is room for kMostWords; returns how many. 0 at the end of the text.
+  Index next(Word* to);
 
  private:
   static constexpr Index kChunk = 1024, kBlocks = kChunk / 64;
-  void cut_chunk();
-  void add(const char* begin, const char* end);
+  Word* cut_chunk(Word* to);
 
   const char *at_, *end_;
   const char* open_ = nullptr;  // where the word begins that reaches into the next chunk
-  Index count_ = 0;
-  Word words_[kMostWords];
 };
 
 }  // namespace pyffnn::fasttext

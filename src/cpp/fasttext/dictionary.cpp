@@ -122,7 +122,7 @@ void Dictionary::add_word_ngrams(Line& line) const {
     return static_cast<std::uint64_t>(static_cast<std::int64_t>(static_cast<std::int32_t>(hashes[i])));
   };
   if (order == 2 && !pruned_ && words > 1) {
-    // Most models: as below.
+    // Most models: as below. Rows are asked for into the second cache: more of such requests are under way at once.
     const std::size_t before = line.rows.size();
     line.rows.resize(before + words - 1);
     std::int32_t* const rows = line.rows.data() + before;
@@ -132,8 +132,8 @@ void Dictionary::add_word_ngrams(Line& line) const {
       rows[i] = static_cast<std::int32_t>(words_) + static_cast<std::int32_t>(bucket_.of(widened(i) * 116049371u + widened(i + 1)));
       if (table == nullptr) continue;
       const char* const row = table + rows[i] * row_bytes;
-      __builtin_prefetch(row);
-      __builtin_prefetch(row + row_bytes - 1);
+      __builtin_prefetch(row, 0, 2);
+      __builtin_prefetch(row + row_bytes - 1, 0, 2);
     }
     return;
   }
@@ -148,6 +148,12 @@ void Dictionary::add_word_ngrams(Line& line) const {
 }
 
 void Dictionary::find_all(const Word* words, Index n, std::int32_t* ids) const {
+  for (; n > Cutter::kMostWords; n -= Cutter::kMostWords, words += Cutter::kMostWords, ids += Cutter::kMostWords)
+    find_some(words, Cutter::kMostWords, ids);
+  find_some(words, n, ids);
+}
+
+void Dictionary::find_some(const Word* words, Index n, std::int32_t* ids) const {
   std::int32_t others[Cutter::kMostWords];
   Index num_others = 0;
   for (Index i = 0; i < n; ++i) {
@@ -156,7 +162,7 @@ void Dictionary::find_all(const Word* words, Index n, std::int32_t* ids) const {
     others[num_others] = static_cast<std::int32_t>(i);
     num_others += found ? 0 : 1;
   }
-  for (Index i = 0; i < num_others; ++i) __builtin_prefetch(table_.address(words[others[i]].key()));
+  for (Index i = 0; i < num_others; ++i) __builtin_prefetch(table_.address(words[others[i]].key()), 0, 2);
   // A long word is taken for the one that has its key; whether it is that one is asked when the memory has answered.
   const bool hashed = !hashes_.empty();
   Index num_long = 0;
@@ -212,48 +218,44 @@ void Dictionary::clear(Line& line) {
   line.tokens = 0;
 }
 
-namespace {
-
-// How many words there are up to and with the end of a line, `ended` if there is one.
-Index to_end_of_line(const Word* words, Index n, bool& ended) {
-  Index i = 0;
-  while (i < n && !words[i].ends_line()) ++i;
-  ended = i < n;
-  return ended ? i + 1 : n;
+bool LineReader::fill() {
+  at_ = 0;
+  words_.clear();
+  for (bool more = true; more && words_.size() < kBatchWords;) {
+    const Index before = words_.size(), found = cutter_.next(words_.extend(Cutter::kMostWords));
+    words_.resize(before + found);
+    more = found > 0;
+  }
+  ids_.resize(words_.size());
+  dictionary_.find_all(words_.data(), words_.size(), ids_.data());
+  return !words_.empty();
 }
 
-}  // namespace
-
-bool LineReader::next(Line& line) {
-  Dictionary::clear(line);
+bool LineReader::append(Line& line) {
+  const Index before = line.tokens;
+  line.hashes.clear();
   for (bool ended = false; !ended;) {
-    Index count = cutter_.end() - cutter_.begin();
-    if (at_ == count) {
-      at_ = 0;
-      const bool more = cutter_.next();
-      count = cutter_.end() - cutter_.begin();
-      if (!more) break;
-      dictionary_.find_all(cutter_.begin(), count, ids_);
-    }
-    const Index some = to_end_of_line(cutter_.begin() + at_, count - at_, ended);
-    dictionary_.take(cutter_.begin() + at_, ids_ + at_, some, line);
+    if (at_ == words_.size() && !fill()) break;
+    const Index some = to_end_of_line(words_.data() + at_, words_.size() - at_, ended);
+    dictionary_.take(words_.data() + at_, ids_.data() + at_, some, line);
     at_ += some;
   }
   dictionary_.add_word_ngrams(line);
-  return line.tokens > 0;
+  return line.tokens > before;
 }
 
 void Dictionary::read_line(const char*& at, const char* end, bool closed, Line& line) const {
   clear(line);
   Cutter cutter(at, end);
+  Word words[Cutter::kMostWords];
   std::int32_t ids[Cutter::kMostWords];
   bool ended = false;
   at = end;
-  while (!ended && cutter.next()) {
-    const Index count = to_end_of_line(cutter.begin(), cutter.end() - cutter.begin(), ended);
-    find_all(cutter.begin(), count, ids);
-    take(cutter.begin(), ids, count, line);
-    if (ended) at = cutter.begin()[count - 1].after();
+  while (const Index found = ended ? 0 : cutter.next(words)) {
+    const Index count = to_end_of_line(words, found, ended);
+    find_all(words, count, ids);
+    take(words, ids, count, line);
+    if (ended) at = words[count - 1].after();
   }
   if (!ended && closed) {
     const Word last = line_feed(end);

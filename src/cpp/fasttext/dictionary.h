@@ -99,6 +99,7 @@ class Dictionary {
   std::int32_t find(std::string_view word) const;
   bool is_label(std::string_view word) const { return word.substr(0, settings_.label.size()) == settings_.label; }
 
+  static void clear(Line& line);
   // Reads one line, up to and with its end. `closed`: text behind whose last word a line feed is to be thought.
   void read_line(const char*& at, const char* end, bool closed, Line& line) const;
   // The rows of a word alone: its own, and those of its n-grams.
@@ -116,11 +117,13 @@ class Dictionary {
   void add_word(std::string_view word, std::int32_t id, std::string& scratch, RowIds& rows) const;
   bool has_word_ngrams() const { return settings_.word_ngrams > 1 && settings_.bucket > 0 && !(pruned_ && kept_.empty()); }
   void add_word_ngrams(Line& line) const;
+  friend class ListReader;
   friend class LineReader;
   friend class WordStreamReader;
-  static void clear(Line& line);
-  // The numbers of words, and what follows from them for a line that has all those words.
+  // The numbers of words, any number of them but better some hundred, for what the memory is asked comes meanwhile; and what follows from
+  // them for a line that has all those words.
   void find_all(const Word* words, Index n, std::int32_t* ids) const;
+  void find_some(const Word* words, Index n, std::int32_t* ids) const;
   void take(const Word* words, const std::int32_t* ids, Index n, Line& line) const;
 
   Settings settings_;
@@ -139,19 +142,38 @@ class Dictionary {
   std::vector<std::pair<std::int32_t, std::int32_t>> kept_slots_;
 };
 
+// How many words there are up to and with the end of a line, `ended` if there is one.
+inline Index to_end_of_line(const Word* words, Index n, bool& ended) {
+  Index i = 0;
+  while (i < n && !words[i].ends_line()) ++i;
+  ended = i < n;
+  return ended ? i + 1 : n;
+}
+
+// With so many words what is asked of the memory first has come when it is needed.
+constexpr Index kBatchWords = 512;
+
 // The lines of a text, one after the other.
 class LineReader {
  public:
   LineReader(const Dictionary& dictionary, std::string_view text)
       : dictionary_(dictionary), cutter_(text.data(), text.data() + text.size()) {}
   // False at the end.
-  bool next(Line& line);
+  bool next(Line& line) {
+    Dictionary::clear(line);
+    return append(line);
+  }
+  // The same behind what `line` holds.
+  bool append(Line& line);
 
  private:
+  bool fill();
+
   const Dictionary& dictionary_;
   Cutter cutter_;
-  Index at_ = 0;  // among the words of the cutter
-  std::int32_t ids_[Cutter::kMostWords];
+  text::Pages<Word> words_;
+  text::Pages<std::int32_t> ids_;
+  Index at_ = 0;  // among those words
 };
 
 using DictionaryPtr = std::shared_ptr<const Dictionary>;

@@ -17,11 +17,12 @@ Writer::~Writer() {
 void Writer::flush(const char* data, std::size_t bytes) { platform::write_output(out_, data, bytes, path_); }
 
 void Writer::put_bytes(const void* data, Index bytes) {
-  // Whole large pages at a time: where a file system keeps them as such, a process that maps the file has large pages, too.
+  // One whole large page at a time: where a file system keeps them as such, a process that maps the file has large pages, too. (Of many
+  // pages written at once ext4 keeps most in small pieces.)
   constexpr std::size_t kBlock = std::size_t{2} << 20;
   const char* from = static_cast<const char*>(data);
   for (auto left = static_cast<std::size_t>(std::max<Index>(bytes, 0)); left > 0;) {
-    const std::size_t some = buffer_.empty() && left >= kBlock ? left / kBlock * kBlock : std::min(left, kBlock - buffer_.size());
+    const std::size_t some = buffer_.empty() && left >= kBlock ? kBlock : std::min(left, kBlock - buffer_.size());
     if (some >= kBlock)
       flush(from, some);
     else

@@ -26,6 +26,18 @@ void offer(std::vector<Prediction>& heap, Index k, Prediction p) {
   }
 }
 
+// What offer() leaves of n probabilities for k = 1: of equal scores the last.
+void best_one(const float* p, Index n, float threshold, std::vector<Prediction>& found) {
+  float most = -1;
+  for (Index i = 0; i < n; ++i)
+    if (p[i] >= threshold && p[i] > most) most = p[i];
+  if (most < 0) return;
+  const float score = log_of(most), clear = 0.999f * most - 1e-9f;
+  Index best = n - 1;
+  while (p[best] != most && !(p[best] >= threshold && p[best] >= clear && log_of(p[best]) == score)) --best;
+  found.push_back({score, static_cast<std::int32_t>(best)});
+}
+
 const SigmoidTable& sigmoid_table() {
   static const SigmoidTable table;
   return table;
@@ -80,34 +92,49 @@ Model::Model(DictionaryPtr dictionary, TablePtr input, TablePtr output, bool qua
 
 void Model::predict(Index k, float threshold, PredictSpace& space) const {
   space.found.clear();
-  if (space.line.rows.empty() || dictionary_->targets() == 0) return;
+  if (space.line.rows.empty()) return;
   space.hidden.resize(static_cast<std::size_t>(input_->dim()));
   input_->mean(space.line.rows.data(), static_cast<Index>(space.line.rows.size()), space.hidden.data());
+  best(space.hidden.data(), k, threshold, space);
+}
+
+void Model::means(PredictSpace& space) const {
+  const Batch& batch = space.batch;
+  space.hidden.resize(static_cast<std::size_t>(input_->dim() * batch.lines()));
+  input_->means(batch.all.rows.data(), batch.rows.data(), batch.lines(), space.hidden.data());
+}
+
+void Model::best(const float* hidden, Index k, float threshold, PredictSpace& space) const {
+  if (dictionary_->targets() == 0) return;
   if (settings().loss == LossName::hs)
-    best_of_tree(k, threshold, space);
+    best_of_tree(hidden, k, threshold, space);
   else
-    best_of_all(k, threshold, space);
+    best_of_all(hidden, k, threshold, space);
   std::sort_heap(space.found.begin(), space.found.end(), better);
 }
 
-void Model::best_of_all(Index k, float threshold, PredictSpace& space) const {
+void Model::best_of_all(const float* hidden, Index k, float threshold, PredictSpace& space) const {
   const Index n = dictionary_->targets();
   space.output.resize(static_cast<std::size_t>(n));
   float* const output = space.output.data();
-  output_->dots(space.hidden.data(), 0, n, output);
+  output_->dots(hidden, 0, n, output);
   if (settings().loss == LossName::softmax) {
     if (n > 16) {
       dispatch::kernels<float>().softmax(output, n, output, n, 1, n);
     } else {
       const float most = *std::max_element(output, output + n);
       float sum = 0;
-      for (Index i = 0; i < n; ++i) sum += output[i] = static_cast<float>(std::exp(static_cast<double>(output[i] - most)));
+      for (Index i = 0; i < n; ++i) {
+        const float z = output[i] - most;
+        sum += output[i] = z == 0 ? 1.0f : static_cast<float>(std::exp(static_cast<double>(z)));
+      }
       for (Index i = 0; i < n; ++i) output[i] /= sum;
     }
   } else {
     const SigmoidTable& sigmoid = sigmoid_table();
     for (Index i = 0; i < n; ++i) output[i] = sigmoid(output[i]);
   }
+  if (k == 1) return best_one(output, n, threshold, space.found);
   // What is clearly below the worst of the k best needs no logarithm.
   float clear = -1;
   for (Index i = 0; i < n; ++i) {
@@ -121,7 +148,7 @@ void Model::best_of_all(Index k, float threshold, PredictSpace& space) const {
   }
 }
 
-void Model::best_of_tree(Index k, float threshold, PredictSpace& space) const {
+void Model::best_of_tree(const float* hidden, Index k, float threshold, PredictSpace& space) const {
   const std::vector<Tree::Node>& nodes = tree_.nodes();
   const Index leaves = tree_.leaves();
   // below zero there is no limit, and no logarithm
@@ -140,7 +167,7 @@ void Model::best_of_tree(Index k, float threshold, PredictSpace& space) const {
       continue;
     }
     float f = 0;
-    output_->dots(space.hidden.data(), node - leaves, node - leaves + 1, &f);
+    output_->dots(hidden, node - leaves, node - leaves + 1, &f);
     f = static_cast<float>(1.0 / (1.0 + std::exp(-static_cast<double>(f))));
     stack.emplace_back(score + log_of(f), at.right);
     stack.emplace_back(score + log_of(1.0f - f), at.left);

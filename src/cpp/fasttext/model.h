@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "fasttext/dictionary.h"
+#include "fasttext/batch.h"
 #include "fasttext/table.h"
 #include "fasttext/tree.h"
 
@@ -33,6 +33,7 @@ class SigmoidTable {
 // Memory of one prediction, kept for the next.
 struct PredictSpace {
   Line line;
+  Batch batch;
   std::vector<float> hidden, output;
   std::vector<Prediction> found;
   std::vector<std::pair<float, std::int32_t>> stack;
@@ -65,6 +66,21 @@ class Model {
   }
   // The best labels of space.line.rows into space.found, best first; none for no rows. k is at least 1.
   void predict(Index k, float threshold, PredictSpace& space) const;
+  // The same for each line of a ListReader or TextReader: took(i, j), with the predictions of line i in space.found, which is line j
+  // of space.batch. labelled_only: none are found for lines without a label.
+  template <class Reader, class F>
+  void predict_each(Reader&& reader, bool labelled_only, Index k, float threshold, PredictSpace& space, F&& took) const {
+    const Batch& batch = space.batch;
+    while (reader.next(space.batch)) {
+      means(space);
+      for (Index j = 0; j < batch.lines(); ++j) {
+        space.found.clear();
+        if (batch.num_rows(j) > 0 && (!labelled_only || batch.num_labels(j) > 0))
+          best(space.hidden.data() + j * input_->dim(), k, threshold, space);
+        took(batch.first + j, j);
+      }
+    }
+  }
 
   // dim numbers each
   void word_vector(std::string_view word, Line& scratch, float* out) const;
@@ -75,8 +91,11 @@ class Model {
   std::shared_ptr<const Model> folded() const;
 
  private:
-  void best_of_all(Index k, float threshold, PredictSpace& space) const;
-  void best_of_tree(Index k, float threshold, PredictSpace& space) const;
+  void means(PredictSpace& space) const;
+  // The best labels for the mean `hidden`.
+  void best(const float* hidden, Index k, float threshold, PredictSpace& space) const;
+  void best_of_all(const float* hidden, Index k, float threshold, PredictSpace& space) const;
+  void best_of_tree(const float* hidden, Index k, float threshold, PredictSpace& space) const;
 
   DictionaryPtr dictionary_;
   TablePtr input_, output_;

@@ -8,6 +8,24 @@
 
 namespace pyffnn::fasttext {
 
+void Table::means(const std::int32_t* ids, const Index* offsets, Index lines, float* out) const {
+  for (Index i = 0; i < lines; ++i) {
+    if (offsets[i] < offsets[i + 1])
+      mean(ids + offsets[i], offsets[i + 1] - offsets[i], out + i * dim_);
+    else
+      std::fill_n(out + i * dim_, dim_, 0.0f);
+  }
+}
+
+void DenseTable::means(const std::int32_t* ids, const Index* offsets, Index lines, float* out) const {
+  std::vector<float> scale(static_cast<std::size_t>(lines));
+  for (Index i = 0; i < lines; ++i) {
+    const Index n = offsets[i + 1] - offsets[i];
+    scale[static_cast<std::size_t>(i)] = n == 0 ? 0.0f : static_cast<float>(1.0 / static_cast<double>(n));
+  }
+  dispatch::kernels<float>().pool_i32(data_, dim_, ids, offsets, nullptr, scale.data(), lines, dim_, out, dim_);
+}
+
 void DenseTable::mean(const std::int32_t* ids, Index n, float* out) const {
   const Index offsets[2] = {0, n};
   const auto scale = static_cast<float>(1.0 / static_cast<double>(n));
@@ -88,6 +106,11 @@ void QuantisedTable::mean(const std::int32_t* ids, Index n, float* out) const {
   }
   const auto scale = static_cast<float>(1.0 / static_cast<double>(n));
   for (Index j = 0; j < dim_; ++j) out[j] *= scale;
+}
+
+void QuantisedTable::means(const std::int32_t* ids, const Index* offsets, Index lines, float* out) const {
+  if (!decoded_.empty()) return DenseTable(rows_, dim_, nullptr, decoded_.data()).means(ids, offsets, lines, out);
+  Table::means(ids, offsets, lines, out);
 }
 
 void QuantisedTable::add(Index row, float* x) const { quantiser_.add(codes_ + row * quantiser_.parts(), norm(row), x); }

@@ -21,6 +21,8 @@ class Table {
 
   // out = the mean of the rows; n > 0.
   virtual void mean(const std::int32_t* ids, Index n, float* out) const = 0;
+  // A mean for each of `lines`, whose ids stand between offsets, to rows of dim() of `out`; zeros where there are none.
+  virtual void means(const std::int32_t* ids, const Index* offsets, Index lines, float* out) const;
   // x += row
   virtual void add(Index row, float* x) const = 0;
   // out_i = row i of [begin, end) times x
@@ -46,6 +48,7 @@ class DenseTable final : public Table {
   DenseTable(Index rows, Index dim, std::shared_ptr<const void> owner, const float* data)
       : Table(rows, dim), owner_(std::move(owner)), data_(data) {}
   void mean(const std::int32_t* ids, Index n, float* out) const override;
+  void means(const std::int32_t* ids, const Index* offsets, Index lines, float* out) const override;
   void add(Index row, float* x) const override;
   void dots(const float* x, Index begin, Index end, float* out) const override;
   void write(Writer& to) const override;
@@ -87,6 +90,7 @@ class QuantisedTable final : public Table {
   static TablePtr make(const Table& dense, Index dsub, bool qnorm, Interrupt& interrupt);
 
   void mean(const std::int32_t* ids, Index n, float* out) const override;
+  void means(const std::int32_t* ids, const Index* offsets, Index lines, float* out) const override;
   void add(Index row, float* x) const override;
   void dots(const float* x, Index begin, Index end, float* out) const override;
   bool quantised() const override { return true; }

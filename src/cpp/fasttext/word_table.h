@@ -25,6 +25,13 @@ inline std::uint64_t load8(const char* at, std::size_t size) {
   std::memcpy(&x, at, size);
   return x;
 }
+// Of up to kShort bytes, of which none beyond is read: loads that overlap.
+inline WordKey short_key(const char* at, std::size_t size) {
+  if (size >= 8) return {load8(at, 8), size == 8 ? 0 : static_cast<std::uint32_t>(load8(at + size - 8, 8) >> (8 * (16 - size)))};
+  if (size >= 4) return {load8(at, 4) | load8(at + size - 4, 4) << (8 * (size - 4)), 0};
+  if (size == 0) return {0, 0};
+  return {load8(at, 1) | load8(at + size / 2, 1) << (8 * (size / 2)) | load8(at + size - 1, 1) << (8 * (size - 1)), 0};
+}
 inline WordKey long_key(const char* at, std::size_t size) {
   std::uint64_t h = size * 0x9e3779b97f4a7c15u;
   const auto mix = [&](std::uint64_t x) {
@@ -55,10 +62,7 @@ inline WordKey key_of(const char* at, std::size_t size, const char* end) {
   if (size <= WordKey::kShort && end - at >= 16) [[likely]]
     return {detail::load8(at, 8) & detail::kKeyMasks.low[size],
             static_cast<std::uint32_t>(detail::load8(at + 8, 8) & detail::kKeyMasks.high[size])};
-  if (size > WordKey::kShort) return detail::long_key(at, size);
-  char bytes[16] = {};
-  std::memcpy(bytes, at, size);
-  return {detail::load8(bytes, 8), static_cast<std::uint32_t>(detail::load8(bytes + 8, 8))};
+  return size > WordKey::kShort ? detail::long_key(at, size) : detail::short_key(at, size);
 }
 inline WordKey key_of(std::string_view word) { return key_of(word.data(), word.size(), word.data() + word.size()); }
 

@@ -28,8 +28,8 @@ void gather_impl(const T* table, Index ld, const I* ids, Index count, Index d, T
   }
 }
 
-// Pooling does less between two rows.
-constexpr Index kPoolAhead = 16;
+// Pooling does less between two rows. Narrow rows are first fetched into the second cache, which has more misses under way at once.
+constexpr Index kPoolAhead = 16, kPoolFar = 128;
 
 template <class T, class I>
 struct Bags {
@@ -83,11 +83,70 @@ void pool_block(const Bags<T, I>& a, Index col, Index tail) {
   }
 }
 
+#if defined(PYFFNN_VEC_BYTES) && PYFFNN_VEC_BYTES == 64
+// Rows of half a vector's numbers to a whole one's: the first half vector and, of kHalves two, the last, for the same reason.
+template <class T, class I, int kHalves, bool kWeighted, bool kFar>
+void pool_halves(const Bags<T, I>& a, Index d) {
+  using Half = HalfVec<T>;
+  const Index last = a.last, second = d - kLanes<T> / 2;
+  for (Index b = 0; b < a.bags; ++b) {
+    const Index end = a.scale[b] == T(0) ? a.offsets[b] : a.offsets[b + 1];
+    Half sum[kHalves] = {};
+    for (Index i = a.offsets[b]; i < end; ++i) {
+      if (i + kPoolAhead < last) {
+        const T* const ahead = a.table + static_cast<Index>(a.ids[i + kPoolAhead]) * a.ld;
+        prefetch(ahead);
+        prefetch(ahead + d - 1);
+      }
+      if (kFar && i + kPoolFar < last) {
+        const T* const far = a.table + static_cast<Index>(a.ids[i + kPoolFar]) * a.ld;
+        prefetch_l2(far);
+        prefetch_l2(far + d - 1);
+      }
+      const T* const row = a.table + static_cast<Index>(a.ids[i]) * a.ld;
+      PYFFNN_UNROLL for (int h = 0; h < kHalves; ++h) {
+        Half r;
+        std::memcpy(&r, row + h * second, sizeof(r));
+        sum[h] = kWeighted ? fma_half(low_half(set1(a.weight[i])), r, sum[h]) : sum[h] + r;
+      }
+    }
+    const Half s = low_half(set1(a.scale[b]));
+    PYFFNN_UNROLL for (int h = 0; h < kHalves; ++h) {
+      sum[h] = sum[h] * s;
+      std::memcpy(a.out + b * a.ldo + h * second, &sum[h], sizeof(sum[h]));
+    }
+  }
+}
+
+// Whether some of the rows lie so far apart that the second cache will not have most of them.
+template <class T, class I>
+bool are_far(const Bags<T, I>& a) {
+  constexpr Index kBytes = Index{1} << 20, kAsked = 32;
+  if (a.last < 2 * kPoolFar) return false;
+  Index most = 0;
+  for (Index i = a.offsets[0]; i < a.last; i += (a.last - a.offsets[0]) / kAsked + 1)
+    most = static_cast<Index>(a.ids[i]) > most ? static_cast<Index>(a.ids[i]) : most;
+  return most * a.ld * static_cast<Index>(sizeof(T)) > kBytes;
+}
+
+template <class T, class I, bool kWeighted>
+void pool_narrow(const Bags<T, I>& a, Index d) {
+  const bool far = are_far(a);
+  if (d == kLanes<T> / 2)
+    far ? pool_halves<T, I, 1, kWeighted, true>(a, d) : pool_halves<T, I, 1, kWeighted, false>(a, d);
+  else
+    far ? pool_halves<T, I, 2, kWeighted, true>(a, d) : pool_halves<T, I, 2, kWeighted, false>(a, d);
+}
+#endif
+
 constexpr Index kMost = 14;  // vectors, as many as 16 registers hold
 
 template <class T, class I, bool kWeighted>
 void pool_columns(const Bags<T, I>& a, Index d) {
   constexpr Index L = kLanes<T>;
+#if defined(PYFFNN_VEC_BYTES) && PYFFNN_VEC_BYTES == 64
+  if (L / 2 <= d && d < L) return pool_narrow<T, I, kWeighted>(a, d);
+#endif
   for (Index j = 0; j < d;) {
     const Index vectors = (d - j + L - 1) / L, nv = vectors < kMost ? vectors : kMost;
     const Index width = nv * L < d - j ? nv * L : d - j, tail = width - (nv - 1) * L;

@@ -143,7 +143,10 @@ template <class T>
 PYFFNN_INLINE void prefetch(const T* p) {
   __builtin_prefetch(p, 0, 3);
 }
-PYFFNN_INLINE void prefetch_l2(const char* p) { __builtin_prefetch(p, 0, 2); }
+template <class T>
+PYFFNN_INLINE void prefetch_l2(const T* p) {
+  __builtin_prefetch(p, 0, 2);
+}
 
 }  // namespace
 }  // namespace PYFFNN_ISA

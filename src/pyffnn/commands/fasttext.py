@@ -203,7 +203,7 @@ def _data(path: str) -> str | bytes:
 
 def _test(args: argparse.Namespace) -> None:
     model = _load(args.model)
-    meter = model._meter(_data(args.data), args.k, args.threshold, missed=False)
+    meter = model._counts(_data(args.data), args.k, args.threshold)
     each = args.kind == "test-label"
     if each:
         for i, label in enumerate(model.get_labels(on_unicode_error="replace")):

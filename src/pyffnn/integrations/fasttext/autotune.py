@@ -11,7 +11,6 @@ import time
 from typing import Any
 
 from .arguments import Arguments
-from .meter import Meter
 from .model import MissingFileError, _FastText, pruned
 from .training import fitted, retrained
 
@@ -141,9 +140,10 @@ class _Metric:
     def __call__(self, model: _FastText, path: str, k: int) -> float:
         if self.label is not None and model.get_label_id(self.label) < 0:
             raise ValueError(f"Unknown autotune metric label: {self.label}")
-        meter: Meter = model._meter(path, k, 0.0, missed=self.label is not None)
         if self.kind == "f1":
-            return meter.f1_score(None if self.label is None else model.get_label_id(self.label))
+            label = None if self.label is None else model.get_label_id(self.label)
+            return model._counts(path, k, 0.0).f1_score(label)
+        meter = model.get_meter(path, k)
         if self.kind == "precisionAtRecall":
             return meter.precision_at_recall(self.at, self.label)
         return meter.recall_at_precision(self.at, self.label)

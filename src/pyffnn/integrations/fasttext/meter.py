@@ -10,46 +10,24 @@ from numpy.typing import NDArray
 if TYPE_CHECKING:
     from .model import _FastText
 
-__all__ = ["Meter"]
+__all__ = ["Counts", "Meter"]
 
 _Curve = tuple[NDArray[np.float64], NDArray[np.float64]]
 _NOT_PREDICTED = -1.0
 
 
-class Meter:
-    """What `get_meter` returns: precision and recall at every threshold, of a label or of all."""
+class Counts:
+    """Precision and recall of predictions, from how often each label is true, is predicted, and is both."""
 
     def __init__(
         self,
-        model: _FastText,
-        num_labels: int,
-        gold_offsets: NDArray[np.int64],
-        gold: NDArray[np.int32],
-        offsets: NDArray[np.int64],
-        labels: NDArray[np.int32],
-        scores: NDArray[np.float32],
-        *,
-        missed: bool,
+        examples: int,
+        gold: NDArray[np.int64],
+        predicted: NDArray[np.int64],
+        hits: NDArray[np.int64],
     ) -> None:
-        self._model = model
-        self.examples = len(offsets) - 1
-        n = max(num_labels, 1)
-        lines = np.repeat(np.arange(self.examples), np.diff(offsets))
-        gold_lines = np.repeat(np.arange(self.examples), np.diff(gold_offsets))
-        predicted = lines * n + labels
-        true = gold_lines * n + gold
-        hit = np.isin(predicted, true)
-        self._gold = np.bincount(gold, minlength=n)
-        self._predicted = np.bincount(labels, minlength=n)
-        self._hits = np.bincount(labels[hit], minlength=n)
-        self._label, self._score, self._true = labels, scores, hit.astype(np.float32)
-        if missed:
-            left = gold[~np.isin(true, predicted)]
-            self._label = np.concatenate([self._label, left])
-            self._score = np.concatenate(
-                [self._score, np.full(len(left), _NOT_PREDICTED, np.float32)]
-            )
-            self._true = np.concatenate([self._true, np.ones(len(left), np.float32)])
+        self.examples = examples
+        self._gold, self._predicted, self._hits = gold, predicted, hits
 
     def precision(self, label: int | None = None) -> float:
         """Of what is predicted, the share that is true; NaN where nothing is."""
@@ -67,6 +45,38 @@ class Meter:
     @staticmethod
     def _of(counts: NDArray[Any], label: int | None) -> int:
         return int(counts.sum() if label is None else counts[label])
+
+
+class Meter(Counts):
+    """What `get_meter` returns: precision and recall at every threshold, of a label or of all."""
+
+    def __init__(
+        self,
+        model: _FastText,
+        num_labels: int,
+        gold_offsets: NDArray[np.int64],
+        gold: NDArray[np.int32],
+        offsets: NDArray[np.int64],
+        labels: NDArray[np.int32],
+        scores: NDArray[np.float32],
+    ) -> None:
+        self._model = model
+        n = max(num_labels, 1)
+        lines = np.repeat(np.arange(len(offsets) - 1), np.diff(offsets))
+        gold_lines = np.repeat(np.arange(len(offsets) - 1), np.diff(gold_offsets))
+        predicted = lines * n + labels
+        true = gold_lines * n + gold
+        hit = np.isin(predicted, true)
+        super().__init__(
+            len(offsets) - 1,
+            np.bincount(gold, minlength=n),
+            np.bincount(labels, minlength=n),
+            np.bincount(labels[hit], minlength=n),
+        )
+        left = gold[~np.isin(true, predicted)]
+        self._label = np.concatenate([labels, left])
+        self._score = np.concatenate([scores, np.full(len(left), _NOT_PREDICTED, np.float32)])
+        self._true = np.concatenate([hit.astype(np.float32), np.ones(len(left), np.float32)])
 
     def score_vs_true(self, label: str) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """(scores, 1 where the label is true and 0 where not) of the lines where it is predicted, by rising score.

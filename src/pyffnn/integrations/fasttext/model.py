@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Literal, NoReturn, overload
 
 import numpy as np
@@ -12,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from pyffnn import _pyffnn
 from pyffnn.models.names import Reduce
 
-from .meter import Meter
+from .meter import Counts, Meter
 
 if TYPE_CHECKING:
     from .arguments import Arguments
@@ -147,38 +148,32 @@ class _FastText:
         self, path: str | os.PathLike[str], k: int = 1, threshold: float = 0.0
     ) -> tuple[int, float, float]:
         """(examples, precision, recall) at `k` of a supervised model on a file of labelled lines."""
-        meter = self._meter(path, k, threshold, missed=False)
-        return meter.examples, meter.precision(), meter.recall()
+        counts = self._counts(path, k, threshold)
+        return counts.examples, counts.precision(), counts.recall()
 
     def test_label(
         self, path: str | os.PathLike[str], k: int = 1, threshold: float = 0.0
     ) -> dict[str, dict[str, float]]:
         """Precision, recall and f1score of each label on a file; NaN where it has none."""
-        meter = self._meter(path, k, threshold, missed=False)
+        counts = self._counts(path, k, threshold)
         return {
             label: {
-                "precision": meter.precision(i),
-                "recall": meter.recall(i),
-                "f1score": meter.f1_score(i),
+                "precision": counts.precision(i),
+                "recall": counts.recall(i),
+                "f1score": counts.f1_score(i),
             }
             for i, label in enumerate(self.get_labels(on_unicode_error="replace"))
         }
 
     def get_meter(self, path: str | os.PathLike[str], k: int = -1) -> Meter:
         """Scores against truths on a file: `score_vs_true`, `precision_recall_curve` and what follows from them."""
-        return self._meter(path, k, 0.0, missed=True)
-
-    def _meter(
-        self, path: str | os.PathLike[str] | bytes, k: int, threshold: float, *, missed: bool
-    ) -> Meter:
         model = self._model
-        try:
-            found = model.predict_lines(path, k, threshold, True, 0)
-        except FileNotFoundError as error:
-            raise MissingFileError(
-                error.errno, "Test file cannot be opened!", error.filename
-            ) from None
-        return Meter(self, model.num_labels, *found, missed=missed)
+        with _test_file():
+            return Meter(self, model.num_labels, *model.predict_lines(path, k, 0.0, True, 0))
+
+    def _counts(self, path: str | os.PathLike[str] | bytes, k: int, threshold: float) -> Counts:
+        with _test_file():
+            return Counts(*self._model.count_lines(path, k, threshold, 0))
 
     def score_batches(
         self,
@@ -442,6 +437,14 @@ _KEPT = (
     *("lr", "dim", "ws", "epoch", "minCount", "minCountLabel", "minn", "maxn", "neg", "wordNgrams"),
     *("loss", "bucket", "thread", "lrUpdateRate", "t", "label", "verbose", "pretrainedVectors"),
 )
+
+
+@contextmanager
+def _test_file() -> Iterator[None]:
+    try:
+        yield
+    except FileNotFoundError as error:
+        raise MissingFileError(error.errno, "Test file cannot be opened!", error.filename) from None
 
 
 def _threads(n: int | None) -> int:
