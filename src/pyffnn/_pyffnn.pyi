@@ -174,6 +174,9 @@ def embedding_bag_backward(
     out: _Array | None,
     /,
 ) -> _Array: ...
+def quantise_rows(
+    rows: ArrayLike, dsub: int, seed: int
+) -> tuple[NDArray[np.uint8], NDArray[np.float32]]: ...
 def embedding_bag_rows(
     dy: ArrayLike,
     ids: ArrayLike,

@@ -18,6 +18,7 @@ PYBIND11_MODULE(_pyffnn, m, pybind11::mod_gil_not_used()) {
   register_fasttext_scoring(m);
   register_arrow(m);
   register_terms(m);
+  register_quant(m);
   register_stream(m);
   register_examples(m);
   register_network(m);

@@ -15,6 +15,7 @@ void register_host_steps(pybind11::module_& m);
 void register_text(pybind11::module_& m);
 void register_arrow(pybind11::module_& m);
 void register_terms(pybind11::module_& m);
+void register_quant(pybind11::module_& m);
 void register_stream(pybind11::module_& m);
 void register_examples(pybind11::module_& m);  // before register_network, which takes them
 void register_network(pybind11::module_& m);

@@ -15,7 +15,7 @@ using fasttext::Prediction;
 using fasttext::PredictSpace;
 
 constexpr char kK[] = "k", kThreshold[] = "threshold";
-using HowMany = Whole<kK>;
+using HowMany = Whole<kK, true>;  // 10^30 are all
 using Threshold = Real<kThreshold>;
 
 Index check_k(const Model& model, Index k) {

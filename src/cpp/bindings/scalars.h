@@ -2,6 +2,7 @@
 #pragma once
 #include <pybind11/pybind11.h>
 
+#include <limits>
 #include <stdexcept>
 #include <string>
 
@@ -9,8 +10,8 @@
 
 namespace pyffnn::bindings {
 
-// An integer of 64 bits. TypeError for anything else, a bool too; OverflowError beyond 64 bits.
-template <const char* Name>
+// An integer. TypeError for anything else, a bool too. Beyond 64 bits an OverflowError, or (kNearest) the nearest that has 64.
+template <const char* Name, bool kNearest = false>
 struct Whole {
   Index value = 0;
 };
@@ -35,9 +36,10 @@ struct Flag {
 
 namespace pybind11::detail {
 
-template <const char* Name>
-struct type_caster<pyffnn::bindings::Whole<Name>> {
-  PYBIND11_TYPE_CASTER(pyffnn::bindings::Whole<Name>, const_name("int"));
+template <const char* Name, bool kNearest>
+struct type_caster<pyffnn::bindings::Whole<Name, kNearest>> {
+  using Given = pyffnn::bindings::Whole<Name, kNearest>;
+  PYBIND11_TYPE_CASTER(Given, const_name("int"));
   bool load(handle given, bool /*convert*/) {
     if (PyBool_Check(given.ptr()) || !PyIndex_Check(given.ptr())) pyffnn::bindings::refuse(Name, "an integer", given);
     const object number = reinterpret_steal<object>(PyNumber_Index(given.ptr()));
@@ -46,9 +48,10 @@ struct type_caster<pyffnn::bindings::Whole<Name>> {
       pyffnn::bindings::refuse(Name, "an integer", given);
     }
     int overflow = 0;
-    const long long found = PyLong_AsLongLongAndOverflow(number.ptr(), &overflow);
-    if (overflow != 0)
+    long long found = PyLong_AsLongLongAndOverflow(number.ptr(), &overflow);
+    if (overflow != 0 && !kNearest)
       throw std::overflow_error(std::string(Name) + " must be an integer of 64 bits, got " + std::string(repr(number)).substr(0, 100));
+    if (overflow != 0) found = overflow < 0 ? std::numeric_limits<long long>::min() : std::numeric_limits<long long>::max();
     value.value = static_cast<pyffnn::Index>(found);
     return true;
   }

@@ -10,12 +10,13 @@ from __future__ import annotations
 import weakref
 from abc import abstractmethod
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Self, TypeVar
 
 from pyffnn.formats.model_file import PathLike
 from pyffnn.models.estimator import not_fitted
 from pyffnn.models.one_state import OneState
+from pyffnn.models.stored_arrays import Codes
 from pyffnn.models.summary import Summary, summarise
 from pyffnn.net import Network
 from pyffnn.training import Callback, DivergedError, Interrupted, Record, Run, call_all
@@ -42,6 +43,8 @@ class Fitted:
     seed: int
     history: Sequence[Record]
     settings: dict[str, Any]
+    codes: Codes | None = field(default=None, kw_only=True)
+    """What the table's rows were quantised to. Where training has changed them since, a file holds the rows."""
 
     @property
     def c_answers(self) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -19,9 +19,9 @@ from pyffnn.models.arguments import check_choice, patience_of, sizes_of
 from pyffnn.models.fitted import Fitted, FittedModel, twin
 from pyffnn.models.names import Activation, Precision, RandomState, TextOptimizer
 from pyffnn.models.parameters import check, check_one
+from pyffnn.models.stored_arrays import codes_of, stored, widened
 from pyffnn.net import Examples, Network, arrays_of, set_arrays
 from pyffnn.net import Targets as NetTargets
-from pyffnn.net.network import STATE
 from pyffnn.optimizers import LearningRate, Optimizer, Schedule, constant, resolve_optimizer
 from pyffnn.precision import precision_code, precision_name
 from pyffnn.training import (
@@ -50,7 +50,6 @@ __all__ = ["STRUCTURE", "Numbers", "Rehearsal", "Supervised"]
 Numbers: TypeAlias = NDArray[np.int64]
 
 # what a fitted model's network and data are made of; other settings concern training alone
-_LARGEST_HALF = 65504.0
 STRUCTURE = ("hidden_layer_sizes", "activation", "residual", "layer_norm", "optimizer")
 
 F = TypeVar("F", bound=Fitted)
@@ -396,7 +395,8 @@ class Supervised(FittedModel[F]):
             tensors = version_one.classifier_tensors(tensors, len(spec["hidden"]) + 1)
         network = Network(spec, tensors.pop("by_frequency", None))
         best = {n.removeprefix(BEST): a for n, a in tensors.items() if n.startswith(BEST)}
-        set_arrays(network, _widened(tensors, network.parameters()))
+        codes = codes_of(tensors)
+        set_arrays(network, widened(tensors, network.parameters(), codes))
         if best:
             set_arrays(network, best)
         parts = {
@@ -404,6 +404,7 @@ class Supervised(FittedModel[F]):
             "seed": config["seed"],
             "history": config["run"]["history"] if "run" in config else config["history"],
             "settings": config["settings"] if file.version > 1 else self._structure_json(),
+            "codes": codes,
             **self._target_parts(file),
         }
         self._keep(self._restored(parts, file))
@@ -442,7 +443,7 @@ class Supervised(FittedModel[F]):
             fitted = self._of(network)
             tensors = {
                 **self._file_tensors(fitted),
-                **_stored(arrays_of(fitted.network, state=optimizer_state), dtype),
+                **stored(arrays_of(fitted.network, state=optimizer_state), dtype, fitted.codes),
             }
             save_model(path, type(self).__name__, self._file_config(fitted), tensors)
 
@@ -470,28 +471,6 @@ class Supervised(FittedModel[F]):
     def _arguments(cls, config: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
         """Constructor arguments that the file's parameters do not hold, from what `load` was given."""
         return given
-
-
-def _stored(arrays: dict[str, NDArray[Any]], dtype: str) -> dict[str, NDArray[Any]]:
-    """The parameters among them in ``dtype``; what an optimizer keeps stays as it is."""
-    if dtype == "float32":
-        return arrays
-    out = {}
-    for name, array in arrays.items():
-        out[name] = array
-        if array.dtype == np.float32 and not name.startswith(STATE):
-            if array.size and np.abs(array).max() > _LARGEST_HALF:
-                raise ValueError(f"dtype='float16' cannot hold the weights of {name!r}")
-            out[name] = array.astype(np.float16)
-    return out
-
-
-def _widened(arrays: dict[str, NDArray[Any]], parameters: Iterable[str]) -> dict[str, NDArray[Any]]:
-    """A file's arrays as a network takes them; its parameters are float16 all or none."""
-    half = {arrays[name].dtype == np.float16 for name in parameters if name in arrays}
-    if len(half) > 1:
-        raise ValueError("some weights are float16 and some are not")
-    return {n: a.astype(np.float32) if a.dtype == np.float16 else a for n, a in arrays.items()}
 
 
 def _all(data: Data) -> NDArray[np.int64]:

@@ -1,4 +1,4 @@
-"""A smaller model out of a large one: words and n-grams that say little are left out of its table."""
+"""A smaller model out of a large one: words and n-grams that say little are left out of its table, or its rows become codes."""
 
 from __future__ import annotations
 
@@ -8,11 +8,12 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from pyffnn.models.stored_arrays import TABLE, Codes
 from pyffnn.models.text_classifier.state import TextState, set_row_rates
 from pyffnn.net import Network
 from pyffnn.text.featurizer import Featurizer
 
-__all__ = ["pruned"]
+__all__ = ["pruned", "quantised"]
 
 F = TypeVar("F", bound=TextState)
 Mask = NDArray[np.bool_]
@@ -76,6 +77,22 @@ def pruned(fitted: F, keep: int | None, min_count: int) -> F:
     rows = np.flatnonzero(np.concatenate([*masks, chars]))
     features = Featurizer.from_state(new, tokenizer=fitted.features.tokenizer)
     return replace(fitted, features=features, network=_with_rows(fitted.network, features, rows))
+
+
+def quantised(fitted: F, dsub: int, qnorm: bool) -> F:
+    """A copy of the state with the rows of the table that a byte for each ``dsub`` numbers stands for.
+
+    Raises ValueError for fewer than 256 rows, and for rows that are not finite.
+    """
+    network = fitted.network.copy()
+    table = network.parameters()[TABLE]
+    if len(table) < 256:
+        raise ValueError(f"quantize needs a table of at least 256 rows, got {len(table)}")
+    if not np.isfinite(table).all():
+        raise ValueError("quantize needs embeddings that are finite")
+    codes = Codes.of(np.ascontiguousarray(table), dsub, qnorm, fitted.seed)
+    table[...] = codes.rows()
+    return replace(fitted, network=network, codes=codes)
 
 
 def _longest(length: NDArray[Any], first: int, keep: int | None) -> Mask:
