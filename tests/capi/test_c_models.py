@@ -206,6 +206,8 @@ def test_bad_files(tmp_path: Path) -> None:
             api.model_free(pointer)
     TextClassifier(epochs=1, tokenizer=str.split).fit(TEXTS, LABELS).save(path)
     assert "tokenizer object" in load_error(path)
+    TextClassifier(epochs=1, word_ngrams=2, buckets=300).fit(TEXTS, LABELS).quantize().save(path)
+    assert "quantised" in load_error(path)
     for old in sorted((Path(__file__).parents[1] / "data" / "v1").glob("text_mean*")):
         assert "format version 1" in load_error(old)
     for other in sorted((Path(__file__).parents[1] / "data" / "v1").glob("lm_plain*")):

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from models.samples import reviews
 
 from pyffnn import FFNNClassifier, TextClassifier
 from pyffnn.metrics import expected_calibration_error
@@ -292,3 +293,21 @@ def test_few_examples_are_parted_into_more(n: int, share: int) -> None:
     assert all(abs(others.size - n / share) < 1 for _, others in parts)
     assert all(np.array_equal(np.union1d(some, others), np.arange(n)) for some, others in parts)
     assert sum(others.size for _, others in parts) == n
+
+
+def test_scores_of_documents_know_none_of_these() -> None:
+    from pyffnn.models.text_classifier.scoring import score_texts
+
+    texts, labels = reviews(200)
+    model = TextClassifier(epochs=5, reject=0.3, hidden_layer_sizes=()).fit(texts, labels)
+    ask = [*texts[:50], "", "something quite other", "not bad not good"]
+    top = model.predict_proba(ask).max(axis=1)
+    answered = top >= model.reject_threshold_
+    assert 0 < answered.sum() < len(ask)
+    for k in (1, -1):
+        ends, numbers, scores = score_texts(model, ask, k=k)
+        each = len(model.classes_) if k == -1 else 1
+        np.testing.assert_array_equal(np.diff(ends, prepend=0), answered * each)
+        assert len(numbers) == len(scores) == ends[-1]
+    wanted = [label is not None for label in model.predict(ask)]
+    np.testing.assert_array_equal(answered, wanted)

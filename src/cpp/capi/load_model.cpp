@@ -74,6 +74,8 @@ class SpecReader {
 
 const FileArray& array_of(const ModelFile& file, const std::string& name, const char* dtype, Index size) {
   const auto found = file.arrays.find(name);
+  if (found == file.arrays.end() && file.arrays.count(name + ".codes") > 0)
+    wrong("array '" + name + "' is quantised, which only Python reads; load and save it there without quantize()");
   if (found == file.arrays.end()) wrong("array '" + name + "' is missing");
   if (found->second.dtype != dtype || (size >= 0 && found->second.size() != size))
     wrong("array '" + name + "' must be " + dtype + " of " + std::to_string(size) + " numbers");

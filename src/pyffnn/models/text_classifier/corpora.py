@@ -40,7 +40,8 @@ class TextCorpora:
             1: the columns ``label`` (dictionary-encoded) and ``score`` (float32) are added, null where a text is; else
             ``labels`` and ``scores``, lists of the ``k`` best (-1: all).
         threshold
-            Leave out classes less probable than this.
+            Leave out classes less probable than this. A document that the model's ``reject`` holds to be of none of
+            its classes has no label.
         windows
             None: whole documents; a number of words; or "paragraphs" (lines).
         reduce

@@ -58,6 +58,8 @@ def score_texts(
     order = np.argsort(-p, axis=1, kind="stable")[:, :k]
     best = np.take_along_axis(p, order, axis=1)
     kept = best >= threshold
+    if (floor := model.reject_threshold_) is not None:
+        kept &= best[:, :1] >= floor  # none of the classes
     counts = np.zeros(len(parts), np.int64)
     counts[each > 0] = kept.sum(axis=1)
     return np.cumsum(counts), order[kept].astype(np.int32), best[kept]
