@@ -133,32 +133,20 @@ class TextAnswers(TextCorpora, TextVectors[TextFitted], StoredTextClassifier):
 
         Raises ValueError when not fitted, TypeError for what is not a collection of texts.
         """
-        if type(X) is list and (quick := self._quickly(X)) is not None:
-            return quick[1]
-        if type(X) is not list:
-            self._check_fitted()
-            X = self._texts(X)
-        n_threads = self._threads()
-        return self._consistently(lambda fitted: fitted.probabilities(X, n_threads))
-
-    def _quickly(
-        self, X: list[Any], plain: bool = False
-    ) -> tuple[TextFitted, NDArray[np.float32]] | None:
-        """Probabilities of a list and the state that they are of.
-
-        None where it has changed meanwhile, and with ``plain`` where the most probable class is not
-        the answer: where texts have several, or none. One look at each thing: a prediction of one text has no time for more.
-        """
+        # one look at each thing: a prediction of one text has no time for more
         n_threads = self.n_threads
         if n_threads is None or type(n_threads) is not int or n_threads < 1:
             n_threads = self._threads()
         own = self.__dict__
         kept: TextFitted | None = None if own.get("_shown") else own.get("_kept")
-        if kept is None or (plain and (kept.multilabel or kept.trust.floor is not None)):
-            return None
-        p = kept.of_list(X, n_threads)
-        # `owns`, without a call
-        return (kept, p) if kept.network.owner.found() is kept else None
+        if type(X) is list and kept is not None:
+            p = kept.of_list(X, n_threads)
+            if kept.network.owner.found() is kept:  # `owns`, without a call
+                return p
+        elif type(X) is not list:
+            self._check_fitted()
+            X = self._texts(X)
+        return self._consistently(lambda fitted: fitted.probabilities(X, n_threads))
 
     def predict(self, X: Iterable[str]) -> NDArray[Any] | Any:
         """The most probable class of each text, shape (n,); with ``reject`` None for "none of these".
@@ -166,12 +154,14 @@ class TextAnswers(TextCorpora, TextVectors[TextFitted], StoredTextClassifier):
         With ``multilabel`` the labels of probability above 1/2, in the form of the training data: a
         list of tuples, or a matrix of zeros and ones [n, n_classes].
         """
-        if (
-            type(X) is list
-            and len(X) <= _FEW
-            and (quick := self._quickly(X, plain=True)) is not None
-        ):
-            return quick[0].classes[quick[1].argmax(axis=1)]
+        own = self.__dict__
+        kept: TextFitted | None = None if own.get("_shown") else own.get("_kept")
+        few = type(X) is list and len(X) <= _FEW
+        if few and kept is not None and not kept.multilabel and kept.trust.floor is None:
+            p = self.predict_proba(X)
+            # no other state came between, so the probabilities are those of this one
+            if kept.network.owner.found() is kept:
+                return kept.classes[p.argmax(axis=1)]
         X = self._texts(X)
 
         def ask(fitted: TextFitted) -> NDArray[Any] | list[Any]:
