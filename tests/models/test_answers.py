@@ -198,10 +198,9 @@ def test_a_list_of_texts_and_other_collections_have_the_same_labels(kind: Kind) 
             np.testing.assert_array_equal(labels, model.predict(tuple(some)))
 
 
-@ALL
-def test_passes_lengthen_the_history(kind: Kind) -> None:
-    if not hasattr(kind.cls, "partial_fit"):
-        pytest.skip("fits at once")
+@pytest.mark.parametrize("name", [n for n, k in KINDS.items() if hasattr(k.cls, "partial_fit")])
+def test_passes_lengthen_the_history(name: str) -> None:
+    kind = KINDS[name]
     model = kind.fitted()
     before = model.history_
     for _ in range(3):
