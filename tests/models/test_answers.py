@@ -187,7 +187,13 @@ def test_a_longer_history_leaves_the_shorter_one_alone() -> None:
 
 
 @OF_CLASSES
-def test_a_list_of_texts_and_other_collections_have_the_same_labels(kind: Kind) -> None:
+@pytest.mark.parametrize("few", [True, False])
+def test_a_list_of_texts_and_other_collections_have_the_same_labels(
+    kind: Kind, few: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if not few:  # more probabilities than are made at once
+        monkeypatch.setattr("pyffnn.models.text_classifier.answers._FEW", 3)
+        monkeypatch.setattr("pyffnn.models.blocks._BYTES", 64)
     model = kind.fitted()
     X = kind.data[0]
     for some in (X[:1], X) if kind.cls is FFNNClassifier else (X[:1], X[:0], X):

@@ -186,7 +186,7 @@ def _score_table(
     with file, open(output, "w", encoding="utf-8") as out:
         texts = read_texts(file)
         while block := list(islice(texts, _BLOCK)):
-            _write_found(list(block), out, model, options)
+            _write_found(block, out, model, options)
             progress.add(len(block), sum(map(len, block)))
 
 

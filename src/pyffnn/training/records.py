@@ -65,12 +65,16 @@ class History(Sequence[Record]):
         """The records ``before``, which stay as they are, and then ``records``."""
         if not isinstance(before, History):
             before = History(before)
-        # the list is longer where another has gone on from here, and perhaps been given up
-        shared, size = before._records, before._size
-        shared = shared if len(shared) == size else shared[:size]
-        shared.extend(records)
+        more = list(records)
+        shared, size = before._records, before._size + len(more)
+        # The list is longer where another has gone on from here, and perhaps been given up; models made of one another may do so at once,
+        # so it is looked at again.
+        ours = len(shared) == before._size
+        if ours:
+            shared.extend(more)
+            ours = len(shared) == size
         longer = cls()
-        longer._records, longer._size = shared, len(shared)
+        longer._records, longer._size = shared if ours else [*before, *more], size
         return longer
 
 

@@ -28,7 +28,7 @@ __all__ = ["TextAnswers", "TextVectors"]
 
 F = TypeVar("F", bound=TextState)
 
-_FEW = 1000  # texts whose probabilities take little room
+_FEW = 1 << 20  # probabilities, which take little room
 
 
 class TextVectors(FittedModel[F]):
@@ -156,8 +156,13 @@ class TextAnswers(TextCorpora, TextVectors[TextFitted], StoredTextClassifier):
         """
         own = self.__dict__
         kept: TextFitted | None = None if own.get("_shown") else own.get("_kept")
-        few = type(X) is list and len(X) <= _FEW
-        if few and kept is not None and not kept.multilabel and kept.trust.floor is None:
+        if (
+            kept is not None
+            and type(X) is list
+            and len(X) * kept.classes.size <= _FEW
+            and not kept.multilabel
+            and kept.trust.floor is None
+        ):
             p = self.predict_proba(X)
             # no other state came between, so the probabilities are those of this one
             if kept.network.owner.found() is kept:

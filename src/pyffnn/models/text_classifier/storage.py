@@ -69,8 +69,9 @@ class StoredText(Supervised[F]):
         """A model with a smaller file: each row of its table becomes a byte for every ``dsub`` numbers.
 
         Product quantisation (Jegou, Douze & Schmid 2011), as fastText has it: the parts of rows are replaced by the nearest of 256 centroids.
-        `save` writes their numbers, for 16 numbers 8 bytes in place of 64. In memory rows stay float32, so predictions take as
-        long as before; C functions do not read such a file. `partial_fit` goes on from the quantised rows; a file then holds the rows again. This model stays as it is.
+        `save` writes their numbers, for 16 numbers 8 bytes in place of 64. In memory rows stay float32, so predictions take as long as before.
+        C functions do not read such a file. `partial_fit` goes on from the quantised rows; a file then holds the rows again. This model stays
+        as it is.
 
         Parameters
         ----------
